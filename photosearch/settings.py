@@ -1,0 +1,246 @@
+"""Every setting of every part, in one flat list.
+
+One file, ``photosearch.toml``, and the environment (``PHOTOSEARCH_`` and the setting's name
+in capitals), which wins. Relative paths count from the file's folder, so that a command
+means the same from wherever it is called and Dagster's processes, which run elsewhere, agree.
+"""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from photosearch.errors import PhotosearchError
+from photosearch.windows import require_month_aligned
+
+SETTINGS_FILE = "photosearch.toml"
+SETTINGS_VARIABLE = "PHOTOSEARCH_SETTINGS"
+
+
+class SettingsError(PhotosearchError):
+    """A settings file or variable that can't be used."""
+
+
+def _month_start(value: datetime) -> datetime:
+    moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return require_month_aligned(moment.astimezone(UTC))
+
+
+class Settings(BaseSettings):
+    """The settings; :func:`load_settings` reads them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PHOTOSEARCH_", extra="forbid", frozen=True, validate_default=True
+    )
+
+    base_dir: Path = Field(Path("."), description="Folder that relative paths count from.")
+    state_dir: Path = Field(
+        Path(".photosearch"),
+        description="Folder of all that photosearch makes: repository, cache, Dagster's home, logs.",
+    )
+
+    # Catalogue
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of the catalogue; a SQLite file in state_dir by default."
+    )
+    listings_table: str = Field("listings", description="Table of listings.")
+    photos_table: str = Field("photos", description="Table of photos.")
+    listing_id_column: str = Field("id", description="Listing: its id.")
+    listing_title_column: str = Field("title", description="Listing: its title.")
+    listing_price_column: str = Field("price", description="Listing: its price.")
+    listing_category_column: str = Field("category", description="Listing: its category.")
+    listing_status_column: str = Field("status", description="Listing: its status.")
+    listing_time_column: str = Field("listed_at", description="Listing: when it was listed, UTC.")
+    photo_id_column: str = Field("id", description="Photo: its id.")
+    photo_listing_column: str = Field("listing_id", description="Photo: its listing's id.")
+    photo_path_column: str = Field("path", description="Photo: its path in the image store.")
+    live_status: str = Field("live", description="The status of listings that may be shown.")
+
+    # Photos
+    photos_url: str | None = Field(None, description="Image store: a folder or file:// URL.")
+    max_megapixels: float = Field(50.0, gt=0, description="Larger photos are refused.")
+    max_photo_bytes: int = Field(32 << 20, gt=0, description="Larger files are refused.")
+    fetch_concurrency: int = Field(16, ge=1, le=256, description="Photos fetched at once.")
+    fetch_attempts: int = Field(4, ge=1, description="Tries for one photo, with growing pauses.")
+    cache_days: float = Field(30.0, gt=0, description="Days a photo stays in the image cache.")
+
+    # Time
+    timeline_start: Annotated[datetime, AfterValidator(_month_start)] = Field(
+        datetime(2026, 1, 1, tzinfo=UTC),
+        description="First instant of the first window: the start of a month, UTC.",
+    )
+
+    # Embedder
+    embedder_network: str = Field(
+        "efficientnet_lite0",
+        description="efficientnet_lite0, torchvision:NAME, or the path of an ONNX file.",
+    )
+    embedder_weights: Path | None = Field(
+        None, description="Weights file for a torchvision network (a state dict)."
+    )
+    embedder_precision: Literal["int8", "float32"] = Field(
+        "int8", description="int8 is twice as fast on a CPU; float32 can run on a GPU."
+    )
+    embed_device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where batches are embedded."
+    )
+    embed_threads: int = Field(0, ge=0, description="Threads of the embedder; 0: one a core.")
+    projection_dimensions: int = Field(256, ge=2, description="Dimensions after the projection.")
+    projection_min_photos: int = Field(
+        1000, ge=2, description="Below this many photos there is no projection."
+    )
+    projection_sample: int = Field(5000, ge=2, description="Photos the projection is fitted on.")
+
+    # Index
+    quantiser_min_photos: int = Field(
+        20_000, ge=100, description="Below this many photos every index is exact."
+    )
+    quantiser_sample: int = Field(100_000, ge=100, description="Rows the quantiser is trained on.")
+    recall_target: float = Field(
+        0.9, gt=0, le=1, description="Recall@10 an index needs to be published."
+    )
+    max_failure_rate: float = Field(
+        0.1, ge=0, le=1, description="Share of a window's photos that may be unusable."
+    )
+    step_runner: Literal["in_process", "subprocess"] = Field(
+        "in_process", description="Where a step's work runs."
+    )
+
+    # Serving
+    packing: Literal["tiers", "each"] = Field(
+        "tiers", description="tiers: few large packs; each: one index server an index."
+    )
+    pack_bytes: int = Field(2 << 30, gt=0, description="Size at which a pack of months is full.")
+    drain_s: float = Field(
+        2.0, ge=0, description="Seconds an index server lives on after its successor is ready."
+    )
+
+    # Query
+    api_host: str = Field("127.0.0.1", description="Address of the REST API.")
+    api_port: int = Field(8080, ge=0, le=65535, description="Port of the REST API.")
+    dagster_port: int = Field(3000, ge=0, le=65535, description="Port of Dagster's web pages.")
+    max_k: int = Field(1000, ge=1, description="Most results of one answer.")
+    on_partial: Literal["fail", "degrade", "wait"] = Field(
+        "degrade", description="What a query does when windows are missing."
+    )
+    deadline_s: float = Field(5.0, gt=0, description="Seconds a query may take.")
+    max_concurrent_queries: int = Field(
+        32, ge=1, description="Queries at once; more are refused with 429."
+    )
+
+    @property
+    def state(self) -> Path:
+        """``state_dir``, absolute."""
+        return self._absolute(self.state_dir)
+
+    @property
+    def catalogue_url(self) -> str:
+        """The catalogue's SQLAlchemy URL."""
+        return self.database_url or f"sqlite:///{self.state / 'catalogue.db'}"
+
+    @property
+    def image_store_url(self) -> str:
+        """The image store's URL.
+
+        Raises:
+            SettingsError: if no ``photos_url`` is set.
+        """
+        if self.photos_url is None:
+            raise SettingsError(
+                "the folder of photos is not set",
+                remedy="run 'photosearch init --photos DIR' or set photos_url",
+            )
+        return self.photos_url if "://" in self.photos_url else self._url(Path(self.photos_url))
+
+    @property
+    def repository_url(self) -> str:
+        """The model repository's URL."""
+        return self._url(self.state / "repository")
+
+    @property
+    def cache_dir(self) -> Path:
+        """The image cache's folder."""
+        return self.state / "cache"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of Dagster's runs, events and logs."""
+        return self.state / "dagster"
+
+    @property
+    def endpoints_dir(self) -> Path:
+        """Folder of endpoint files, by which the API discovers index servers."""
+        return self.state / "endpoints"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Folder of the logs of all processes."""
+        return self.state / "logs"
+
+    @property
+    def file(self) -> Path:
+        """The settings file these settings belong to, whether it exists or not."""
+        return self.base_dir / SETTINGS_FILE
+
+    def environment(self) -> dict[str, str]:
+        """What a child process needs in its environment to load the same settings."""
+        return {**os.environ, SETTINGS_VARIABLE: str(self.file)}
+
+    def _absolute(self, path: Path) -> Path:
+        return (self.base_dir / path.expanduser()).resolve()
+
+    def _url(self, path: Path) -> str:
+        return self._absolute(path).as_uri()
+
+
+def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
+    """Read the settings file and the environment; ``overrides`` win over both.
+
+    The file is ``file``, or what PHOTOSEARCH_SETTINGS names, or ``photosearch.toml`` in the
+    current folder. The two that are named must exist; without the third, defaults hold.
+
+    Raises:
+        SettingsError: if the file is missing or unreadable, or a value is not allowed.
+    """
+    named = file or (Path(os.environ[SETTINGS_VARIABLE]) if SETTINGS_VARIABLE in os.environ else None)
+    path = (named or Path(SETTINGS_FILE)).resolve()
+    if path.name != SETTINGS_FILE:
+        raise SettingsError(f"the settings file is called {SETTINGS_FILE}", found=str(path))
+    if named is not None and not path.exists():
+        raise SettingsError(
+            f"there is no settings file {path}", remedy="run 'photosearch init' to write one"
+        )
+
+    class FileSettings(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            toml = TomlConfigSettingsSource(settings_cls, path)
+            return (init_settings, env_settings, toml)
+
+    try:
+        return FileSettings(**{"base_dir": path.parent, **overrides})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise SettingsError(
+            f"setting {name} can't be used: {first['msg']}",
+            found=repr(first.get("input")),
+            remedy=f"correct it in {path} or in PHOTOSEARCH_{name.upper()}",
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"{path} is not a TOML file: {error}") from error
