@@ -1,19 +1,19 @@
 """The command line, assembled from entry points.
 
 Each package brings its own commands (group ``photosearch.commands``), so that an image with
-only the index server has only the index server's commands and starts without the rest.
-A command's module is imported when the command is called, not before.
+only the index server has only the index server's commands. A command that is called is the
+only one imported; ``--help`` imports them all.
 """
 
+import os
 import sys
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
 
 from photosearch.errors import PhotosearchError
 from photosearch.settings import SETTINGS_VARIABLE, load_settings
@@ -21,29 +21,33 @@ from photosearch.settings import SETTINGS_VARIABLE, load_settings
 COMMANDS = "photosearch.commands"
 
 
-class _EntryPointGroup(TyperGroup):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_commands())
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        found = _commands().get(cmd_name)
-        if found is None:
-            return None
-        app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-        app.command(cmd_name)(found.load())
-        return typer.main.get_command(app)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; an error of ours is one red line and exit code 1."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        command_line(arguments)(arguments)
+    except PhotosearchError as error:
+        Console(stderr=True).print("error:", style="bold red", end=" ")
+        Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
 
 
-app = typer.Typer(
-    cls=_EntryPointGroup,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    help="Photo search for marketplaces.",
-)
+def command_line(arguments: Sequence[str]) -> typer.Typer:
+    """The typer application with the command that ``arguments`` call, or with all of them."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        help="Photo search for marketplaces.",
+    )
+    app.callback()(_root)
+    points = {point.name: point for point in entry_points(group=COMMANDS)}
+    called = next((word for word in arguments if word in points), None)
+    for name in [called] if called else sorted(points):
+        app.command(name)(points[name].load())
+    return app
 
 
-@app.callback()
 def _root(
     settings: Annotated[
         Path | None,
@@ -52,19 +56,4 @@ def _root(
 ) -> None:
     if settings is not None:
         load_settings(settings)
-        import os
-
         os.environ[SETTINGS_VARIABLE] = str(settings.resolve())
-
-
-def main() -> None:
-    """Run the command line; an error of ours is one red line and exit code 1."""
-    try:
-        app(standalone_mode=True)
-    except PhotosearchError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
-        sys.exit(1)
-
-
-def _commands() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=COMMANDS)}

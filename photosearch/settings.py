@@ -41,10 +41,10 @@ class Settings(BaseSettings):
         env_prefix="PHOTOSEARCH_", extra="forbid", frozen=True, validate_default=True
     )
 
-    base_dir: Path = Field(Path("."), description="Folder that relative paths count from.")
+    base_dir: Path = Field(Path(), description="Folder that relative paths count from.")
     state_dir: Path = Field(
         Path(".photosearch"),
-        description="Folder of all that photosearch makes: repository, cache, Dagster's home, logs.",
+        description="Folder of all that is made: repository, cache, Dagster's home, logs.",
     )
 
     # Catalogue
@@ -210,7 +210,9 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
     Raises:
         SettingsError: if the file is missing or unreadable, or a value is not allowed.
     """
-    named = file or (Path(os.environ[SETTINGS_VARIABLE]) if SETTINGS_VARIABLE in os.environ else None)
+    named = file or (
+        Path(os.environ[SETTINGS_VARIABLE]) if SETTINGS_VARIABLE in os.environ else None
+    )
     path = (named or Path(SETTINGS_FILE)).resolve()
     if path.name != SETTINGS_FILE:
         raise SettingsError(f"the settings file is called {SETTINGS_FILE}", found=str(path))
