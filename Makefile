@@ -11,7 +11,7 @@ SECONDS_OF = start=$$SECONDS; $(1) && echo "$(2): $$((SECONDS - start)) s"
 
 .PHONY: help
 help:  ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: install
 install: $(VENV)/.installed  ## Make the virtual environment with all that runs (no torch)
