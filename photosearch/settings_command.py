@@ -1,0 +1,51 @@
+"""``photosearch settings``: every setting, its value here and what it means."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from photosearch.settings import Settings, load_settings
+
+
+def settings(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the defaults as docs/settings.md has them.")
+    ] = False,
+) -> None:
+    """Show every setting with its value and meaning."""
+    if markdown:
+        Console(soft_wrap=True).print(settings_page(), markup=False, highlight=False, end="")
+        return
+    current = load_settings()
+    table = Table("setting", "value", "meaning", title=str(current.file), title_justify="left")
+    for name, field in Settings.model_fields.items():
+        table.add_row(name, _written(getattr(current, name)), field.description)
+    Console().print(table)
+
+
+def settings_page() -> str:
+    """docs/settings.md: the list of settings with their defaults."""
+    lines = [
+        "# Settings",
+        "",
+        "They are read from `photosearch.toml` in the current folder (or the file that",
+        "`--settings` or `PHOTOSEARCH_SETTINGS` names) and from the environment, which wins:",
+        "`PHOTOSEARCH_` and the name in capitals, such as `PHOTOSEARCH_API_PORT=8090`. Relative",
+        "paths count from the file's folder. `photosearch settings` shows the values in force.",
+        "",
+        "| setting | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for name, field in Settings.model_fields.items():
+        lines.append(f"| `{name}` | {_default(field.default)} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(value: Any) -> str:
+    return "–" if value is None else f"`{_written(value)}`"
+
+
+def _written(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else "" if value is None else str(value)

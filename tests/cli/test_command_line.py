@@ -1,0 +1,50 @@
+"""The command line is assembled from what the installed packages bring."""
+
+import subprocess
+import sys
+
+import pytest
+
+from photosearch.cli import main
+
+HEAVY = ("torch", "scann", "onnxruntime", "dagster", "fastapi", "grpc", "sqlalchemy")
+
+
+def run(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_a_command_that_needs_little_imports_little() -> None:
+    loaded = run(
+        "import sys\n"
+        "from photosearch.cli import command_line\n"
+        "command_line(['settings'])\n"
+        "print(*sys.modules)"
+    ).split()
+
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_an_error_of_ours_is_one_line_that_names_the_remedy(
+    capsys: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    missing = tmp_path_factory.mktemp("shop") / "photosearch.toml"
+
+    with pytest.raises(SystemExit) as ended:
+        main(["--settings", str(missing), "settings"])
+
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert "photosearch init" in error
+
+
+def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serch"])
+
+    assert ended.value.code == 2
+    assert "serch" in capsys.readouterr().err
