@@ -1,0 +1,73 @@
+"""Endpoint files: how the query plane finds index servers on one machine.
+
+One JSON file a Serving, in one folder, written when its server answers and removed before it
+ends. Files need no daemon, survive the death of whoever wrote them, and a folder is listed
+in microseconds; in a cluster EndpointSlices take their place behind the same interface.
+"""
+
+import logging
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from photosearch.whole_file import write_whole
+
+_log = logging.getLogger(__name__)
+
+
+class EndpointWindow(BaseModel):
+    """A window that a server holds: its key, its index's version and its rows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    window: str
+    version: str
+    rows: int
+
+
+class Endpoint(BaseModel):
+    """A server that answers: where it is, and what it holds for its whole life."""
+
+    model_config = ConfigDict(frozen=True)
+
+    serving: str
+    address: str
+    fingerprint: str
+    quantiser: str | None
+    windows: tuple[EndpointWindow, ...]
+    pid: int
+    #: When it began to answer. Of two servers that hold one window the later one is right.
+    ready_at: datetime
+
+
+def endpoint_path(folder: Path, serving: str) -> Path:
+    """Where the endpoint file of a Serving lies."""
+    return folder / f"{serving}.json"
+
+
+def write_endpoint(folder: Path, endpoint: Endpoint) -> None:
+    """Announce a server, in one step for readers."""
+    write_whole(endpoint_path(folder, endpoint.serving), endpoint.model_dump_json(indent=1))
+
+
+def remove_endpoint(folder: Path, serving: str) -> None:
+    """Withdraw a server; nothing happens when it is withdrawn already."""
+    endpoint_path(folder, serving).unlink(missing_ok=True)
+
+
+def read_endpoints(folder: Path) -> list[Endpoint]:
+    """Every announced server, sorted by name; none when there is no such folder.
+
+    A file that vanishes meanwhile is left out, and one that can't be read is logged: a
+    reader must not fail because of one server.
+    """
+    endpoints = []
+    for path in sorted(folder.glob("[!.]*.json")):
+        try:
+            endpoints.append(Endpoint.model_validate_json(path.read_bytes()))
+        except FileNotFoundError:
+            continue
+        except ValidationError as error:
+            _log.warning("%s is no endpoint file: %s", path, error.errors()[0]["msg"])
+    return endpoints

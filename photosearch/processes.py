@@ -1,0 +1,36 @@
+"""What a package says about a process that ``photosearch up`` runs for it.
+
+A package names a function in the entry-point group ``photosearch.processes``; called with the
+settings it returns a :class:`ProcessSpec`. So the supervisor in the core knows neither Dagster
+nor an HTTP server, and an installation without one of them runs the rest.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """One process under the supervisor.
+
+    It is ready when ``ready_url`` answers with a status below 400 and ``ready_file`` exists;
+    with neither, as soon as it runs. The port of ``ready_url`` must be free before anything
+    is started. A process with ``restart`` is started again, with growing pauses, when it ends.
+    """
+
+    name: str
+    argv: Sequence[str]
+    ready_url: str | None = None
+    ready_file: Path | None = None
+    restart: bool = True
+    #: Printed for the user when all is ready; by default ready_url's scheme, host and port.
+    url: str | None = None
+    #: Added to the environment.
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def photosearch_argv(*arguments: str) -> list[str]:
+    """The argv of one of our own commands, run by this interpreter."""
+    return [sys.executable, "-m", "photosearch", *arguments]
