@@ -7,28 +7,25 @@ A server holds one pack of windows for its whole life. A caller names the window
 cover takes from the pack, and the fingerprint of the embedder that made its vector: a server
 never answers for a foreign one. Errors are gRPC status codes with a message that names what,
 found, limit and remedy:
-  INVALID_ARGUMENT     wrong length, NaN or infinity in the vector, k out of bounds, unreadable window
+  INVALID_ARGUMENT     wrong length, NaN or infinity in the vector, k out of bounds
   FAILED_PRECONDITION  a fingerprint that is not served
   NOT_FOUND            a window that is not held
   UNAVAILABLE          the server is draining
   DEADLINE_EXCEEDED    the caller's deadline passed before the search began
 """
 
-import builtins as _builtins
-import sys
-import typing as _typing
 from collections import abc as _abc
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+import builtins as _builtins
+import sys
+import typing as _typing
 
 if sys.version_info >= (3, 11):
-    from typing import Never as _Never
-    from typing import TypeAlias as _TypeAlias
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing import Never as _Never
-    from typing import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -60,15 +57,13 @@ class SearchRequest(_message.Message):
         k: _builtins.int = ...,
         windows: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal[
-        "fingerprint", b"fingerprint", "k", b"k", "vector", b"vector", "windows", b"windows"
-    ]
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "k", b"k", "vector", b"vector", "windows", b"windows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SearchRequest: _TypeAlias = SearchRequest
+Global___SearchRequest: _TypeAlias = SearchRequest  # noqa: Y015
 
 @_typing.final
 class SearchResponse(_message.Message):
@@ -90,13 +85,13 @@ class SearchResponse(_message.Message):
         hits: _abc.Iterable[Global___Hit] | None = ...,
         searched: _abc.Iterable[Global___SearchedWindow] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hits", b"hits", "searched", b"searched"]
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hits", b"hits", "searched", b"searched"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SearchResponse: _TypeAlias = SearchResponse
+Global___SearchResponse: _TypeAlias = SearchResponse  # noqa: Y015
 
 @_typing.final
 class Hit(_message.Message):
@@ -123,24 +118,13 @@ class Hit(_message.Message):
         window: _builtins.str = ...,
         listed_at: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal[
-        "listed_at",
-        b"listed_at",
-        "listing_id",
-        b"listing_id",
-        "photo_id",
-        b"photo_id",
-        "score",
-        b"score",
-        "window",
-        b"window",
-    ]
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listed_at", b"listed_at", "listing_id", b"listing_id", "photo_id", b"photo_id", "score", b"score", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Hit: _TypeAlias = Hit
+Global___Hit: _TypeAlias = Hit  # noqa: Y015
 
 @_typing.final
 class SearchedWindow(_message.Message):
@@ -159,15 +143,13 @@ class SearchedWindow(_message.Message):
         version: _builtins.str = ...,
         rows: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal[
-        "rows", b"rows", "version", b"version", "window", b"window"
-    ]
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rows", b"rows", "version", b"version", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SearchedWindow: _TypeAlias = SearchedWindow
+Global___SearchedWindow: _TypeAlias = SearchedWindow  # noqa: Y015
 
 @_typing.final
 class DescribeRequest(_message.Message):
@@ -176,13 +158,13 @@ class DescribeRequest(_message.Message):
     def __init__(
         self,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___DescribeRequest: _TypeAlias = DescribeRequest
+Global___DescribeRequest: _TypeAlias = DescribeRequest  # noqa: Y015
 
 @_typing.final
 class DescribeResponse(_message.Message):
@@ -202,9 +184,9 @@ class DescribeResponse(_message.Message):
             key: _builtins.str = ...,
             value: _builtins.float = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -213,7 +195,7 @@ class DescribeResponse(_message.Message):
     QUANTISER_FIELD_NUMBER: _builtins.int
     DIMENSION_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
-    BYTES_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
     LEAVES_TO_SEARCH_FIELD_NUMBER: _builtins.int
     REORDER_FIELD_NUMBER: _builtins.int
     RECALL_FIELD_NUMBER: _builtins.int
@@ -229,7 +211,7 @@ class DescribeResponse(_message.Message):
     """Version of the quantiser; empty: the pack is searched exactly."""
     dimension: _builtins.int
     rows: _builtins.int
-    bytes: _builtins.int
+    size_bytes: _builtins.int
     """Size of the pack's files."""
     leaves_to_search: _builtins.int
     """0 when the pack is searched exactly."""
@@ -254,7 +236,7 @@ class DescribeResponse(_message.Message):
         quantiser: _builtins.str = ...,
         dimension: _builtins.int = ...,
         rows: _builtins.int = ...,
-        bytes: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
         leaves_to_search: _builtins.int = ...,
         reorder: _builtins.int = ...,
         recall: _builtins.float = ...,
@@ -264,42 +246,13 @@ class DescribeResponse(_message.Message):
         load_seconds: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         code_version: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal[
-        "bytes",
-        b"bytes",
-        "code_version",
-        b"code_version",
-        "dimension",
-        b"dimension",
-        "fingerprint",
-        b"fingerprint",
-        "leaves_to_search",
-        b"leaves_to_search",
-        "load_seconds",
-        b"load_seconds",
-        "max_k",
-        b"max_k",
-        "quantiser",
-        b"quantiser",
-        "recall",
-        b"recall",
-        "reorder",
-        b"reorder",
-        "rows",
-        b"rows",
-        "serving",
-        b"serving",
-        "started_at",
-        b"started_at",
-        "windows",
-        b"windows",
-    ]
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_version", b"code_version", "dimension", b"dimension", "fingerprint", b"fingerprint", "leaves_to_search", b"leaves_to_search", "load_seconds", b"load_seconds", "max_k", b"max_k", "quantiser", b"quantiser", "recall", b"recall", "reorder", b"reorder", "rows", b"rows", "serving", b"serving", "size_bytes", b"size_bytes", "started_at", b"started_at", "windows", b"windows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___DescribeResponse: _TypeAlias = DescribeResponse
+Global___DescribeResponse: _TypeAlias = DescribeResponse  # noqa: Y015
 
 @_typing.final
 class HeldWindow(_message.Message):
@@ -322,12 +275,10 @@ class HeldWindow(_message.Message):
         rows: _builtins.int = ...,
         run_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal[
-        "rows", b"rows", "run_id", b"run_id", "version", b"version", "window", b"window"
-    ]
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rows", b"rows", "run_id", b"run_id", "version", b"version", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___HeldWindow: _TypeAlias = HeldWindow
+Global___HeldWindow: _TypeAlias = HeldWindow  # noqa: Y015

@@ -7,31 +7,30 @@ A server holds one pack of windows for its whole life. A caller names the window
 cover takes from the pack, and the fingerprint of the embedder that made its vector: a server
 never answers for a foreign one. Errors are gRPC status codes with a message that names what,
 found, limit and remedy:
-  INVALID_ARGUMENT     wrong length, NaN or infinity in the vector, k out of bounds, unreadable window
+  INVALID_ARGUMENT     wrong length, NaN or infinity in the vector, k out of bounds
   FAILED_PRECONDITION  a fingerprint that is not served
   NOT_FOUND            a window that is not held
   UNAVAILABLE          the server is draining
   DEADLINE_EXCEEDED    the caller's deadline passed before the search began
 """
 
+from collections import abc as _abc
+from grpc import aio as _aio
+from index_grpc.wire import index_pb2 as _index_pb2
 import abc as _abc_1
+import grpc as _grpc
 import sys
 import typing as _typing
-from collections import abc as _abc
-
-import grpc as _grpc
-from grpc import aio as _aio
-
-from index_grpc.wire import index_pb2 as _index_pb2
 
 if sys.version_info >= (3, 11):
     from typing import Self as _Self
 else:
-    from typing import Self as _Self
+    from typing_extensions import Self as _Self
 
 _T = _typing.TypeVar("_T")
 
 class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
 class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
 
@@ -62,7 +61,7 @@ class IndexServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _index_pb2.SearchRequest,
         context: _ServicerContext,
-    ) -> _index_pb2.SearchResponse | _abc.Awaitable[_index_pb2.SearchResponse]:
+    ) -> _typing.Union[_index_pb2.SearchResponse, _abc.Awaitable[_index_pb2.SearchResponse]]:
         """The rows nearest to a vector, best first."""
 
     @_abc_1.abstractmethod
@@ -70,9 +69,7 @@ class IndexServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _index_pb2.DescribeRequest,
         context: _ServicerContext,
-    ) -> _index_pb2.DescribeResponse | _abc.Awaitable[_index_pb2.DescribeResponse]:
+    ) -> _typing.Union[_index_pb2.DescribeResponse, _abc.Awaitable[_index_pb2.DescribeResponse]]:
         """What this server holds, constant for its life."""
 
-def add_IndexServiceServicer_to_server(
-    servicer: IndexServiceServicer, server: _grpc.Server | _aio.Server
-) -> None: ...
+def add_IndexServiceServicer_to_server(servicer: IndexServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
