@@ -54,14 +54,19 @@ class Settings(BaseSettings):
     listings_table: str = Field("listings", description="Table of listings.")
     photos_table: str = Field("photos", description="Table of photos.")
     listing_id_column: str = Field("id", description="Listing: its id.")
-    listing_title_column: str = Field("title", description="Listing: its title.")
-    listing_price_column: str = Field("price", description="Listing: its price.")
-    listing_category_column: str = Field("category", description="Listing: its category.")
-    listing_status_column: str = Field("status", description="Listing: its status.")
+    listing_title_column: str = Field("title", description='Listing: its title; "" for none.')
+    listing_price_column: str = Field("price", description='Listing: its price; "" for none.')
+    listing_category_column: str = Field(
+        "category", description='Listing: its category; "" for none.'
+    )
+    listing_status_column: str = Field("status", description='Listing: its status; "" for none.')
     listing_time_column: str = Field("listed_at", description="Listing: when it was listed, UTC.")
     photo_id_column: str = Field("id", description="Photo: its id.")
     photo_listing_column: str = Field("listing_id", description="Photo: its listing's id.")
     photo_path_column: str = Field("path", description="Photo: its path in the image store.")
+    photo_position_column: str = Field(
+        "position", description="Photo: its place among its listing's, if there is such a column."
+    )
     live_status: str = Field("live", description="The status of listings that may be shown.")
 
     # Photos
