@@ -1,0 +1,133 @@
+"""Which windows travel together in one index server.
+
+Each searcher pays for scoring all centroids, so few large packs cost least; but a pack is
+loaded anew whenever one of its windows changes. So windows are packed by how often they
+change: closed months fill packs up to a size in time order, the closed days of the current
+month are one pack, the hours of the current day another. Finer windows that stand in for a
+closed day or month that is missing or stale travel apart from all three, so that a repair in
+the past reloads no other pack.
+
+Pure functions over what is ready; the deployer on one machine and the sensor of a cluster
+ask the same ones.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Literal, Protocol
+
+from index_grpc.serving import Serving
+from photosearch.cover import cover
+from photosearch.windows import Granularity, Span, Window
+
+Policy = Literal["tiers", "each"]
+
+
+class ReadyWindow(Protocol):
+    """What packing asks of a ready index; the repository's ``ReadyIndex`` is one."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def quantiser(self) -> str | None: ...
+    @property
+    def stale(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class PackPlan:
+    """One pack: disjoint windows in time order, encoded with one quantiser (None: exact)."""
+
+    tier: str
+    quantiser: str | None
+    windows: tuple[tuple[Window, str], ...]
+
+    def serving(self, fingerprint: str) -> Serving:
+        """The Serving that serves this pack."""
+        return Serving.of(
+            self.windows, fingerprint=fingerprint, quantiser=self.quantiser, tier=self.tier
+        )
+
+
+def plan_packs(
+    ready: Mapping[Window, ReadyWindow], now: datetime, policy: Policy, pack_bytes: int
+) -> list[PackPlan]:
+    """Divide the windows that should answer into packs, in time order of their first window.
+
+    Every window of :func:`choose_windows` is in exactly one pack; a pack has one quantiser.
+    """
+    groups: dict[tuple[str, str | None], list[Window]] = {}
+    for window in choose_windows(ready):
+        tier = "each" if policy == "each" else _tier(window, now)
+        groups.setdefault((tier, ready[window].quantiser), []).append(window)
+
+    packs = [
+        PackPlan(tier, quantiser, tuple((w, ready[w].version) for w in pack))
+        for (tier, quantiser), windows in groups.items()
+        for pack in _divide(tier, windows, lambda w: ready[w].size_bytes, pack_bytes)
+    ]
+    return sorted(packs, key=lambda pack: (pack.windows[0][0], pack.quantiser or ""))
+
+
+def choose_windows(ready: Mapping[Window, ReadyWindow]) -> list[Window]:
+    """The windows that should answer, disjoint and in time order.
+
+    The cover of what is ready and not stale. Where that leaves a gap, a stale window fills
+    it: a day that lacks a late listing is better than no day. The finest that does is taken.
+    """
+    if not ready:
+        return []
+    span = Span(min(w.start for w in ready), max(w.end for w in ready))
+    usable = {window for window, index in ready.items() if not index.stale}
+    chosen = cover(usable, span)
+    for granularity in (Granularity.HOURLY, Granularity.DAILY, Granularity.MONTHLY):
+        stale = [w for w in ready if w.granularity is granularity and ready[w].stale]
+        usable.update(w for w in stale if any(_overlap(w, gap) for gap in chosen.gaps))
+        chosen = cover(usable, span)
+    return list(chosen.windows)
+
+
+def _tier(window: Window, now: datetime) -> str:
+    if window.granularity is Granularity.MONTHLY:
+        return "months"
+    parent = window.parent()
+    assert parent is not None
+    if parent.is_closed(now):
+        return "stand-ins"
+    return "days" if window.granularity is Granularity.DAILY else "hours"
+
+
+def _divide(
+    tier: str, windows: list[Window], size: Callable[[Window], int], pack_bytes: int
+) -> Iterator[list[Window]]:
+    if tier == "each":
+        yield from ([window] for window in windows)
+    elif tier in ("days", "hours"):
+        yield windows
+    else:
+        yield from _fill(windows, size, pack_bytes)
+
+
+def _fill(
+    windows: Iterable[Window], size: Callable[[Window], int], pack_bytes: int
+) -> Iterator[list[Window]]:
+    """Fill packs in time order, so that a new last window leaves all but the last as they are."""
+    filled = 0
+    number = 0
+
+    def pack_number(window: Window) -> int:
+        nonlocal filled, number
+        if filled and filled + size(window) > pack_bytes:
+            number, filled = number + 1, 0
+        filled += size(window)
+        return number
+
+    for _, pack in groupby(windows, pack_number):
+        yield list(pack)
+
+
+def _overlap(window: Window, gap: Span) -> bool:
+    return window.start < gap.end and gap.start < window.end
