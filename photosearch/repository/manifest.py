@@ -1,0 +1,164 @@
+"""What an artifact is, what it was made from, and how to tell that it is whole.
+
+The version follows from the content, so that the same work done twice is one version. The
+``recipe_digest`` needs no content: a step computes it before the work and compares it with
+the current manifest's, and so finds out for the price of one read that there is nothing to do.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from photosearch.repository.errors import DamagedArtifact, NewerFormat
+
+FORMAT = 1
+VERSION_DIGITS = 16
+
+
+class _Frozen(BaseModel):
+    # Unknown fields are dropped: a later release may add some without a new format.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Input(_Frozen):
+    """One thing that an artifact was made from; ``catalogue`` and ``photos`` are kinds too."""
+
+    kind: str
+    window: str | None
+    version: str
+    digest: str
+
+
+class FileEntry(_Frozen):
+    size: int
+    sha256: str
+
+
+class Failure(_Frozen):
+    """A photo that could not be used."""
+
+    photo_id: str
+    reason: str
+
+
+class Manifest(_Frozen):
+    """An artifact's record, written last and never changed."""
+
+    format: int = FORMAT
+    kind: str
+    window: str | None
+    fingerprint: str | None
+    version: str
+    rows: int
+    dimension: int | None
+    files: dict[str, FileEntry]
+    inputs: list[Input]
+    recipe: dict[str, JsonValue]
+    recipe_digest: str
+    quantiser: str | None = None
+    recall: float | None = None
+    failures: list[Failure] = []
+    details: dict[str, JsonValue] = {}
+    code_version: str
+    run_id: str | None = None
+    created_at: datetime
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what decides the content; not of who made it, nor when."""
+        return canonical_digest(
+            {
+                "kind": self.kind,
+                "window": self.window,
+                "fingerprint": self.fingerprint,
+                "version": self.version,
+                "recipe_digest": self.recipe_digest,
+                "files": {name: entry.sha256 for name, entry in self.files.items()},
+            }
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the files together."""
+        return sum(entry.size for entry in self.files.values())
+
+    def to_bytes(self) -> bytes:
+        return self.model_dump_json(indent=1).encode() + b"\n"
+
+
+def parse_manifest(content: bytes, path: str) -> Manifest:
+    """Read a manifest; ``path`` is for the error.
+
+    Raises:
+        NewerFormat: if a later release wrote it.
+        DamagedArtifact: if it is no manifest.
+    """
+    try:
+        manifest = Manifest.model_validate_json(content)
+    except ValidationError as error:
+        _refuse_newer(_format_of(content), path)
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DamagedArtifact(
+            f"{path} is not a manifest",
+            found=f"{place}: {first['msg']}" if place else first["msg"],
+            remedy="discard this version and make it again",
+        ) from error
+    _refuse_newer(manifest.format, path)
+    return manifest
+
+
+def recipe_digest(inputs: Sequence[Input], recipe: Mapping[str, JsonValue]) -> str:
+    """SHA-256 of what an artifact is made from and how; known before the work."""
+    return canonical_digest(
+        {"inputs": [item.model_dump() for item in inputs], "recipe": dict(recipe)}
+    )
+
+
+def content_version(
+    kind: str,
+    window: str | None,
+    fingerprint: str | None,
+    recipe_digest: str,
+    files: Mapping[str, FileEntry],
+) -> str:
+    """The version that this content has: 16 hexadecimal digits."""
+    return canonical_digest(
+        {
+            "kind": kind,
+            "window": window,
+            "fingerprint": fingerprint,
+            "recipe_digest": recipe_digest,
+            "files": {name: entry.sha256 for name, entry in files.items()},
+        }
+    )[:VERSION_DIGITS]
+
+
+def canonical_digest(value: JsonValue) -> str:
+    """SHA-256 over the one JSON text of ``value``: sorted keys, no spaces, no NaN."""
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_newer(found: object, path: str) -> None:
+    if isinstance(found, int) and found > FORMAT:
+        raise NewerFormat(
+            f"{path} was written by a later release of photosearch",
+            found=f"manifest format {found}",
+            limit=str(FORMAT),
+            remedy="upgrade photosearch on this machine",
+        )
+
+
+def _format_of(content: bytes) -> object:
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return None
+    return document.get("format") if isinstance(document, dict) else None

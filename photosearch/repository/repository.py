@@ -1,0 +1,326 @@
+"""The model repository: versioned, immutable artifacts, each with a manifest.
+
+Files first, manifest last: a version without a manifest does not exist, so a writer may be
+killed anywhere and no reader sees half of anything. Which version is current is one small
+object, HEAD, moved by compare-and-swap. Nothing else is ever changed in place, and so
+readers need no locks and manifests may be cached for ever.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from photosearch.repository.addresses import HEAD, MANIFEST, Address, Kind, require_name
+from photosearch.repository.errors import (
+    ArtifactMissing,
+    DamagedArtifact,
+    HeadMoved,
+    RepositoryError,
+)
+from photosearch.repository.manifest import (
+    Failure,
+    FileEntry,
+    Input,
+    Manifest,
+    content_version,
+    parse_manifest,
+    recipe_digest,
+)
+from photosearch.repository.storage import Storage, TagMoved, open_storage
+from photosearch.version import CODE_VERSION
+from photosearch.windows import Granularity, Window, WindowError
+
+CACHED_MANIFESTS = 32_768
+
+
+@dataclass(frozen=True)
+class Head:
+    """The current version, and the tag of the object that says so."""
+
+    version: str
+    tag: str
+
+
+class Repository:
+    """Artifacts by address and version. Safe to share between threads."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self._manifests: OrderedDict[tuple[Address, str], Manifest] = OrderedDict()
+
+    @classmethod
+    def open(cls, url: str) -> "Repository":
+        """The repository at a ``file://`` URL; made by the first publish."""
+        return cls(open_storage(url))
+
+    def publish(
+        self,
+        address: Address,
+        files: Mapping[str, Path],
+        *,
+        rows: int,
+        dimension: int | None,
+        inputs: Sequence[Input],
+        recipe: Mapping[str, JsonValue],
+        quantiser: str | None = None,
+        recall: float | None = None,
+        failures: Iterable[Failure] = (),
+        details: Mapping[str, JsonValue] | None = None,
+        run_id: str | None = None,
+        version: str | None = None,
+    ) -> Manifest:
+        """Store an artifact; HEAD stays where it is.
+
+        The version follows from the content unless it is given (an embedder's fingerprint).
+        A version that is there already is left alone and its manifest returned; files of it
+        that are damaged are put again.
+
+        Raises:
+            StorageError: if the disk is full or refuses; then nothing is visible.
+        """
+        entries = {require_name("a file", name): _entry(path) for name, path in files.items()}
+        window = None if address.window is None else address.window.key
+        digest = recipe_digest(inputs, recipe)
+        if version is None:
+            version = content_version(address.kind, window, address.fingerprint, digest, entries)
+        manifest = Manifest(
+            kind=address.kind,
+            window=window,
+            fingerprint=version if address.kind is Kind.EMBEDDER else address.fingerprint,
+            version=version,
+            rows=rows,
+            dimension=dimension,
+            files=entries,
+            inputs=list(inputs),
+            recipe=dict(recipe),
+            recipe_digest=digest,
+            quantiser=quantiser,
+            recall=recall,
+            failures=list(failures),
+            details=dict(details or {}),
+            code_version=CODE_VERSION,
+            run_id=run_id,
+            created_at=datetime.now(UTC),
+        )
+        folder, path = address.folder(version), address.manifest_path(version)
+        with self.storage.fence(folder):
+            existing = self._whole(address, version)
+            if existing is not None:
+                self.storage.refresh(path)  # gc must not take what someone just relied on
+                return existing
+            self.storage.delete([path])  # there is one only if the version is damaged
+            if not self.storage.write_version(folder, files, MANIFEST, manifest.to_bytes()):
+                return self.manifest(address, version)
+        return manifest
+
+    def head(self, address: Address) -> Head | None:
+        """The current version; None when there never was one.
+
+        Raises:
+            DamagedArtifact: if HEAD holds no version.
+        """
+        stored = self.storage.read(address.head_path)
+        if stored is None:
+            return None
+        version = _version_in(stored.content)
+        if version is None:
+            raise DamagedArtifact(
+                f"{address.head_path} names no version",
+                found=repr(stored.content[:40]),
+                remedy="roll back to one of the versions beside it",
+            )
+        return Head(version, stored.tag)
+
+    def move_head(self, address: Address, version: str, expected: Head | None) -> Head:
+        """Make ``version`` current if HEAD is still ``expected``.
+
+        Raises:
+            HeadMoved: if it is not.
+            ArtifactMissing: if there is no such version.
+        """
+        return self._move(address, version, None if expected is None else expected.tag)
+
+    def set_head(self, address: Address, version: str) -> Head:
+        """Make ``version`` current, whatever was; for when the last writer is right anyway.
+
+        Raises:
+            ArtifactMissing: if there is no such version.
+        """
+        while True:
+            stored = self.storage.read(address.head_path)
+            if stored is not None and _version_in(stored.content) == version:
+                self._require(address, version)
+                return Head(version, stored.tag)
+            try:
+                return self._move(address, version, None if stored is None else stored.tag)
+            except HeadMoved:
+                continue
+
+    def rollback(self, address: Address, version: str) -> Head:
+        """Make an earlier version current again.
+
+        Raises:
+            ArtifactMissing: if there is no such version.
+        """
+        return self.set_head(address, version)
+
+    def manifest(self, address: Address, version: str) -> Manifest:
+        """The manifest of one version.
+
+        Raises:
+            ArtifactMissing: if there is none.
+            DamagedArtifact, NewerFormat: if it cannot be read.
+        """
+        key = (address, version)
+        found = self._manifests.get(key)
+        if found is None:
+            found = self._read_manifest(address, version)
+            if found is None:
+                raise _missing(address, version)
+            self._manifests[key] = found
+            while len(self._manifests) > CACHED_MANIFESTS:
+                self._manifests.popitem(last=False)
+        return found
+
+    def current(self, address: Address) -> Manifest | None:
+        """HEAD's manifest; None when nothing is current."""
+        head = self.head(address)
+        if head is None:
+            return None
+        try:
+            return self.manifest(address, head.version)
+        except ArtifactMissing:
+            return None
+
+    def versions(self, address: Address) -> list[Manifest]:
+        """Every version's manifest, newest first."""
+        found = [
+            self.manifest(address, version)
+            for version in self.storage.folders(address.path)
+            if self.storage.exists(address.manifest_path(version))
+        ]
+        return sorted(found, key=lambda manifest: manifest.created_at, reverse=True)
+
+    def heads(self, fingerprint: str, kind: Kind) -> dict[Window, str]:
+        """The current version of every window of this kind.
+
+        Windows whose HEAD is damaged are left out, so that they are made again.
+        """
+        found: dict[Window, str] = {}
+        for granularity in Granularity:
+            folder = f"windows/{fingerprint}/{granularity}"
+            for start, content in self.storage.read_each(folder, f"{kind}/{HEAD}").items():
+                window = _window(f"{granularity}/{start}")
+                version = _version_in(content)
+                if window is not None and version is not None:
+                    found[window] = version
+        return found
+
+    def local_files(self, address: Address, version: str, *, verify: bool = True) -> Path:
+        """The folder with the version's files, each of the size and digest it should have.
+
+        Raises:
+            ArtifactMissing: if there is no such version.
+            DamagedArtifact: if a file is missing, of another size or of other content.
+        """
+        manifest = self.manifest(address, version)
+        folder = self.storage.local_folder(address.folder(version))
+        if verify:
+            for damage in damages(manifest, folder, address):
+                raise damage
+        return folder
+
+    def _move(self, address: Address, version: str, expected: str | None) -> Head:
+        with self.storage.fence(address.head_path):  # gc deletes manifests behind this fence
+            self._require(address, version)
+            try:
+                tag = self.storage.replace(address.head_path, f"{version}\n".encode(), expected)
+            except TagMoved:
+                stored = self.storage.read(address.head_path)
+                raise HeadMoved(
+                    f"{address.head_path} was moved by another writer",
+                    found="no HEAD" if stored is None else stored.content.decode().strip(),
+                    remedy="read it again and decide anew",
+                ) from None
+        return Head(version, tag)
+
+    def _require(self, address: Address, version: str) -> None:
+        # From the store, never from the cache: gc may have taken it.
+        if not self.storage.exists(address.manifest_path(version)):
+            raise _missing(address, version)
+
+    def _read_manifest(self, address: Address, version: str) -> Manifest | None:
+        path = address.manifest_path(version)
+        stored = self.storage.read(path)
+        return None if stored is None else parse_manifest(stored.content, path)
+
+    def _whole(self, address: Address, version: str) -> Manifest | None:
+        """The version's manifest if all of it is there and undamaged."""
+        try:
+            manifest = self._read_manifest(address, version)
+        except DamagedArtifact:
+            return None
+        if manifest is None:
+            return None
+        folder = self.storage.local_folder(address.folder(version))
+        return None if any(damages(manifest, folder, address)) else manifest
+
+
+def damages(manifest: Manifest, folder: Path, address: Address) -> Iterator[DamagedArtifact]:
+    """One error for each file that is not as the manifest says."""
+    for name, entry in manifest.files.items():
+        path = f"{address.folder(manifest.version)}/{name}"
+        try:
+            size = (folder / name).stat().st_size
+            found = f"{size} bytes" if size != entry.size else None
+            if found is None:
+                sha256 = _sha256(folder / name)
+                found = f"sha256 {sha256}" if sha256 != entry.sha256 else None
+        except FileNotFoundError:
+            found = "no file"
+        if found is not None:
+            yield DamagedArtifact(
+                f"{path} should have {entry.size} bytes and sha256 {entry.sha256}",
+                found=found,
+                remedy="discard this version and make it again",
+            )
+
+
+def _entry(path: Path) -> FileEntry:
+    try:
+        return FileEntry(size=path.stat().st_size, sha256=_sha256(path))
+    except FileNotFoundError:
+        raise RepositoryError("a file to publish is missing", found=str(path)) from None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _version_in(head: bytes) -> str | None:
+    try:
+        return require_name("a version", head.decode().strip())
+    except (RepositoryError, UnicodeDecodeError):
+        return None
+
+
+@lru_cache(maxsize=65_536)
+def _window(key: str) -> Window | None:
+    try:
+        return Window.parse(key)
+    except WindowError:
+        return None  # some other folder that lies there
+
+
+def _missing(address: Address, version: str) -> ArtifactMissing:
+    return ArtifactMissing(
+        f"there is no version {version} of {address}",
+        remedy="make it, or ask for one of the versions that are there",
+    )

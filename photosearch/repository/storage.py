@@ -1,0 +1,109 @@
+"""What the repository needs of the place where artifacts lie.
+
+Few operations, each with a meaning that a folder and an object store can both keep: whole
+objects, one create-if-absent, one compare-and-swap. A folder keeps the last two with a
+link and a lock (folder.py); S3 and GCS have them as conditions on etag or generation.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from photosearch.repository.errors import RepositoryError
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object's content, and the tag that changes whenever the content is replaced."""
+
+    content: bytes
+    tag: str
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One object of a listing; ``modified_s`` in seconds since 1970."""
+
+    path: str
+    size: int
+    modified_s: float
+
+
+class TagMoved(Exception):
+    """The object is no longer the one that was expected."""
+
+
+class Storage(Protocol):
+    """Paths are relative to the repository, with ``/``. All failures are StorageErrors."""
+
+    def read(self, path: str) -> Stored | None:
+        """The object, or None when there is none."""
+
+    def read_each(self, folder: str, tail: str) -> dict[str, bytes]:
+        """``{child: content of folder/child/tail}`` for the children that have it.
+
+        One listing, and reads only of what changed since the last call: cheap to poll.
+        """
+
+    def exists(self, path: str) -> bool: ...
+
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders directly below, sorted."""
+
+    def files(self, folder: str) -> list[StoredFile]:
+        """Every object below at any depth, staged leftovers of killed writers too."""
+
+    def write_files(self, folder: str, files: Mapping[str, Path]) -> None:
+        """Put each file whole or not at all, over what is there."""
+
+    def write_version(
+        self, folder: str, files: Mapping[str, Path], last: str, content: bytes
+    ) -> bool:
+        """Put the files, and when all are safe the object ``last``, if absent.
+
+        Returns False when ``last`` was there already.
+        """
+
+    def replace(self, path: str, content: bytes, expected: str | None) -> str:
+        """Put an object if its tag is still ``expected`` (None: if absent); its new tag.
+
+        Raises:
+            TagMoved: if it is not.
+        """
+
+    def refresh(self, path: str) -> None:
+        """Make the object young again, so that no grace period is over for it."""
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Delete objects; those that are gone already are fine."""
+
+    def fence(self, name: str, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """Keep others who take the same name out; gives whether it is ours.
+
+        A store without locks gives True to everyone: there, conditions and grace
+        periods alone keep writers apart, and a race costs work, not correctness.
+        """
+
+    def local_folder(self, folder: str) -> Path:
+        """The folder on this machine that has the files."""
+
+
+def open_storage(url: str) -> Storage:
+    """The storage at ``url``; no I/O yet.
+
+    Raises:
+        RepositoryError: if nothing stores at such a URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
+        raise RepositoryError(
+            "the model repository is a folder",
+            found=url,
+            remedy="give a file:// URL",
+        )
+    from photosearch.repository.folder import FolderStorage
+
+    return FolderStorage(Path(unquote(parts.path)))
