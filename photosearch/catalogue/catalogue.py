@@ -1,0 +1,310 @@
+"""The catalogue: which photos belong to which listing, and when each was listed.
+
+It asks the database for little and sorts in Python: PostgreSQL orders text by its locale and
+SQLite by code points, and a window's rows, their digest and a sample have to be the same
+whichever holds the catalogue. Only times are compared by the database, for its index.
+"""
+
+import hashlib
+import heapq
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from photosearch.catalogue.connection import make_engine, reading
+from photosearch.catalogue.listing import (
+    CatalogueDigest,
+    Listing,
+    Misplaced,
+    Photo,
+    digest_of_lines,
+    photo_line,
+)
+from photosearch.catalogue.rows import remove_listings, write_rows
+from photosearch.catalogue.schema import CatalogueError, Schema, read_schema
+from photosearch.catalogue.times import read_time, within
+from photosearch.settings import Settings
+from photosearch.windows import Granularity, Span, Window
+
+__all__ = ["Catalogue", "CatalogueError", "CatalogueSize"]
+
+# SQLite binds at most 32,766 values a statement, PostgreSQL 65,535.
+_IDS_A_QUERY = 10_000
+
+
+@dataclass(frozen=True)
+class CatalogueSize:
+    """How much the catalogue holds, and what in it belongs to nothing."""
+
+    listings: int
+    photos: int  # those with a listing
+    listings_without_photos: int
+    photos_without_listing: int
+
+
+class Catalogue:
+    """The listings and photos of one database; safe to share between threads.
+
+    Every method raises CatalogueError if the database can't be reached or is not laid out
+    as the settings say. A photo whose listing is missing is in no answer but ``size()``.
+    """
+
+    def __init__(self, engine: sa.Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._schema: Schema | None = None
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """The catalogue of these settings; nothing is connected before it is used."""
+        return cls(make_engine(settings.catalogue_url), settings)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Windows
+
+    def photos_in(self, window: Window) -> list[Photo]:
+        """The photos listed in a window, of any status, by (listed_at, photo_id)."""
+        photos = [
+            Photo(photo_id, listing_id, path, moment)
+            for photo_id, listing_id, path, moment in self._photos(window.span)
+        ]
+        return sorted(photos, key=lambda photo: (photo.listed_at, photo.photo_id))
+
+    def hour_digests(self, span: Span) -> dict[Window, CatalogueDigest]:
+        """The digest of every hour in ``span`` that has photos, by one streamed query.
+
+        Equal to :func:`catalogue_digest` of each hour's ``photos_in``. An hour that
+        ``span`` cuts is counted as far as it lies inside.
+        """
+        hours: defaultdict[datetime, list[str]] = defaultdict(list)
+        for photo_id, listing_id, path, moment in self._photos(span):
+            text = moment.isoformat(timespec="microseconds")
+            hour = moment.replace(minute=0, second=0, microsecond=0)
+            hours[hour].append(photo_line(text, photo_id, listing_id, path))
+        return {
+            Window(Granularity.HOURLY, hour): CatalogueDigest(len(lines), digest_of_lines(lines))
+            for hour, lines in sorted(hours.items())
+        }
+
+    def outside(self, start: datetime, now: datetime) -> list[Misplaced]:
+        """Listings that no window holds: before ``start``, after ``now``, or without a time."""
+        schema, found = self._read_schema(), []
+        query = sa.select(schema.listing_id.column, self._readable_time(schema))
+        with reading(self._engine) as connection:
+            for listing_id, value in connection.execute(query):
+                moment = read_time(value)
+                reason = _misplacement(moment, value, start, now)
+                if reason is not None:
+                    found.append(Misplaced(str(listing_id), moment, reason))
+        return sorted(found, key=lambda misplaced: misplaced.listing_id)
+
+    def time_range(self) -> tuple[datetime, datetime] | None:
+        """The oldest and the newest listing's time; none of an empty catalogue.
+
+        Times that can't be read are left out.
+        """
+        schema = self._read_schema()
+        oldest = newest = None
+        with reading(self._engine) as connection:
+            for (value,) in connection.execute(sa.select(self._readable_time(schema))):
+                moment = read_time(value)
+                if moment is not None:
+                    oldest = moment if oldest is None else min(oldest, moment)
+                    newest = moment if newest is None else max(newest, moment)
+        return None if oldest is None or newest is None else (oldest, newest)
+
+    # Photos and listings
+
+    def photo(self, photo_id: str) -> Photo | None:
+        """One photo; none if there is none, or its listing is missing or has no time."""
+        schema = self._read_schema()
+        query = self._select_photos(schema).where(schema.photo_id.is_in([photo_id]))
+        return next((Photo(*row) for row in self._read_photos(query)), None)
+
+    def listings(self, ids: Collection[str]) -> dict[str, Listing]:
+        """The listings with these ids, with their photos in order; unknown ids are left out."""
+        wanted, found = list(ids), {}
+        schema = self._read_schema()
+        with reading(self._engine) as connection:
+            for first in range(0, len(wanted), _IDS_A_QUERY):
+                part = wanted[first : first + _IDS_A_QUERY]
+                photo_ids = _photo_ids(connection, schema, part)
+                for row in connection.execute(self._select_listings(schema, part)):
+                    listing_id, title, price, category, status, value = row
+                    moment = read_time(value)
+                    if moment is None:
+                        continue
+                    found[str(listing_id)] = Listing(
+                        str(listing_id),
+                        _text(title),
+                        None if price is None else float(price),
+                        _text(category),
+                        self._settings.live_status if schema.status is None else str(status),
+                        moment,
+                        tuple(photo_ids.get(str(listing_id), ())),
+                    )
+        return found
+
+    def photo_count(self) -> int:
+        """How many photos belong to a listing."""
+        schema = self._read_schema()
+        query = sa.select(sa.func.count()).select_from(_joined(schema))
+        with reading(self._engine) as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def size(self) -> CatalogueSize:
+        """How many listings and photos there are, and how many belong to nothing."""
+        schema = self._read_schema()
+        listing, owner = schema.listing_id.column, schema.photo_listing.column
+        pictured = sa.exists().where(owner == listing)
+        listings = sa.select(sa.func.count()).select_from(schema.listings)
+        photos = sa.select(sa.func.count()).select_from(schema.photos)
+        with reading(self._engine) as connection:
+            paired = self.photo_count()
+            return CatalogueSize(
+                listings=int(connection.execute(listings).scalar_one()),
+                photos=paired,
+                listings_without_photos=int(
+                    connection.execute(listings.where(~pictured)).scalar_one()
+                ),
+                photos_without_listing=int(connection.execute(photos).scalar_one()) - paired,
+            )
+
+    def sample_photos(self, count: int, before: datetime | None = None) -> list[Photo]:
+        """``count`` photos spread over the catalogue, listed before ``before`` if given.
+
+        Chosen by the hash of their ids, in that order: the same on every database, and a
+        smaller sample is the beginning of a larger one.
+        """
+        span = None if before is None else Span(datetime(1, 1, 2, tzinfo=UTC), before)
+        chosen = heapq.nsmallest(count, self._photos(span), key=lambda row: _spread(row[0]))
+        return [Photo(*row) for row in chosen]
+
+    # Writing, to the tables that photosearch makes itself
+
+    def create_tables(self) -> None:
+        """Make the two tables, if they are not there."""
+        write_rows(self._engine, self._settings)
+
+    def write(self, listings: Iterable[Listing], photos: Iterable[Photo]) -> None:
+        """Add listings and photos, or change those that are there; in one transaction.
+
+        A listing's ``photo_ids`` give its photos' order.
+        """
+        write_rows(self._engine, self._settings, listings, photos)
+
+    def remove(self, listing_ids: Collection[str]) -> None:
+        """Remove listings and their photos."""
+        remove_listings(self._engine, self._settings, listing_ids)
+
+    # Reading
+
+    def _read_schema(self) -> Schema:
+        with self._lock:
+            if self._schema is None:
+                with reading(self._engine):
+                    self._schema = read_schema(self._engine, self._settings)
+            return self._schema
+
+    def _photos(self, span: Span | None) -> Iterator[tuple[str, str, str, datetime]]:
+        schema = self._read_schema()
+        query = self._select_photos(schema)
+        if span is None:
+            yield from self._read_photos(query)
+            return
+        condition = within(schema.listed_at, schema.time_keeping, span.start, span.end)
+        for row in self._read_photos(query.where(condition)):
+            if span.start <= row[3] < span.end:
+                yield row
+
+    def _select_photos(self, schema: Schema) -> sa.Select[Any]:
+        return sa.select(
+            schema.photo_id.column,
+            schema.listing_id.column,
+            schema.path,
+            self._readable_time(schema),
+        ).select_from(_joined(schema))
+
+    def _read_photos(self, query: sa.Select[Any]) -> Iterator[tuple[str, str, str, datetime]]:
+        with reading(self._engine) as connection:
+            for photo_id, listing_id, path, value in connection.execute(query):
+                moment = read_time(value)
+                if moment is not None:
+                    yield str(photo_id), str(listing_id), _text(path) or "", moment
+
+    def _select_listings(self, schema: Schema, ids: Collection[str]) -> sa.Select[Any]:
+        optional = (schema.title, schema.price, schema.category, schema.status)
+        return sa.select(
+            schema.listing_id.column,
+            *(sa.null() if column is None else column for column in optional),
+            self._readable_time(schema),
+        ).where(schema.listing_id.is_in(ids))
+
+    def _readable_time(self, schema: Schema) -> sa.ColumnElement[Any]:
+        if self._engine.dialect.name == "sqlite":
+            return schema.listed_at
+        # PostgreSQL's infinity and years beyond 9999 have no datetime: the driver would fail.
+        first, last = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+        return sa.case(
+            (within(schema.listed_at, schema.time_keeping, first, last), schema.listed_at),
+            else_=sa.null(),
+        )
+
+
+def _joined(schema: Schema) -> sa.Join:
+    condition = schema.photo_listing.column == schema.listing_id.column
+    return sa.join(schema.photos, schema.listings, condition)
+
+
+def _photo_ids(
+    connection: sa.Connection, schema: Schema, listing_ids: Collection[str]
+) -> dict[str, list[str]]:
+    position = sa.null() if schema.position is None else schema.position
+    query = sa.select(schema.photo_listing.column, position, schema.photo_id.column).where(
+        schema.photo_listing.is_in(listing_ids)
+    )
+    ordered: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+    for listing_id, place, photo_id in connection.execute(query):
+        ordered[str(listing_id)].append((place or 0, str(photo_id)))
+    return {key: [photo_id for _, photo_id in sorted(ids)] for key, ids in ordered.items()}
+
+
+def _misplacement(
+    moment: datetime | None, value: object, start: datetime, now: datetime
+) -> str | None:
+    if moment is None:
+        return "it has no time" if value is None else f"its time can't be read: {value!r}"
+    if moment < start:
+        return f"it is from before the timeline's start, {start.isoformat()}"
+    if moment > now:
+        return f"it is from the future; now is {now.isoformat(timespec='seconds')}"
+    return None
+
+
+def _spread(photo_id: str) -> bytes:
+    return hashlib.blake2b(photo_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

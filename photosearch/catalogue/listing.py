@@ -1,0 +1,77 @@
+"""What the catalogue says about a listing and its photos.
+
+A photo's time is its listing's: windows are stretches of listing time. Status, title and
+price are not part of the digest, because they change nothing in an index; a listing that
+sells or is renamed makes no window stale.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photo of one listing; ``path`` counts from the image store, ``listed_at`` is UTC."""
+
+    photo_id: str
+    listing_id: str
+    path: str
+    listed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One item for sale, its photos in the seller's order; ``listed_at`` is UTC."""
+
+    listing_id: str
+    title: str | None
+    price: float | None
+    category: str | None
+    status: str
+    listed_at: datetime
+    photo_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """A listing that no window can hold, and why; ``listed_at`` is none when unreadable."""
+
+    listing_id: str
+    listed_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueDigest:
+    """How many photos an hour has, and the SHA-256 over them (hex)."""
+
+    photos: int
+    digest: str
+
+
+def catalogue_digest(photos: Sequence[Photo]) -> str:
+    """SHA-256 (hex) over photos, whatever their order."""
+    return digest_of_lines(
+        [
+            photo_line(
+                p.listed_at.isoformat(timespec="microseconds"), p.photo_id, p.listing_id, p.path
+            )
+            for p in photos
+        ]
+    )
+
+
+def photo_line(listed_at: str, photo_id: str, listing_id: str, path: str) -> str:
+    """One photo as it goes into the digest; sorts by time, then by photo.
+
+    NUL ends each field: neither a path nor PostgreSQL's text can hold one, so that no two
+    photos share a line. ``listed_at`` is ISO with microseconds and ``+00:00``.
+    """
+    return f"{listed_at}\0{photo_id}\0{listing_id}\0{path}\0"
+
+
+def digest_of_lines(lines: Iterable[str]) -> str:
+    """SHA-256 (hex) over :func:`photo_line` lines, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogatepass")).hexdigest()

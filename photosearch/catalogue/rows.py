@@ -1,0 +1,93 @@
+"""Writing to the tables that photosearch makes itself: a folder's catalogue and the demo's.
+
+A shop's own database is only ever read. Everything of one call is one transaction, so that
+a reader sees the catalogue before or after a scan, and a killed scan leaves the one before.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from photosearch.catalogue.connection import database_errors, sqlite_file
+from photosearch.catalogue.listing import Listing, Photo
+from photosearch.catalogue.schema import own_tables
+from photosearch.settings import Settings
+
+_ROWS_A_STATEMENT = 1_000
+
+
+def write_rows(
+    engine: sa.Engine,
+    settings: Settings,
+    listings: Iterable[Listing] = (),
+    photos: Iterable[Photo] = (),
+) -> None:
+    """Make the tables if they are not there, and insert or update rows in one transaction."""
+    listings_table, photos_table = own_tables(settings, engine.dialect.name)
+    with _writing(engine) as connection:
+        listings_table.metadata.create_all(connection)
+        positions: dict[str, int] = {}
+        rows = _listing_rows(listings, listings_table, positions)
+        _upsert(connection, listings_table, rows)
+        keys = [column.name for column in photos_table.columns]
+        values = ((p.photo_id, p.listing_id, p.path, positions.get(p.photo_id, 0)) for p in photos)
+        _upsert(connection, photos_table, (dict(zip(keys, row, strict=True)) for row in values))
+
+
+def remove_listings(engine: sa.Engine, settings: Settings, ids: Collection[str]) -> None:
+    """Remove listings and their photos in one transaction."""
+    listings, photos = own_tables(settings, engine.dialect.name)
+    owner, key = photos.c[settings.photo_listing_column], listings.c[settings.listing_id_column]
+    with _writing(engine) as connection:
+        remaining = iter(ids)
+        while part := list(islice(remaining, _ROWS_A_STATEMENT)):
+            connection.execute(photos.delete().where(owner.in_(part)))
+            connection.execute(listings.delete().where(key.in_(part)))
+
+
+@contextmanager
+def _writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    file = sqlite_file(engine)
+    with database_errors(engine):
+        if file is not None and not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with engine.connect() as connection:
+                # Kept by the file: the API goes on reading while a scan writes.
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        with engine.begin() as connection:
+            yield connection
+
+
+def _listing_rows(
+    listings: Iterable[Listing], table: sa.Table, positions: dict[str, int]
+) -> Iterator[Mapping[str, Any]]:
+    keys = [column.name for column in table.columns]
+    for listing in listings:
+        positions.update((photo_id, place) for place, photo_id in enumerate(listing.photo_ids))
+        values = (
+            listing.listing_id,
+            listing.title,
+            listing.price,
+            listing.category,
+            listing.status,
+            listing.listed_at.astimezone(UTC),
+        )
+        yield dict(zip(keys, values, strict=True))
+
+
+def _upsert(connection: sa.Connection, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    changed = {column.name: statement.excluded[column.name] for column in table.columns}
+    key = [column.name for column in table.primary_key]
+    statement = statement.on_conflict_do_update(
+        index_elements=key, set_={name: new for name, new in changed.items() if name not in key}
+    )
+    remaining = iter(rows)
+    while part := list(islice(remaining, _ROWS_A_STATEMENT)):
+        connection.execute(statement, part)
