@@ -1,0 +1,155 @@
+"""The rows of an index: which photo of which listing each vector is.
+
+One JSON object a line, so that gluing indexes is concatenation of bytes and a person can
+read an index with ``less``. A table keeps the lines' offsets only and reads a row when it is
+asked for: a server of a million photos holds eight bytes a row, not a Python object.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from index_grpc.errors import DamagedIndex
+
+_NEWLINE = 0x0A
+_CHUNK_BYTES = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One photo in an index; ``listed_at`` is in UTC, ``sha256`` is of the photo's bytes."""
+
+    photo_id: str
+    listing_id: str
+    listed_at: datetime
+    sha256: str
+
+    def to_json(self) -> str:
+        """The row as one compact line with sorted keys, so that equal rows are equal bytes."""
+        return json.dumps(
+            {
+                "listed_at": self.listed_at.isoformat(),
+                "listing_id": self.listing_id,
+                "photo_id": self.photo_id,
+                "sha256": self.sha256,
+            },
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_json(cls, line: str | bytes) -> "Row":
+        """Read one line.
+
+        Raises:
+            ValueError: if the line is not such an object.
+        """
+        fields = json.loads(line)
+        try:
+            return cls(
+                photo_id=_text(fields["photo_id"]),
+                listing_id=_text(fields["listing_id"]),
+                listed_at=datetime.fromisoformat(fields["listed_at"]),
+                sha256=_text(fields["sha256"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a row: {error}") from error
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> int:
+    """Write ``rows`` to ``path`` and return how many there were."""
+    count = 0
+    with path.open("w", encoding="ascii", newline="\n") as file:
+        for row in rows:
+            file.write(row.to_json() + "\n")
+            count += 1
+    return count
+
+
+class RowTable:
+    """The rows of one ``rows.jsonl``, read one by one from the open file.
+
+    The file is read with ``pread``, not mapped: a file cut short under a running server then
+    gives an error and not a SIGBUS, and its pages do not count as the server's memory. It may
+    be used from many threads.
+
+    Raises:
+        DamagedIndex: if the file is missing, or its last line is cut off; and from indexing,
+            if that line can't be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise DamagedIndex(
+                f"the rows {path} can't be opened: {error.strerror}", remedy="build the index anew"
+            ) from error
+        try:
+            self._ends = _line_ends(self._file.fileno(), path)
+        except BaseException:
+            self._file.close()
+            raise
+        self.size_bytes = int(self._ends[-1]) if len(self._ends) else 0
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, index: int) -> Row:
+        if not 0 <= index < len(self._ends):
+            raise IndexError(index)
+        start = int(self._ends[index - 1]) if index else 0
+        line = os.pread(self._file.fileno(), int(self._ends[index]) - start, start)
+        try:
+            return Row.from_json(line)
+        except ValueError as error:
+            raise DamagedIndex(
+                f"line {index + 1} of {self.path} is not a row of an index",
+                found=repr(line[:80]),
+                remedy="build the index anew",
+            ) from error
+
+    def __iter__(self) -> Iterator[Row]:
+        return (self[index] for index in range(len(self)))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _line_ends(descriptor: int, path: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Where each line ends, its newline included: int64 [rows]."""
+    ends: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
+    offset = 0
+    last = b"\n"
+    while chunk := os.pread(descriptor, _CHUNK_BYTES, offset):
+        found = np.flatnonzero(np.frombuffer(chunk, np.uint8) == _NEWLINE)
+        ends.append(found.astype(np.int64) + (offset + 1))
+        offset += len(chunk)
+        last = chunk[-1:]
+    if last != b"\n":
+        raise DamagedIndex(f"the last line of {path} is cut off", remedy="build the index anew")
+    return np.concatenate(ends) if ends else np.empty(0, np.int64)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
