@@ -1,0 +1,94 @@
+"""``photosearch index-server``: serve one Serving until SIGTERM.
+
+The deployer starts it; by hand it serves a Serving file just the same. It ends with code 0
+after a drain, and with 65 when it refused its files, which then is also written beside the
+Serving file.
+"""
+
+import ctypes
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+_PR_SET_PDEATHSIG = 1
+
+
+def index_server(
+    serving: Annotated[Path, typer.Option(help="The Serving file: what to serve.")],
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0: any free one.")] = 0,
+    end_with_parent: Annotated[
+        bool, typer.Option(help="End when the process that started this one ends (Linux).")
+    ] = False,
+) -> None:
+    """Serve one pack of indexes over gRPC until SIGTERM."""
+    if end_with_parent:
+        _end_with_parent()
+    from index_grpc.announcement import REFUSED, announce, clear, write_refusal
+    from index_grpc.loading import ServingRefused, load_serving
+    from index_grpc.server import OVERFETCH, IndexServer, run
+    from index_grpc.serving import read_serving
+    from photosearch.repository.repository import Repository
+    from photosearch.settings import load_settings
+
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+    settings = load_settings()
+    wanted = read_serving(serving)
+    repository = Repository.open(settings.repository_url)
+    folder = serving.resolve().parent
+    clear(folder)
+    with _temporary_folder(folder / "tmp"):
+        server = IndexServer(max_k=settings.max_k * OVERFETCH, port=port)
+        announce(folder, server.address)
+        try:
+            run(
+                server,
+                lambda: load_serving(wanted, repository, recall_target=settings.recall_target),
+                stop,
+            )
+        except ServingRefused as refused:
+            write_refusal(folder, refused.refusal)
+            logging.getLogger(__name__).error("%s", refused)
+            _end(REFUSED)
+    _end(0)
+
+
+@contextmanager
+def _temporary_folder(folder: Path) -> Iterator[None]:
+    """Keep temporary files in ``folder``, where a successor finds what a kill -9 left."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it ended in between
+            sys.exit(0)
+
+
+def _end(code: int) -> NoReturn:
+    """End now: a load under way would hold the interpreter's own end for seconds."""
+    logging.shutdown()
+    os._exit(code)

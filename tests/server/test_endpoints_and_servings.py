@@ -1,0 +1,136 @@
+"""Endpoint files and Serving files: what deployer and query plane share."""
+
+import logging
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index_grpc.endpoints import (
+    Endpoint,
+    EndpointWindow,
+    endpoint_path,
+    read_endpoints,
+    remove_endpoint,
+    write_endpoint,
+)
+from index_grpc.serving import Serving, ServingError, read_serving
+from photosearch.windows import Window
+
+DAY = Window.parse("daily/2026-11-22")
+HOUR = Window.parse("hourly/2026-11-23T05")
+
+
+def endpoint(serving: str, rows: int = 3) -> Endpoint:
+    return Endpoint(
+        serving=serving,
+        address="127.0.0.1:4000",
+        fingerprint="f",
+        quantiser=None,
+        windows=(EndpointWindow(window=DAY.key, version="v1", rows=rows),),
+        pid=1,
+        ready_at=datetime(2026, 11, 23, tzinfo=UTC),
+    )
+
+
+def test_what_is_announced_is_found_until_it_is_withdrawn(tmp_path: Path) -> None:
+    folder = tmp_path / "endpoints"
+    assert read_endpoints(folder) == []
+
+    write_endpoint(folder, endpoint("b"))
+    write_endpoint(folder, endpoint("a"))
+    assert read_endpoints(folder) == [endpoint("a"), endpoint("b")]
+
+    remove_endpoint(folder, "a")
+    remove_endpoint(folder, "a")
+    assert read_endpoints(folder) == [endpoint("b")]
+
+
+def test_a_file_that_is_no_endpoint_does_not_hide_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_endpoint(tmp_path, endpoint("a"))
+    (tmp_path / "broken.json").write_text('{"serving": "br')
+
+    with caplog.at_level(logging.WARNING):
+        found = read_endpoints(tmp_path)
+
+    assert found == [endpoint("a")]
+    assert "broken.json" in caplog.text
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    write_endpoint(tmp_path, endpoint("a"))
+    stop = threading.Event()
+
+    def rewrite() -> None:
+        rows = 0
+        while not stop.is_set():
+            rows += 1
+            write_endpoint(tmp_path, endpoint("a", rows))
+
+    writer = threading.Thread(target=rewrite)
+    writer.start()
+    try:
+        for _ in range(300):
+            assert len(read_endpoints(tmp_path)) == 1
+    finally:
+        stop.set()
+        writer.join()
+    assert [path.name for path in tmp_path.iterdir()] == [endpoint_path(tmp_path, "a").name]
+
+
+versions = st.text("0123456789abcdef", min_size=1, max_size=8)
+
+
+@given(st.dictionaries(st.integers(0, 23), versions, min_size=1), versions)
+def test_a_name_tells_contents_apart_and_is_a_dns_label(
+    hours: dict[int, str], fingerprint: str
+) -> None:
+    windows = [(Window.parse(f"hourly/2026-11-22T{h:02}"), v) for h, v in hours.items()]
+
+    serving = Serving.of(windows, fingerprint=fingerprint, quantiser=None)
+
+    assert serving == Serving.of(reversed(windows), fingerprint=fingerprint, quantiser=None)
+    others = [
+        Serving.of(windows, fingerprint=fingerprint, quantiser="q"),
+        Serving.of(windows, fingerprint=fingerprint + "0", quantiser=None),
+        Serving.of([(windows[0][0], "x"), *windows[1:]], fingerprint=fingerprint, quantiser=None),
+    ]
+    assert len({serving.name, *(other.name for other in others)}) == 4
+    assert len(serving.name) <= 63
+    assert serving.name.replace("-", "").isalnum()
+    assert serving.name == serving.name.lower()
+
+
+def test_windows_that_overlap_are_no_serving() -> None:
+    with pytest.raises(ServingError, match="overlap"):
+        Serving.of(
+            [(DAY, "v"), (Window.parse("hourly/2026-11-22T23"), "v")],
+            fingerprint="f",
+            quantiser=None,
+        )
+
+
+def test_no_windows_are_no_serving() -> None:
+    with pytest.raises(ServingError, match="at least one"):
+        Serving.of([], fingerprint="f", quantiser=None)
+
+
+def test_a_serving_file_is_read_as_it_was_written(tmp_path: Path) -> None:
+    serving = Serving.of([(HOUR, "v2"), (DAY, "v1")], fingerprint="f", quantiser="q", tier="days")
+    (tmp_path / "serving.json").write_text(serving.model_dump_json())
+
+    assert read_serving(tmp_path / "serving.json") == serving
+    assert serving.parsed_windows() == [DAY, HOUR]
+
+
+def test_a_serving_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ServingError, match=r"absent\.json can't be read"):
+        read_serving(tmp_path / "absent.json")
+    (tmp_path / "empty.json").write_text("{}")
+    with pytest.raises(ServingError, match=r"empty\.json is no Serving file: found name"):
+        read_serving(tmp_path / "empty.json")
