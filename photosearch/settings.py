@@ -140,6 +140,12 @@ class Settings(BaseSettings):
     max_concurrent_queries: int = Field(
         32, ge=1, description="Queries at once; more are refused with 429."
     )
+    photo_url_timeout_s: float = Field(
+        3.0, gt=0, description="Seconds that a photo's URL may take to answer."
+    )
+    photo_url_private: bool = Field(
+        False, description="Whether a photo's URL may lead to private addresses."
+    )
 
     @property
     def state(self) -> Path:
