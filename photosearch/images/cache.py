@@ -1,0 +1,153 @@
+"""Downloaded photos, kept for a set time so that re-indexing never downloads again.
+
+A store that is a folder is read through and nothing is copied: the photos are as near as a
+copy would be, which would cost their size in disk and, *measured*, four times the time of
+reading them. The cache then holds one line, the folder's path, so that a later step in
+another process finds the photos. Hard links were rejected: editing a photo in place would
+change the cached one too, and they need one file system.
+
+Reports of the images step lie here as well: they live and die with the photos they tell of.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from pydantic import ValidationError
+
+from photosearch.images.photo_error import ImageStoreError, PhotoError
+from photosearch.images.photo_path import file_inside, require_relative
+from photosearch.images.report import PhotoReport
+from photosearch.windows import Window
+
+_FOLDER_LINE = "read-through"
+_SWEPT = "swept"
+_DAY_S = 24 * 3600.0
+
+
+class ImageCache:
+    """Photos and reports in a folder; safe to share between threads and processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._read_through: str | None = None
+
+    # Photos
+
+    def path_of(self, photo_path: str) -> Path | None:
+        """The file with a photo's bytes; none if it is not here.
+
+        Raises:
+            PhotoError: if the path is unsafe.
+        """
+        through = self.reads_through
+        if through is not None:
+            require_relative(photo_path)
+            try:
+                return Path(file_inside(through, photo_path))
+            except (PhotoError, ImageStoreError):
+                return None
+        entry = self._entry(photo_path)
+        return entry if entry.is_file() else None
+
+    def read(self, photo_path: str) -> bytes | None:
+        """A photo's bytes; none if it is not here. Raises as :meth:`path_of`."""
+        path = self.path_of(photo_path)
+        try:
+            return None if path is None else path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def put(self, photo_path: str, content: bytes) -> None:
+        """Keep a photo's bytes; whole or not at all, whatever happens meanwhile.
+
+        Raises:
+            PhotoError: if the path is unsafe.
+            ImageStoreError: if the cache can't be written, as on a full disk.
+        """
+        _write_whole(self._entry(photo_path), content)
+
+    @property
+    def reads_through(self) -> str | None:
+        """The folder of photos that this cache reads through; none if it keeps copies."""
+        if self._read_through is None:
+            try:
+                self._read_through = (self.folder / _FOLDER_LINE).read_text("utf-8")
+            except FileNotFoundError:
+                self._read_through = ""
+        return self._read_through or None
+
+    def read_through(self, folder: str | None) -> None:
+        """From now on, read photos where they lie in ``folder``; none: keep copies."""
+        if self.reads_through == folder:
+            return
+        if folder is None:
+            (self.folder / _FOLDER_LINE).unlink(missing_ok=True)
+        else:
+            _write_whole(self.folder / _FOLDER_LINE, folder.encode())
+        self._read_through = folder or ""
+
+    def sweep(self, keep_days: float) -> int:
+        """Remove photos older than ``keep_days``, at most once a day; says how many."""
+        stamp = self.folder / _SWEPT
+        if not self.folder.is_dir() or _age_s(stamp) < _DAY_S:
+            return 0
+        stamp.touch()
+        old = [entry for entry in self._entries() if _age_s(entry) > keep_days * _DAY_S]
+        for entry in old:
+            entry.unlink(missing_ok=True)
+        return len(old)
+
+    # Reports
+
+    def report(self, window: Window) -> Path:
+        """Where the report of a window lies, whether there is one or not."""
+        return self.folder / "reports" / f"{window.key}.json"
+
+    def write_report(self, window: Window, report: PhotoReport) -> None:
+        """Keep a report; whole or not at all."""
+        _write_whole(self.report(window), report.model_dump_json().encode())
+
+    def read_report(self, window: Window) -> PhotoReport | None:
+        """The report of a window; none if there is none, or it can't be read."""
+        try:
+            return PhotoReport.model_validate_json(self.report(window).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None  # the images step makes it anew
+
+    def _entry(self, photo_path: str) -> Path:
+        name = hashlib.sha256(require_relative(photo_path).encode("utf-8", "surrogatepass"))
+        key = name.hexdigest()[:40]
+        return self.folder / "photos" / key[:2] / key
+
+    def _entries(self) -> Iterator[Path]:
+        return (self.folder / "photos").glob("*/*")
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+            try:
+                file.write(content)
+                file.flush()
+                os.replace(file.name, path)  # noqa: PTH105
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise ImageStoreError(
+            f"the image cache can't be written: {path}",
+            found=error.strerror,
+            remedy="make room on the disk, or move state_dir",
+        ) from error
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")

@@ -1,0 +1,125 @@
+"""Fetching an hour's photos, some at once, each on its own.
+
+What goes wrong with one photo is kept beside it and the others go on; only what would go
+wrong with all of them (the folder is gone, the disk is full) ends the fetch. Errors that may
+pass are tried again after growing, random pauses, so that a store in trouble is not stormed.
+
+Threads, because obstore works outside Python's lock and a call from a thread costs less
+than one from an event loop; most of the time of a photo is its SHA-256.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from obstore import Bytes
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from photosearch.catalogue.listing import Photo
+from photosearch.images.cache import ImageCache
+from photosearch.images.photo_error import PhotoError, PhotoUnreachable
+from photosearch.images.report import PhotoFailure
+from photosearch.images.store import ImageStore
+from photosearch.settings import Settings
+
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPhoto:
+    """What a photo is: the SHA-256 (hex) and the size of its bytes."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass
+class FetchReport:
+    """What became of the photos; ``failed`` is in the order in which they were asked for."""
+
+    fetched: dict[str, FetchedPhoto] = field(default_factory=dict)
+    failed: list[PhotoFailure] = field(default_factory=list)
+    from_cache: int = 0
+    downloaded_bytes: int = 0
+
+
+def fetch_photos(
+    photos: Sequence[Photo],
+    store: ImageStore,
+    cache: ImageCache,
+    *,
+    settings: Settings,
+    on_progress: Callable[[int], None] | None = None,
+) -> FetchReport:
+    """Bring photos into the cache. ``on_progress`` hears of each photo as one more.
+
+    Raises:
+        ImageStoreError: if the store is gone or the cache can't be written.
+    """
+    cache.read_through(store.folder)
+    if store.folder is None:
+        cache.sweep(settings.cache_days)
+    report = FetchReport()
+    workers = max(1, min(settings.fetch_concurrency, len(photos)))
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="fetch")
+    try:
+        fetcher = _Fetcher(store, cache, settings)
+        for photo, outcome in zip(photos, pool.map(fetcher.outcome, photos), strict=True):
+            _count(report, photo, outcome)
+            if on_progress is not None:
+                on_progress(1)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Had:
+    photo: FetchedPhoto
+    from_cache: bool
+    downloaded_bytes: int
+
+
+class _Fetcher:
+    """One fetch: what its threads share."""
+
+    def __init__(self, store: ImageStore, cache: ImageCache, settings: Settings) -> None:
+        self._store, self._cache = store, cache
+        self._max_bytes = settings.max_photo_bytes
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(PhotoUnreachable),
+            stop=stop_after_attempt(settings.fetch_attempts),
+            wait=wait_random_exponential(_FIRST_PAUSE_S, _LONGEST_PAUSE_S),
+            reraise=True,
+        )
+
+    def outcome(self, photo: Photo) -> _Had | PhotoError:
+        try:
+            if self._store.folder is not None:
+                return _Had(_identity(self._download(photo.path)), False, 0)
+            kept = self._cache.read(photo.path)
+            if kept is not None:
+                return _Had(_identity(kept), True, 0)
+            content = bytes(self._download(photo.path))
+            self._cache.put(photo.path, content)
+            return _Had(_identity(content), False, len(content))
+        except PhotoError as error:
+            return error
+
+    def _download(self, path: str) -> Bytes:
+        return self._retrying(self._store.buffer, path, self._max_bytes)
+
+
+def _identity(content: bytes | Bytes) -> FetchedPhoto:
+    return FetchedPhoto(hashlib.sha256(content).hexdigest(), len(content))
+
+
+def _count(report: FetchReport, photo: Photo, outcome: _Had | PhotoError) -> None:
+    if isinstance(outcome, PhotoError):
+        report.failed.append(PhotoFailure(photo_id=photo.photo_id, reason=str(outcome)))
+        return
+    report.fetched[photo.photo_id] = outcome.photo
+    report.from_cache += outcome.from_cache
+    report.downloaded_bytes += outcome.downloaded_bytes

@@ -1,0 +1,64 @@
+"""Pixels of any kind made 8-bit RGB as a person sees them: upright, on white.
+
+Pillow's own conversions are wrong for two kinds and are not used for them: from 16 bits
+they clip, where the upper byte is meant, and from transparency they show the colours that
+the alpha channel hides.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_ORIENTATION = 0x0112
+_TO_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """The same picture in mode RGB, whatever its mode; loaded already."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode in ("F", "I") or image.mode.startswith("I;16"):
+        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
+    if image.has_transparency_data:
+        # Premultiplied colours have to be divided first; only their own twin mode does that.
+        twin = {"La": "LA", "RGBa": "RGBA"}.get(image.mode)
+        visible = (image.convert(twin) if twin else image).convert("RGBA")
+        white = Image.new("RGB", visible.size, "white")
+        white.paste(visible, mask=visible.getchannel("A"))
+        return white
+    return image.convert("RGB")
+
+
+def upright(pixels: Image.Image, image: Image.Image) -> Image.Image:
+    """``pixels`` turned as the metadata of ``image`` asks; ask after loading, because PNG may
+    keep it behind its pixels and TIFF is turned by Pillow itself."""
+    turn = _TO_UPRIGHT.get(_orientation(image))
+    return pixels if turn is None else pixels.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(_ORIENTATION)
+    except Exception:  # damaged metadata; the pixels are fine
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Greys of 16 or 32 bits or floats, [height, width], as uint8."""
+    if values.dtype.kind == "u":
+        return (values.astype(np.uint16) >> 8).astype(np.uint8)
+    grey = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+    # 32-bit files don't say which of their range they use: the smallest that holds it.
+    top = next((top for top in (1.0, 255.0, 65535.0) if grey.max() <= top), grey.max())
+    if values.dtype.kind == "i":
+        top = max(top, 255.0)
+    return np.clip(grey * (255.0 / top), 0, 255).astype(np.uint8)

@@ -1,0 +1,98 @@
+"""What became of an hour's photos: the artifact of the images step.
+
+It says which bytes each photo had, so that the steps after it can tell a photo that was
+replaced from one that was not, and why a photo could not be had. Its digest leaves out how
+the bytes came (downloaded or from the cache): only what they are decides what follows.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from photosearch.catalogue.listing import Photo, catalogue_digest
+from photosearch.windows import Window
+
+if TYPE_CHECKING:
+    from photosearch.images.fetch import FetchReport
+
+
+class PhotoFailure(BaseModel):
+    """A photo that could not be had, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    photo_id: str
+    reason: str
+
+
+class ReportedPhoto(BaseModel):
+    """A photo that was fetched: what the catalogue said of it, and its bytes' SHA-256 (hex)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    photo_id: str
+    listing_id: str
+    path: str
+    listed_at: datetime
+    sha256: str
+    bytes: int
+
+    @property
+    def photo(self) -> Photo:
+        return Photo(self.photo_id, self.listing_id, self.path, self.listed_at)
+
+
+class PhotoReport(BaseModel):
+    """One window's photos, by (listed_at, photo_id), and those that failed, by photo_id."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = 1
+    window: str
+    catalogue_digest: str
+    photos: list[ReportedPhoto]
+    failures: list[PhotoFailure]
+    from_cache: int = 0
+    downloaded_bytes: int = 0
+
+    @classmethod
+    def of(cls, window: Window, photos: Sequence[Photo], fetched: "FetchReport") -> Self:
+        """The report of ``photos``, all of which were given to the fetch."""
+        ordered = sorted(photos, key=lambda photo: (photo.listed_at, photo.photo_id))
+        wanted = {photo.photo_id for photo in photos}
+        return cls(
+            window=window.key,
+            catalogue_digest=catalogue_digest(photos),
+            photos=[
+                ReportedPhoto(
+                    photo_id=photo.photo_id,
+                    listing_id=photo.listing_id,
+                    path=photo.path,
+                    listed_at=photo.listed_at,
+                    sha256=fetched.fetched[photo.photo_id].sha256,
+                    bytes=fetched.fetched[photo.photo_id].bytes,
+                )
+                for photo in ordered
+                if photo.photo_id in fetched.fetched
+            ],
+            failures=[failure for failure in fetched.failed if failure.photo_id in wanted],
+            from_cache=fetched.from_cache,
+            downloaded_bytes=fetched.downloaded_bytes,
+        )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of what decides the steps after it."""
+        content: Mapping[str, object] = {
+            "format": self.format,
+            "window": self.window,
+            "catalogue": self.catalogue_digest,
+            "photos": [[photo.photo_id, photo.sha256] for photo in self.photos],
+            "failed": sorted(failure.photo_id for failure in self.failures),
+        }
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
