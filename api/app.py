@@ -1,0 +1,246 @@
+"""The REST application: routes that parse, ask and answer, and nothing else.
+
+Search answers are written by pydantic straight to bytes: FastAPI's own way checks and
+converts an answer a second time, which costs as much as a call to an index server. The
+models still stand in the OpenAPI page.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import FastAPI, Query, Request
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
+from starlette.responses import FileResponse, Response
+
+from api import openapi, problems
+from api.answer import listing_of
+from api.models import (
+    ListingAnswer,
+    Liveness,
+    Readiness,
+    Samples,
+    SearchAnswer,
+    Timeline,
+)
+from api.photos import THUMBNAIL_SIDES
+from api.problems import ApiProblem
+from api.query import read_query
+from api.state import ApiState
+from api.timeline import timeline_of
+from api.understand import no_such_listing
+from photosearch.settings import Settings
+from photosearch.version import CODE_VERSION
+
+WEB = Path(__file__).parent / "web"
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+PHOTO_HEADERS = {
+    "Cache-Control": "public, max-age=300, stale-while-revalidate=86400",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+
+
+def create_app(settings: Settings, state: ApiState | None = None) -> FastAPI:
+    """The application for ``settings``; ``state`` replaces what it would make of them."""
+    state = state or ApiState.make(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with state.running():
+            yield
+
+    app = FastAPI(
+        title="photosearch",
+        summary="A photo in, the listings that look like it out.",
+        description=openapi.DESCRIPTION,
+        version=CODE_VERSION,
+        lifespan=lifespan,
+        responses=openapi.ERRORS,
+    )
+    app.state.photosearch = state
+    problems.install(app)
+    _add_search(app, state)
+    _add_catalogue(app, state)
+    _add_health(app, state)
+    _add_page(app)
+    return app
+
+
+def _json(answer: BaseModel, headers: dict[str, str] | None = None) -> Response:
+    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+
+
+def _add_search(app: FastAPI, state: ApiState) -> None:
+    settings = state.settings
+
+    @app.post(
+        "/v1/search",
+        summary="Find listings that look like a photo",
+        tags=["search"],
+        response_model=SearchAnswer,
+        openapi_extra=openapi.SEARCH,
+        responses=openapi.SEARCH_ANSWERS,
+    )
+    async def search(request: Request) -> Response:
+        """Ask with a photo (a form's file, or base64 or a URL in JSON), a vector, or a listing."""
+        if state.queries >= settings.max_concurrent_queries:
+            raise ApiProblem(
+                429,
+                "overloaded",
+                "too many queries are under way",
+                found=str(state.queries),
+                limit=f"{settings.max_concurrent_queries} (max_concurrent_queries)",
+                remedy="try again in a second",
+                headers={"Retry-After": "1"},
+            )
+        state.queries += 1
+        try:
+            query = await read_query(request, settings.max_photo_bytes, settings.max_k)
+            return _json(await state.searcher.answer(query), {"Cache-Control": "no-store"})
+        finally:
+            state.queries -= 1
+
+    @app.get(
+        "/v1/windows",
+        summary="The timeline: which windows are ready, and which answer",
+        tags=["windows"],
+        response_model=Timeline,
+    )
+    async def windows() -> Response:
+        """Runs of windows in one state by granularity, and the cover that answers now."""
+        fingerprints = state.shelf.fingerprints
+        fingerprint = state.planner.choose(fingerprints) if fingerprints else None
+        answer = timeline_of(state.planner, state.repository, state.pool, fingerprint)
+        return _json(answer, {"Cache-Control": "no-cache"})
+
+
+def _add_catalogue(app: FastAPI, state: ApiState) -> None:
+    @app.get(
+        "/v1/samples",
+        summary="Some listings to try a search with",
+        tags=["catalogue"],
+        response_model=Samples,
+    )
+    async def samples(count: Annotated[int, Query(ge=1, le=100)] = 12) -> Response:
+        """Live listings spread over the catalogue, the same ones every time."""
+        # A listing may be drawn twice by its photos, or be sold: draw some more.
+        photos = await asyncio.to_thread(state.catalogue.sample_photos, count * 2 + 8)
+        ids = list(dict.fromkeys(photo.listing_id for photo in photos))
+        found = await asyncio.to_thread(state.catalogue.listings, ids)
+        live = [
+            listing_of(found[one])
+            for one in ids
+            if one in found and found[one].status == state.settings.live_status
+        ]
+        return _json(Samples(listings=live[:count]))
+
+    @app.get(
+        "/v1/listings/{listing_id:path}",
+        summary="A listing and its photos",
+        tags=["catalogue"],
+        response_model=ListingAnswer,
+    )
+    async def listing(listing_id: str) -> Response:
+        """Ids may hold slashes: a folder's photo is a listing by its path."""
+        found = await asyncio.to_thread(state.catalogue.listings, [listing_id])
+        if listing_id not in found:
+            raise no_such_listing(listing_id)
+        return _json(listing_of(found[listing_id]))
+
+    @app.get(
+        "/v1/photos/{photo_id:path}",
+        summary="A photo's bytes",
+        tags=["catalogue"],
+        response_class=Response,
+        responses=openapi.PHOTO_ANSWERS,
+    )
+    async def photo(
+        request: Request,
+        photo_id: str,
+        size: Annotated[
+            int | None,
+            Query(
+                ge=THUMBNAIL_SIDES[0],
+                le=THUMBNAIL_SIDES[1],
+                description="A JPEG of at most so many pixels a side.",
+            ),
+        ] = None,
+    ) -> Response:
+        """The file as it was uploaded, or a thumbnail; with an ETag to ask again by."""
+        entry = await asyncio.to_thread(state.catalogue.photo, photo_id)
+        if entry is None:
+            raise ApiProblem(
+                404,
+                "unknown-photo",
+                "the catalogue has no such photo",
+                found=repr(photo_id),
+                remedy="check the id; it may have been deleted",
+            )
+        if size is None:
+            content = await state.photos.original(entry)
+        else:
+            content = await state.photos.thumbnail(entry, size)
+        headers = {"ETag": f'"{content.tag}"', **PHOTO_HEADERS}
+        asked = request.headers.get("if-none-match", "")
+        if asked == "*" or headers["ETag"] in (one.strip() for one in asked.split(",")):
+            return Response(status_code=304, headers=headers)
+        return Response(content.content, media_type=content.media_type, headers=headers)
+
+
+def _add_health(app: FastAPI, state: ApiState) -> None:
+    @app.get("/healthz", summary="Whether the API runs", tags=["health"])
+    async def healthz() -> Liveness:
+        """Says nothing about indexes: restart the API only when this fails."""
+        return Liveness(version=CODE_VERSION)
+
+    @app.get("/readyz", summary="Whether the API can answer searches", tags=["health"])
+    async def readyz() -> Readiness:
+        """Ready with an open embedder and an index server for its vectors; else 503 and why."""
+        fingerprints = state.shelf.fingerprints
+        fleet = state.discovery.fleet
+        serving = [one for one in fingerprints if fleet.of(one)]
+        if not serving:
+            raise _not_ready(state)
+        fingerprint = state.planner.choose(serving)
+        servers = fleet.of(fingerprint)
+        windows = {window for server in servers for window in server.windows}
+        return Readiness(fingerprint=fingerprint, servers=len(servers), windows=len(windows))
+
+
+def _not_ready(state: ApiState) -> ApiProblem:
+    fleet = state.discovery.fleet
+    if not state.shelf.fingerprints:
+        found = state.shelf.fault or "no embedder in the model repository"
+        remedy = "run 'photosearch materialize'"
+    elif fleet.servers:
+        found = f"index servers only for other embedders: {', '.join(sorted(fleet.fingerprints))}"
+        remedy = "wait until the windows are indexed with the current embedder"
+    else:
+        found = "no index server"
+        remedy = "run 'photosearch materialize', and 'photosearch up' for the index servers"
+    return ApiProblem(
+        503,
+        "not-ready",
+        "the API can't answer searches yet",
+        found=found,
+        remedy=remedy,
+        headers={"Retry-After": "2"},
+    )
+
+
+def _add_page(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(WEB / "index.html", headers=PAGE_HEADERS)
+
+    app.mount("/web", StaticFiles(directory=WEB), name="web")

@@ -1,0 +1,143 @@
+"""``photosearch api``, ``photosearch search`` and ``photosearch windows``.
+
+The two that ask go over REST like everyone else: what the command line shows is what a
+client gets. So this module imports neither the application nor the index; ``serve`` does,
+when it is called.
+"""
+
+import json
+import socket
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+
+from api.processes import api as api_process
+from photosearch.errors import PhotosearchError
+from photosearch.settings import Settings, load_settings
+
+
+class CommandError(PhotosearchError):
+    """A command that can't do its work."""
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (api_host).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (api_port).")] = None,
+) -> None:
+    """Run the REST API and the web page."""
+    import uvicorn
+
+    from api.app import create_app
+
+    overrides = {"api_host": host, "api_port": port}
+    settings = load_settings(**{name: one for name, one in overrides.items() if one is not None})
+    listening = _listen(settings)
+    config = uvicorn.Config(
+        create_app(settings),
+        access_log=False,  # a line a query costs more than a call to an index server
+        timeout_graceful_shutdown=max(1, round(settings.deadline_s)),
+        server_header=False,
+    )
+    address = listening.getsockname()
+    Console(stderr=True).print(f"photosearch API on http://{address[0]}:{address[1]}/")
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def search(
+    photo: Annotated[Path, typer.Argument(help="The photo to search with.")],
+    k: Annotated[int, typer.Option("-k", help="Listings to answer.")] = 10,
+    min_score: Annotated[
+        float | None, typer.Option(help="Leave out listings with a lower score.")
+    ] = None,
+    on_partial: Annotated[
+        str | None, typer.Option(help="When windows are missing: fail, degrade or wait.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the REST answer.")] = False,
+    url: Annotated[str | None, typer.Option(help="Address of the API.")] = None,
+) -> None:
+    """Find the listings that look like a photo."""
+    try:
+        content = photo.read_bytes()
+    except OSError as error:
+        raise CommandError(
+            f"the photo {str(photo)!r} can't be read", found=error.strerror
+        ) from error
+    fields = {"k": str(k)}
+    if min_score is not None:
+        fields["min_score"] = str(min_score)
+    if on_partial is not None:
+        fields["on_partial"] = on_partial
+    answer = _ask(url, "POST", "/v1/search", data=fields, files={"photo": (photo.name, content)})
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        return
+    from api.tables import print_results
+
+    print_results(answer, Console())
+
+
+def windows(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the REST answer.")] = False,
+    url: Annotated[str | None, typer.Option(help="Address of the API.")] = None,
+) -> None:
+    """Show which windows of time answer a search, and which are missing."""
+    answer = _ask(url, "GET", "/v1/windows")
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        return
+    from api.tables import print_timeline
+
+    print_timeline(answer, Console())
+
+
+def _ask(url: str | None, method: str, path: str, **request: Any) -> dict[str, Any]:
+    """The API's answer; a problem becomes our error with the same four parts."""
+    base = (url or str(api_process(load_settings()).url)).rstrip("/")
+    try:
+        # Not the environment's proxies: the API is on this machine or named by the caller.
+        with httpx.Client(trust_env=False, timeout=60) as client:
+            response = client.request(method, base + path, **request)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise CommandError(
+            f"the API does not answer at {base}",
+            found=str(error) or type(error).__name__,
+            remedy="start it with 'photosearch up', or name its address with --url",
+        ) from error
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise CommandError(
+            f"what answers at {base} is not photosearch's API",
+            found=f"status {response.status_code}, {response.headers.get('content-type')}",
+            remedy="name the API's address with --url",
+        )
+    if response.is_error:
+        raise CommandError(
+            answer.get("what") or f"the API answered with status {response.status_code}",
+            found=answer.get("found"),
+            limit=answer.get("limit"),
+            remedy=answer.get("remedy"),
+        )
+    return answer
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The listening socket; bound here, so that a taken port is our error and not a trace."""
+    family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.api_host, settings.api_port))
+    except OSError as error:
+        listening.close()
+        raise CommandError(
+            f"the API can't listen on {settings.api_host}:{settings.api_port}",
+            found=error.strerror,
+            remedy="stop what uses the port, or set another api_port",
+        ) from error
+    return listening

@@ -1,0 +1,145 @@
+"""Which index servers there are, and what each holds.
+
+On one machine a directory of endpoint files says so: the deployer writes a file when a server
+is ready and removes it before the server ends. In a cluster the Servings' EndpointSlices will
+say the same behind :class:`Discovery`. Queries read a snapshot from memory; the directory is
+looked at several times a second by names, times and sizes only, and read when those change.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from index_grpc.endpoints import Endpoint, read_endpoints
+from photosearch.windows import Window
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.1  # well under the shortest drain, so that a retired server is left before it ends
+
+
+@dataclass(frozen=True)
+class Held:
+    """One window as a server holds it."""
+
+    version: str
+    rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class Server:
+    """An index server that is ready; one object for as long as its endpoint does not change."""
+
+    name: str
+    address: str
+    fingerprint: str
+    windows: Mapping[Window, Held]
+    ready_at: datetime
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All ready servers at one instant; ``generation`` grows with every change."""
+
+    generation: int = 0
+    servers: tuple[Server, ...] = ()
+
+    def of(self, fingerprint: str) -> tuple[Server, ...]:
+        return tuple(server for server in self.servers if server.fingerprint == fingerprint)
+
+    @property
+    def fingerprints(self) -> frozenset[str]:
+        return frozenset(server.fingerprint for server in self.servers)
+
+
+class Discovery(Protocol):
+    """Keeps a fleet up to date."""
+
+    @property
+    def fleet(self) -> Fleet:
+        """The latest snapshot, from memory."""
+        ...
+
+    def look(self) -> Fleet:
+        """The fleet as it is this instant: for a query that has just seen a server fail."""
+        ...
+
+    async def watch(self) -> None:
+        """Keep the snapshot fresh until cancelled."""
+        ...
+
+    async def changed(self, generation: int) -> None:
+        """Return once the fleet is newer than ``generation``."""
+        ...
+
+
+@dataclass
+class EndpointDirectory:
+    """Discovery from a folder of endpoint files."""
+
+    folder: Path
+    poll_s: float = POLL_S
+    _fleet: Fleet = Fleet()
+    _seen: object = None
+    _change: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def fleet(self) -> Fleet:
+        return self._fleet
+
+    def look(self) -> Fleet:
+        seen = self._signature()
+        if seen != self._seen:
+            known = {server_key(server): server for server in self._fleet.servers}
+            servers = [server_of(endpoint) for endpoint in read_endpoints(self.folder)]
+            kept = tuple(known.get(server_key(server), server) for server in servers)
+            if {*kept} != {*self._fleet.servers}:
+                self._fleet = Fleet(self._fleet.generation + 1, kept)
+            self._seen = seen
+        return self._fleet
+
+    async def watch(self) -> None:
+        while True:
+            before = self._fleet.generation
+            try:
+                self.look()
+            except Exception:  # a broken file must not end discovery: the last snapshot holds
+                logger.exception("the endpoint files in %s can't be read", self.folder)
+            if self._fleet.generation != before:
+                async with self._change:
+                    self._change.notify_all()
+            await asyncio.sleep(self.poll_s)
+
+    async def changed(self, generation: int) -> None:
+        async with self._change:
+            await self._change.wait_for(lambda: self._fleet.generation > generation)
+
+    def _signature(self) -> object:
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+            return sorted(
+                (entry.name, stat.st_mtime_ns, stat.st_ino, stat.st_size)
+                for entry in entries
+                if (stat := entry.stat())
+            )
+        return []
+
+
+def server_of(endpoint: Endpoint) -> Server:
+    """An endpoint with its windows parsed."""
+    windows = {
+        Window.parse(held.window): Held(held.version, held.rows) for held in endpoint.windows
+    }
+    return Server(
+        endpoint.serving, endpoint.address, endpoint.fingerprint, windows, endpoint.ready_at
+    )
+
+
+def server_key(server: Server) -> tuple[str, str, datetime]:
+    """What tells one server process from another."""
+    return (server.name, server.address, server.ready_at)

@@ -1,0 +1,122 @@
+"""What the OpenAPI page says beyond what the models say: examples, bodies, errors.
+
+A search body is parsed by hand (its size is bounded while it is read), so its two media
+types are described by hand too, from the same model.
+"""
+
+from typing import Any
+
+from api.models import SearchRequest
+from api.problems import MEDIA_TYPE, Problem
+
+DESCRIPTION = """
+Send a photo, get the listings that look like it. Every answer tells what was searched
+(`coverage`): which windows of time, by which index server, what failed and what is missing.
+
+Errors are `application/problem+json` with `what`, `found`, `limit` and `remedy`.
+"""
+
+_PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "The request can't be answered as it is.", "content": _PROBLEM},
+    "5XX": {"description": "The service can't answer now.", "content": _PROBLEM},
+}
+
+_SEARCH_SCHEMA = SearchRequest.model_json_schema()
+_FORM_SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["photo"],
+    "properties": {
+        "photo": {"type": "string", "format": "binary", "description": "The photo's file."},
+        **{
+            name: _SEARCH_SCHEMA["properties"][name]
+            for name in ("k", "min_score", "on_partial", "cursor")
+        },
+    },
+}
+
+SEARCH: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": _FORM_SCHEMA},
+            "application/json": {
+                "schema": _SEARCH_SCHEMA,
+                "examples": {
+                    "more like this": {
+                        "summary": "More like a listing",
+                        "value": {"listing_id": "shoes/red.jpg", "k": 12},
+                    },
+                    "url": {
+                        "summary": "A photo from the web",
+                        "value": {"url": "https://example.org/photo.jpg", "min_score": 0.5},
+                    },
+                    "photo": {
+                        "summary": "A photo in base64",
+                        "value": {"photo": "/9j/4AAQSkZJRg...", "on_partial": "wait"},
+                    },
+                    "next page": {
+                        "summary": "The listings that follow",
+                        "value": {"cursor": "Zm9sbG93..."},
+                    },
+                },
+            },
+        },
+    }
+}
+
+_ANSWER = {
+    "results": [
+        {
+            "listing_id": "shoes/red.jpg",
+            "photo_id": "shoes/red.jpg",
+            "score": 0.931204,
+            "title": "Red running shoes",
+            "category": "shoes",
+            "price": 24.5,
+            "listed_at": "2026-10-12T08:15:00Z",
+            "window": "monthly/2026-10",
+            "photo_url": "/v1/photos/shoes/red.jpg",
+        }
+    ],
+    "coverage": {
+        "complete": True,
+        "fingerprint": "3f9a1c",
+        "newest": "2026-11-01T00:00:00Z",
+        "windows": [
+            {
+                "window": "monthly/2026-10",
+                "version": "8c41d2",
+                "served_by": "months-8c41d2",
+                "stale": False,
+            }
+        ],
+        "gaps": [],
+        "failed": [],
+        "staleness": {"behind_s": 1260.0, "windows": []},
+        "truncated": False,
+    },
+    "timings_ms": {"decode": 3.1, "embed": 5.2, "search": 1.4, "catalogue": 0.6, "total": 11.0},
+    "cursor": None,
+}
+
+SEARCH_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Listings, best first, and what was searched.",
+        "content": {"application/json": {"example": _ANSWER}},
+    },
+}
+
+PHOTO_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The bytes; the type is what they are, not what their name says.",
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("image/jpeg", "image/png", "image/webp", "application/octet-stream")
+        },
+    },
+    304: {"description": "They are still what the ETag in If-None-Match names."},
+}
+COMPONENTS = {"Problem": Problem.model_json_schema()}

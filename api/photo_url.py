@@ -1,0 +1,169 @@
+"""A photo from a URL that a stranger chose.
+
+The API stands where it can reach what strangers cannot: cloud metadata, databases, itself. So
+every host is resolved here, every address it has must be public, and the connection goes to
+the very address that was checked, because a second look-up could answer otherwise. Redirects
+are followed by hand and checked like the first URL. Time and bytes are bounded.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+import httpx
+
+from api.problems import ApiProblem
+
+MAX_REDIRECTS = 3
+REDIRECTS = (301, 302, 303, 307, 308)
+
+
+@dataclass(frozen=True)
+class _Target:
+    url: httpx.URL
+    address: str
+
+
+class PhotoUrls:
+    """Gets photos over http and https; one client, kept open."""
+
+    def __init__(self, *, max_bytes: int, timeout_s: float, allow_private: bool = False) -> None:
+        self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+        self._allow_private = allow_private
+        # Not the environment's proxies: they would resolve the host a second time.
+        self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False)
+
+    async def get(self, url: str, left_s: float) -> bytes:
+        """The bytes at ``url``, within the smaller of ``left_s`` and the settings' time.
+
+        Raises:
+            ApiProblem: 422 for a URL that is refused or does not answer with bytes, 413 if
+                they are too many.
+        """
+        limit_s = max(min(self._timeout_s, left_s), 0.001)
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._get(url)
+        except TimeoutError:
+            raise _refused(
+                "the photo's URL did not answer in time", limit=f"{limit_s:.3g} s"
+            ) from None
+        except httpx.HTTPError as error:
+            raise _refused("the photo's URL can't be read", found=type(error).__name__) from error
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _get(self, url: str) -> bytes:
+        for _ in range(MAX_REDIRECTS + 1):
+            target = await self._checked(url)
+            request = self._client.build_request(
+                "GET",
+                target.url.copy_with(host=target.address),
+                headers={
+                    "Host": target.url.netloc.decode("ascii"),
+                    "Accept": "image/*",
+                    "Accept-Encoding": "identity",
+                    "User-Agent": "photosearch",
+                },
+                extensions={"sni_hostname": target.url.raw_host.decode("ascii")},
+            )
+            response = await self._client.send(request, stream=True)
+            try:
+                if response.status_code in REDIRECTS and "location" in response.headers:
+                    url = urljoin(str(target.url), response.headers["location"])
+                    continue
+                return await self._read(response)
+            finally:
+                await response.aclose()
+        raise _refused("the photo's URL redirects too often", limit=f"{MAX_REDIRECTS} redirects")
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        if response.status_code != 200:
+            raise _refused(
+                "the photo's URL does not answer with a photo",
+                found=f"status {response.status_code}",
+            )
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise _refused(
+                "the photo's URL answers with packed bytes, though identity was asked for",
+                found=response.headers["content-encoding"],
+            )
+        declared = response.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > self._max_bytes:
+            raise self._too_large(f"{declared} bytes")
+        data = bytearray()
+        async for chunk in response.aiter_raw():
+            data += chunk
+            if len(data) > self._max_bytes:
+                raise self._too_large(f"more than {self._max_bytes} bytes")
+        return bytes(data)
+
+    async def _checked(self, text: str) -> _Target:
+        try:
+            url = httpx.URL(text)
+            port = url.port or {"http": 80, "https": 443}[url.scheme]
+            host = url.raw_host.decode("ascii")
+        except (httpx.InvalidURL, ValueError, KeyError, UnicodeError):
+            raise _refused(
+                "the photo's URL is not an http or https URL", found=repr(text[:80])
+            ) from None
+        if not host or url.userinfo:
+            raise _refused("the photo's URL needs a host and no user name", found=repr(text[:80]))
+        try:
+            loop = asyncio.get_running_loop()
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            raise _refused("the host of the photo's URL is not known", found=repr(host)) from None
+        addresses = [str(entry[4][0]) for entry in found]
+        if not self._allow_private and not all(is_public(address) for address in addresses):
+            raise _refused(
+                "the photo's URL leads to a private address",
+                found=repr(host),
+                limit="public addresses (photo_url_private)",
+                remedy="send the photo itself",
+            )
+        return _Target(url, addresses[0])
+
+    def _too_large(self, found: str) -> ApiProblem:
+        return ApiProblem(
+            413,
+            "too-large",
+            "the photo at the URL is too large",
+            found=found,
+            limit=f"{self._max_bytes} bytes (max_photo_bytes)",
+            remedy="send a smaller photo",
+        )
+
+
+def is_public(address: str) -> bool:
+    """Whether ``address`` is one of the open Internet.
+
+    An IPv6 address that carries an IPv4 address counts as that one too: mapped, 6to4, NAT64.
+    """
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    inner: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = [parsed]
+    if isinstance(parsed, ipaddress.IPv6Address):
+        carried = [parsed.ipv4_mapped, parsed.sixtofour, *(parsed.teredo or ())]
+        if parsed in ipaddress.ip_network("64:ff9b::/96"):
+            carried.append(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF))
+        inner += [one for one in carried if one is not None]
+        if parsed.ipv4_mapped is not None:
+            inner.remove(parsed)
+    return all(one.is_global and not one.is_multicast for one in inner)
+
+
+def _refused(
+    what: str, *, found: str | None = None, limit: str | None = None, remedy: str | None = None
+) -> ApiProblem:
+    return ApiProblem(
+        422,
+        "bad-url",
+        what,
+        found=found,
+        limit=limit,
+        remedy=remedy or "check the URL, or send the photo itself",
+    )

@@ -1,0 +1,143 @@
+"""Photo bytes: for the web page, for thumbnails, and for "more like this".
+
+The image cache is asked first and the image store only for what it lacks. What a browser
+gets is named by its own first bytes, never by its path or by whoever uploaded it: a page that
+calls itself a .jpg stays a download. Thumbnails are made once and kept in memory by the
+photo's digest and size, as long as they are asked for.
+"""
+
+import asyncio
+import hashlib
+import io
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from PIL import Image
+
+from api.problems import ApiProblem
+from photosearch.catalogue.listing import Photo
+from photosearch.images.cache import ImageCache
+from photosearch.images.decode import decode_photo
+from photosearch.images.photo_error import PhotoError, PhotoUnreachable
+from photosearch.images.store import ImageStore
+from photosearch.settings import Settings
+
+THUMBNAIL_SIDES = (32, 1024)
+KEPT_THUMBNAIL_BYTES = 64 << 20
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+)
+
+
+@dataclass(frozen=True)
+class PhotoBytes:
+    """A photo or a thumbnail as it goes to a browser; ``tag`` names these very bytes."""
+
+    content: bytes
+    media_type: str
+    tag: str
+
+
+class PhotoStore:
+    """Reads photos by their catalogue entry; its work runs in threads of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._cache = ImageCache(settings.cache_dir)
+        self._store: ImageStore | None = None
+        self._workers = ThreadPoolExecutor(2, thread_name_prefix="photos")
+        self._thumbnails: OrderedDict[tuple[str, int], PhotoBytes] = OrderedDict()
+        self._kept_bytes = 0
+
+    async def bytes_of(self, photo: Photo) -> bytes:
+        """The photo's file.
+
+        Raises:
+            ApiProblem: 404 if neither cache nor store has it.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._workers, self._read, photo)
+
+    async def original(self, photo: Photo) -> PhotoBytes:
+        """The photo as it was uploaded."""
+        content = await self.bytes_of(photo)
+        return PhotoBytes(content, media_type(content), _digest(content))
+
+    async def thumbnail(self, photo: Photo, side: int) -> PhotoBytes:
+        """The photo as a JPEG of at most ``side`` pixels a side, upright."""
+        content = await self.bytes_of(photo)
+        key = (_digest(content), side)
+        if key in self._thumbnails:
+            self._thumbnails.move_to_end(key)
+            return self._thumbnails[key]
+        loop = asyncio.get_running_loop()
+        made = await loop.run_in_executor(self._workers, self._shrink, content, side, photo)
+        self._keep(key, made)
+        return made
+
+    def close(self) -> None:
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _read(self, photo: Photo) -> bytes:
+        content = self._cache.read(photo.path)
+        if content is not None:
+            return content
+        if self._store is None:
+            # Opened when first needed: an API without its photos can still search.
+            self._store = ImageStore.open(self._settings.image_store_url)
+        try:
+            return self._store.read(photo.path, self._settings.max_photo_bytes)
+        except PhotoUnreachable:
+            raise
+        except PhotoError as error:
+            raise ApiProblem(
+                404,
+                "photo-missing",
+                f"the photo {photo.photo_id!r} is in the catalogue but can't be had",
+                found=str(error),
+                remedy="put the file back or remove the photo from the catalogue",
+            ) from error
+
+    def _shrink(self, content: bytes, side: int, photo: Photo) -> PhotoBytes:
+        pixels = decode_photo(
+            content,
+            max_megapixels=self._settings.max_megapixels,
+            side=side,
+            name=photo.photo_id,
+        )
+        image = Image.fromarray(pixels)
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+        out = io.BytesIO()
+        image.save(out, "JPEG", quality=82, optimize=True)
+        small = out.getvalue()
+        return PhotoBytes(small, "image/jpeg", _digest(small))
+
+    def _keep(self, key: tuple[str, int], made: PhotoBytes) -> None:
+        self._thumbnails[key] = made
+        self._kept_bytes += len(made.content)
+        while self._kept_bytes > KEPT_THUMBNAIL_BYTES:
+            _, dropped = self._thumbnails.popitem(last=False)
+            self._kept_bytes -= len(dropped.content)
+
+
+def media_type(content: bytes) -> str:
+    """What the first bytes say; a download for anything that is not a known kind of image."""
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    if content[4:12] in (b"ftypavif", b"ftypavis"):
+        return "image/avif"
+    return next(
+        (kind for start, kind in _SIGNATURES if content.startswith(start)),
+        "application/octet-stream",
+    )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]

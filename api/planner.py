@@ -1,0 +1,100 @@
+"""Plans for queries, made once and kept until something changes.
+
+A year of hourly windows takes milliseconds to plan and changes once an hour, so plans are
+kept by everything they depend on: the fleet, what the repository calls current, the last
+closed hour and the servers left out.
+
+The planner also says which embedder's servers answer. A new embedder begins with no indexes
+at all, so until its servers cover as much as its predecessor's do, the predecessor answers.
+"""
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from api.discovery import Discovery
+from api.plan import Plan, plan_query
+from api.problems import ApiProblem
+from api.repository_watch import RepositoryWatch
+from api.servers import ServerPool
+from photosearch.windows import Granularity, Span, Window
+
+KEPT_PLANS = 64
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Planner:
+    """Plans over the windows from the timeline's start to the last closed hour."""
+
+    discovery: Discovery
+    repository: RepositoryWatch
+    pool: ServerPool
+    timeline_start: datetime
+    now: Callable[[], datetime] = utc_now
+    _plans: OrderedDict[object, Plan] = field(default_factory=OrderedDict)
+
+    @property
+    def span(self) -> Span:
+        """The time that a complete answer covers.
+
+        Raises:
+            ApiProblem: if no hour has closed since the timeline's start.
+        """
+        end = Window.holding(Granularity.HOURLY, self.now()).start
+        if end <= self.timeline_start:
+            raise ApiProblem(
+                503,
+                "no-closed-window",
+                "no hour has closed since the timeline's start, so nothing can be searched",
+                found=f"timeline_start {self.timeline_start.isoformat()}",
+                remedy="wait for the next full hour or set an earlier timeline_start",
+                headers={"Retry-After": "60"},
+            )
+        return Span(self.timeline_start, end)
+
+    def plan(self, fingerprint: str, failed: Collection[str] = ()) -> Plan:
+        """The plan without the servers at the addresses in ``failed``.
+
+        Suspect servers are left out too, unless that covers less.
+        """
+        if failed:
+            self.discovery.look()
+        whole = self._made(fingerprint, frozenset(failed))
+        suspects = self.pool.suspects() - set(failed)
+        if not suspects:
+            return whole
+        careful = self._made(fingerprint, frozenset(failed) | suspects)
+        return careful if careful.gap_time <= whole.gap_time else whole
+
+    async def changed(self, timeout_s: float) -> None:
+        """Return when the fleet changes, or after ``timeout_s``."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self.discovery.changed(self.discovery.fleet.generation)
+
+    def choose(self, fingerprints: Sequence[str]) -> str:
+        """The embedder to answer with: the first whose servers cover the most.
+
+        ``fingerprints`` are those that can embed a photo, the repository's current one first.
+        """
+        return min(fingerprints, key=lambda one: self.plan(one).gap_time)
+
+    def _made(self, fingerprint: str, without: frozenset[str]) -> Plan:
+        fleet = self.discovery.fleet
+        current = self.repository.current(fingerprint)
+        key = (fingerprint, fleet.generation, current.reading, self.span.end, without)
+        plan = self._plans.get(key)
+        if plan is None:
+            servers = [one for one in fleet.of(fingerprint) if one.address not in without]
+            plan = plan_query(servers, self.span, current.windows)
+            self._plans[key] = plan
+            while len(self._plans) > KEPT_PLANS:
+                self._plans.popitem(last=False)
+        return plan

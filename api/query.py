@@ -1,0 +1,207 @@
+"""What a search request asks for, whichever way it was written.
+
+Multipart and JSON become the same :class:`SearchRequest` plus the photo's bytes. The body is
+read here, chunk by chunk, because its size must be bounded before anything parses it: a limit
+after parsing is no limit.
+"""
+
+import base64
+import binascii
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from fastapi import Request
+from pydantic import ValidationError
+from python_multipart.exceptions import FormParserError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from api.models import SearchRequest
+from api.problems import ApiProblem, invalid_input
+
+FORM_OVERHEAD_BYTES = 256 << 10  # the other fields, a cursor among them
+JSON_TYPES = ("application/json",)
+FORM_TYPE = "multipart/form-data"
+
+
+@dataclass(frozen=True)
+class Query:
+    """A request whose form is right; its photo is not decoded yet."""
+
+    request: SearchRequest
+    photo: bytes | None
+    name: str = "the photo"
+
+
+class _PhotoForm(MultiPartParser):
+    """Keeps an upload in memory: its size is bounded already, and a disk is slower."""
+
+    spool_max_size = 1 << 40
+
+
+async def read_query(http: Request, max_photo_bytes: int, max_k: int) -> Query:
+    """Read and check the request's body.
+
+    Raises:
+        ApiProblem: 415 for a media type that is neither JSON nor a form, 413 for too large a
+            body, 422 for one that can't be read or holds what is not allowed.
+    """
+    media_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == FORM_TYPE:
+        query = await _from_form(http, max_photo_bytes)
+    elif media_type in JSON_TYPES:
+        query = await _from_json(http, max_photo_bytes)
+    else:
+        raise ApiProblem(
+            415,
+            "wrong-content-type",
+            "a search is sent as a form or as JSON",
+            found=media_type or "no Content-Type",
+            limit=f"{FORM_TYPE}, {JSON_TYPES[0]}",
+            remedy="send the photo as the form's field 'photo': curl -F photo=@photo.jpg URL",
+        )
+    if query.request.k > max_k:
+        raise ApiProblem(
+            422,
+            "invalid-input",
+            "k is too large",
+            found=str(query.request.k),
+            limit=f"1 to {max_k} (max_k)",
+            remedy="ask for fewer and follow the cursor",
+        )
+    return query
+
+
+async def _from_json(http: Request, max_photo_bytes: int) -> Query:
+    limit = max_photo_bytes * 4 // 3 + FORM_OVERHEAD_BYTES
+    body = b"".join([chunk async for chunk in _bounded(http, limit)])
+    if not body:
+        raise ApiProblem(
+            422,
+            "empty-body",
+            "the request has no body",
+            found="0 bytes",
+            remedy='send {"photo": "<base64>"}, {"url": ...}, {"vector": [...]} or '
+            '{"listing_id": ...}',
+        )
+    try:
+        request = SearchRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid_input(error) from error
+    photo = None
+    if request.photo is not None:
+        photo = _from_base64(request.photo)
+        request.photo = ""
+        _require_size(photo, max_photo_bytes)
+    return Query(request, photo)
+
+
+async def _from_form(http: Request, max_photo_bytes: int) -> Query:
+    stream = _bounded(http, max_photo_bytes + FORM_OVERHEAD_BYTES)
+    parser = _PhotoForm(
+        http.headers, stream, max_files=1, max_fields=8, max_part_size=FORM_OVERHEAD_BYTES
+    )
+    try:
+        form = await parser.parse()
+    except (MultiPartException, FormParserError, KeyError, UnicodeDecodeError) as error:
+        raise ApiProblem(
+            422,
+            "bad-form",
+            "the form can't be read",
+            found=getattr(error, "message", str(error)),
+            remedy="send multipart/form-data with the photo in the field 'photo'",
+        ) from error
+    fields: dict[str, object] = {}
+    photo: bytes | None = None
+    name = "the photo"
+    for key, value in form.multi_items():
+        if key in fields:
+            raise ApiProblem(
+                422,
+                "bad-form",
+                f"the form has the field {key!r} twice",
+                found="2",
+                limit="1",
+                remedy="send every field once",
+            )
+        if isinstance(value, UploadFile):
+            if key != "photo":
+                raise ApiProblem(
+                    422,
+                    "bad-form",
+                    "a file belongs into the field 'photo'",
+                    found=repr(key),
+                    remedy="curl -F photo=@photo.jpg URL",
+                )
+            photo = value.file.read()
+            name = value.filename or name
+            fields[key] = ""
+        else:
+            fields[key] = value
+    if "photo" in fields and photo is None:
+        raise ApiProblem(
+            422,
+            "bad-form",
+            "the field 'photo' is text, not a file",
+            found="a field without a file name",
+            remedy="send the photo as a file (curl -F photo=@photo.jpg), or base64 in JSON",
+        )
+    try:
+        request = SearchRequest.model_validate(fields)
+    except ValidationError as error:
+        raise invalid_input(error) from error
+    if photo is not None:
+        _require_size(photo, max_photo_bytes)
+    return Query(request, photo, name)
+
+
+async def _bounded(http: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    declared = http.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(f"{declared} bytes", limit)
+    size = 0
+    async for chunk in http.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(f"more than {limit} bytes", limit)
+        yield chunk
+
+
+def _require_size(photo: bytes, limit: int) -> None:
+    if not photo:
+        raise ApiProblem(
+            422,
+            "empty-photo",
+            "the photo is empty",
+            found="0 bytes",
+            remedy="send the bytes of an image file",
+        )
+    if len(photo) > limit:
+        raise _too_large(f"{len(photo)} bytes", limit)
+
+
+def _too_large(found: str, limit: int) -> ApiProblem:
+    return ApiProblem(
+        413,
+        "too-large",
+        "the photo is too large",
+        found=found,
+        limit=f"{limit} bytes (max_photo_bytes)",
+        remedy="send a smaller photo: 1000 pixels a side are plenty",
+        headers={"Connection": "close"},
+    )
+
+
+def _from_base64(text: str) -> bytes:
+    if text.startswith("data:"):
+        text = text.partition(",")[2]
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ApiProblem(
+            422,
+            "bad-base64",
+            "the photo is not base64",
+            found=str(error),
+            remedy="encode the file's bytes in base64 (RFC 4648, section 4, with padding)",
+        ) from error

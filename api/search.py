@@ -1,0 +1,204 @@
+"""From a query to the listings of an answer.
+
+The stages share one deadline: understand the query (decode, embed), talk to the index
+servers, look the listings up, all at once, with one SQL statement. Listings that are sold or
+gone are left out here, at merge, because an index is immutable and listings sell every
+second; the conversation then fetches deeper until k listings are left or none remain.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from api.answer import coverage_of, partial_problem, result_of
+from api.compose import Composition, Conversation, Hit
+from api.cursor import Position, write_cursor
+from api.deadline import Deadline
+from api.models import SearchAnswer, SearchRequest
+from api.planner import Planner
+from api.problems import ApiProblem
+from api.query import Query
+from api.servers import ServerPool
+from api.understand import Asked, Understanding
+from photosearch.catalogue.catalogue import Catalogue
+from photosearch.catalogue.listing import Listing
+from photosearch.settings import Settings
+
+SLACK = 1.25  # rows fetched for each listing wanted: further photos, and listings that sold
+SLACK_ROWS = 6
+DEEPER = 4  # how much more is fetched when that was not enough
+WAIT_STEP_S = 0.25
+WAIT_SHARE = 0.9  # of the deadline: what waits for windows leaves time to answer
+
+
+@dataclass
+class Page:
+    """The live listings of one page, one more if another page follows."""
+
+    found: list[tuple[Hit, Listing]]
+    composition: Composition
+    truncated: bool
+    search_s: float = 0.0
+    catalogue_s: float = 0.0
+
+
+@dataclass
+class Searcher:
+    """Answers queries; one object for the API's life."""
+
+    settings: Settings
+    understanding: Understanding
+    planner: Planner
+    pool: ServerPool
+    catalogue: Catalogue
+    max_fetch: int
+    _lookups: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="catalogue")
+    )
+
+    async def answer(self, query: Query) -> SearchAnswer:
+        """Answer one query.
+
+        Raises:
+            PhotosearchError: if the query can't be answered, or only in part when the caller
+                wants it whole.
+        """
+        start = time.perf_counter()
+        deadline = Deadline.after(self.settings.deadline_s)
+        asked = await self.understanding.of(query, deadline)
+        request = query.request
+        k = self._page_size(request.k, asked.after)
+        conversation = Conversation(
+            self.pool,
+            lambda failed: self.planner.plan(asked.question.fingerprint, failed),
+            asked.question,
+            deadline,
+        )
+        page = await self._page(conversation, asked, request, k)
+        on_partial = request.on_partial or self.settings.on_partial
+        if on_partial == "wait":
+            page = await self._waited(page, conversation, asked, request, k)
+        coverage = coverage_of(
+            page.composition, asked.question.fingerprint, self.planner.now(), page.truncated
+        )
+        if not page.composition.answers or (on_partial != "degrade" and not coverage.complete):
+            raise partial_problem(coverage, on_partial, self.settings.deadline_s)
+        results = [result_of(hit, listing) for hit, listing in page.found[:k]]
+        timings = {
+            **asked.timings_ms,
+            "search": page.search_s * 1e3,
+            "catalogue": page.catalogue_s * 1e3,
+            "total": (time.perf_counter() - start) * 1e3,
+        }
+        return SearchAnswer(
+            results=results,
+            coverage=coverage,
+            timings_ms={stage: round(taken, 2) for stage, taken in timings.items()},
+            cursor=self._next(page, asked, k),
+        )
+
+    def close(self) -> None:
+        self._lookups.shutdown(wait=False, cancel_futures=True)
+
+    async def _page(
+        self, conversation: Conversation, asked: Asked, request: SearchRequest, k: int
+    ) -> Page:
+        returned = asked.after.returned if asked.after else 0
+        wanted = k + 1
+        fetch = min(self.max_fetch, math.ceil((returned + wanted) * SLACK) + SLACK_ROWS)
+        above = math.inf
+        known: dict[str, Listing | None] = {}
+        search_s = catalogue_s = 0.0
+        while True:
+            began = time.perf_counter()
+            composition = await conversation.gather(fetch, above)
+            searched = time.perf_counter()
+            candidates = [
+                hit
+                for hit in composition.listings()
+                if hit.listing_id != asked.left_out
+                and (request.min_score is None or hit.score >= request.min_score)
+                and (asked.after is None or hit.rank > asked.after.rank)
+            ]
+            found = await self._live(candidates, wanted, known)
+            search_s += searched - began
+            catalogue_s += time.perf_counter() - searched
+            certain_from = found[-1][0].score if len(found) == wanted else -math.inf
+            if request.min_score is not None:
+                certain_from = max(certain_from, request.min_score)
+            is_certain = composition.floor <= certain_from
+            if is_certain or fetch >= self.max_fetch or conversation.deadline.left_s <= 0:
+                truncated = not is_certain and len(found) < wanted
+                return Page(found, composition, truncated, search_s, catalogue_s)
+            fetch = min(self.max_fetch, fetch * DEEPER)
+            above = certain_from
+
+    async def _waited(
+        self,
+        page: Page,
+        conversation: Conversation,
+        asked: Asked,
+        request: SearchRequest,
+        k: int,
+    ) -> Page:
+        """The page once nothing is missing, or as it is when the time is up."""
+        deadline = conversation.deadline
+        while page.composition.gaps and deadline.left_s > deadline.total_s * (1 - WAIT_SHARE):
+            await self.planner.changed(min(WAIT_STEP_S, deadline.left_s))
+            conversation.forgive()
+            page = await self._page(conversation, asked, request, k)
+        return page
+
+    async def _live(
+        self, candidates: Sequence[Hit], wanted: int, known: dict[str, Listing | None]
+    ) -> list[tuple[Hit, Listing]]:
+        """The first ``wanted`` of ``candidates`` that may be shown; ``known`` is filled."""
+        found: list[tuple[Hit, Listing]] = []
+        step = math.ceil(wanted * SLACK) + SLACK_ROWS
+        for start in range(0, len(candidates), step):
+            part = candidates[start : start + step]
+            unknown = [hit.listing_id for hit in part if hit.listing_id not in known]
+            if unknown:
+                listings = await asyncio.get_running_loop().run_in_executor(
+                    self._lookups, self.catalogue.listings, unknown
+                )
+                known.update({one: listings.get(one) for one in unknown})
+            for hit in part:
+                listing = known[hit.listing_id]
+                if listing is not None and listing.status == self.settings.live_status:
+                    found.append((hit, listing))
+            if len(found) >= wanted:
+                break
+        return found[:wanted]
+
+    def _page_size(self, k: int, after: Position | None) -> int:
+        returned = after.returned if after else 0
+        left = self.settings.max_k - returned
+        if left <= 0:
+            raise ApiProblem(
+                422,
+                "too-deep",
+                "these results have no further page",
+                found=f"{returned} listings were answered",
+                limit=f"{self.settings.max_k} (max_k)",
+                remedy="search with another photo, or with a min_score",
+            )
+        return min(k, left)
+
+    def _next(self, page: Page, asked: Asked, k: int) -> str | None:
+        returned = (asked.after.returned if asked.after else 0) + k
+        if len(page.found) <= k or returned >= self.settings.max_k:
+            return None
+        last = page.found[k - 1][0]
+        position = Position(
+            query=asked.digest,
+            fingerprint=asked.question.fingerprint,
+            score=last.score,
+            listing_id=last.listing_id,
+            returned=returned,
+            left_out=asked.left_out,
+        )
+        return write_cursor(position, asked.question.vector)

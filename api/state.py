@@ -1,0 +1,128 @@
+"""Everything the API keeps between requests, made once from the settings.
+
+Nothing here fails when a part is missing: an API without an embedder, without photos or
+without a single index server starts, says so at ``/readyz``, and works as soon as they come.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from api.discovery import Discovery, EndpointDirectory
+from api.embedding import EmbedderShelf
+from api.photo_url import PhotoUrls
+from api.photos import PhotoStore
+from api.planner import Planner
+from api.repository_watch import RepositoryWatch
+from api.search import Searcher
+from api.servers import ServerPool
+from api.understand import Understanding
+from photosearch.catalogue.catalogue import Catalogue
+from photosearch.repository.repository import Repository
+from photosearch.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+HEAD_PAUSE_S = 1.0
+OVERFETCH = 10  # index servers answer ten times max_k
+
+
+@dataclass
+class ApiState:
+    """The parts that the routes use."""
+
+    settings: Settings
+    discovery: Discovery
+    repository: RepositoryWatch
+    pool: ServerPool
+    shelf: EmbedderShelf
+    catalogue: Catalogue
+    photos: PhotoStore
+    urls: PhotoUrls
+    planner: Planner
+    searcher: Searcher
+    queries: int = 0
+
+    @classmethod
+    def make(cls, settings: Settings, discovery: Discovery | None = None) -> "ApiState":
+        """The state for ``settings``; nothing is read yet."""
+        discovery = discovery or EndpointDirectory(settings.endpoints_dir)
+        repository = Repository.open(settings.repository_url)
+        watch = RepositoryWatch(repository)
+        pool = ServerPool()
+        shelf = EmbedderShelf(repository, settings.max_megapixels)
+        catalogue = Catalogue.open(settings)
+        photos = PhotoStore(settings)
+        urls = PhotoUrls(
+            max_bytes=settings.max_photo_bytes,
+            timeout_s=settings.photo_url_timeout_s,
+            allow_private=settings.photo_url_private,
+        )
+        planner = Planner(discovery, watch, pool, settings.timeline_start)
+        understanding = Understanding(shelf, planner, catalogue, photos, urls)
+        searcher = Searcher(
+            settings, understanding, planner, pool, catalogue, settings.max_k * OVERFETCH
+        )
+        return cls(
+            settings,
+            discovery,
+            watch,
+            pool,
+            shelf,
+            catalogue,
+            photos,
+            urls,
+            planner,
+            searcher,
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep watching the fleet, the repository and the embedders' HEAD inside the block."""
+        with contextlib.suppress(Exception):  # the watches try again and log
+            self.discovery.look()
+            await self._follow_head()
+            for fingerprint in self.shelf.fingerprints:
+                await asyncio.to_thread(self.repository.read, fingerprint)
+        tasks = [
+            asyncio.create_task(self.discovery.watch()),
+            asyncio.create_task(self.repository.watch(lambda: self.shelf.fingerprints)),
+            asyncio.create_task(self._watch_head()),
+            asyncio.create_task(self._close_idle_channels()),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.shelf.close()
+            self.searcher.close()
+            self.photos.close()
+            await self.urls.close()
+            await self.pool.close()
+            self.catalogue.close()
+
+    async def _follow_head(self) -> None:
+        head = await asyncio.to_thread(self.repository.read_head)
+        if head is not None and self.shelf.fingerprints[:1] != (head,):
+            await asyncio.to_thread(self.repository.read, head)
+            await asyncio.to_thread(self.shelf.turn_to, head)
+
+    async def _watch_head(self) -> None:
+        while True:
+            try:
+                await self._follow_head()
+                self.shelf.fault = None
+            except Exception as error:
+                if self.shelf.fault != str(error):
+                    logger.exception("the embedder can't be opened")
+                self.shelf.fault = str(error)
+            await asyncio.sleep(HEAD_PAUSE_S)
+
+    async def _close_idle_channels(self) -> None:
+        while True:
+            await asyncio.sleep(10)
+            await self.pool.forget_others(self.discovery.fleet.servers)

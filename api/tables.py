@@ -1,0 +1,122 @@
+"""The API's answers as a person reads them in a terminal."""
+
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def print_results(answer: dict[str, Any], console: Console) -> None:
+    """The listings of a search answer, and one line on what was searched."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("#", justify="right", style="dim")
+    table.add_column("score", justify="right")
+    table.add_column("listing", overflow="fold")
+    table.add_column("title", overflow="fold")
+    table.add_column("price", justify="right")
+    table.add_column("window", no_wrap=True, style="dim")
+    for place, result in enumerate(answer["results"], 1):
+        price = result["price"]
+        table.add_row(
+            str(place),
+            f"{result['score']:.3f}",
+            Text(result["listing_id"]),
+            Text(result["title"] or ""),
+            "" if price is None else f"{price:,.2f}",
+            result["window"],
+        )
+    if answer["results"]:
+        console.print(table)
+    else:
+        console.print("no listing found")
+    console.print(coverage_line(answer))
+
+
+def coverage_line(answer: dict[str, Any]) -> Text:
+    """What was searched, in words."""
+    coverage = answer["coverage"]
+    windows, failed = coverage["windows"], coverage["failed"]
+    servers = {window["served_by"] for window in windows}
+    line = Text()
+    if coverage["complete"]:
+        line.append("complete", "green")
+    else:
+        line.append("partial", "bold yellow")
+    line.append(f": {_count(len(windows), 'window')} of {_count(len(servers), 'index server')}")
+    if coverage["newest"]:
+        line.append(f", up to {_moment(coverage['newest'])}")
+    for gap in coverage["gaps"]:
+        line.append(f"\n  gap: {_moment(gap['start'])} to {_moment(gap['end'])}", "yellow")
+    for one in failed:
+        line.append(f"\n  failed: {one['window']} of {one['served_by']}: {one['reason']}", "yellow")
+    stale = coverage["staleness"]["windows"]
+    if stale:
+        line.append(f"\n  older than the catalogue: {', '.join(stale)}", "yellow")
+    timings = ", ".join(f"{stage} {taken:g}" for stage, taken in answer["timings_ms"].items())
+    line.append(f"\n  ms: {timings}", "dim")
+    return line
+
+
+def print_timeline(answer: dict[str, Any], console: Console) -> None:
+    """The cover that answers now with its gaps in time order, and counts by granularity."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("granularity", "window", "version", "served by", "state"):
+        table.add_column(name, no_wrap=name != "served by", overflow="fold")
+    table.add_column("rows", justify="right")
+    entries: list[tuple[str, tuple[Any, ...]]] = [
+        (
+            one["start"],
+            (
+                one["granularity"],
+                one["window"].partition("/")[2],
+                one["version"],
+                Text(one["served_by"]),
+                Text("stale", "yellow") if one["stale"] else Text("ready", "green"),
+                f"{one['rows']:,}",
+            ),
+        )
+        for one in answer["cover"]
+    ] + [
+        (
+            gap["start"],
+            (
+                Text("gap", "bold yellow"),
+                Text(f"{_moment(gap['start'])} to {_moment(gap['end'])}", "yellow"),
+                "",
+                "",
+                Text("missing", "yellow"),
+                "",
+            ),
+        )
+        for gap in answer["gaps"]
+    ]
+    for _, row in sorted(entries, key=lambda entry: datetime.fromisoformat(entry[0])):
+        table.add_row(*row)
+    console.print(table)
+    rows = sum(one["rows"] for one in answer["cover"])
+    whole = Text("complete", "green") if answer["complete"] else Text("partial", "bold yellow")
+    console.print(
+        whole,
+        f"{_moment(answer['start'])} to {_moment(answer['end'])}: "
+        f"{_count(len(answer['cover']), 'window')}, {_count(rows, 'photo')}, "
+        f"{_count(len(answer['servers']), 'index server')}",
+    )
+    for one in answer["timeline"]:
+        stale = f", {one['stale']:,} stale" if one["stale"] else ""
+        missing = f", {one['missing']:,} missing" if one["missing"] else ""
+        console.print(
+            f"  {one['granularity']}: {one['ready']:,} of {one['windows']:,} ready{stale}{missing}",
+            highlight=False,
+        )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _moment(text: str) -> str:
+    moment = datetime.fromisoformat(text)
+    midnight = moment.time() == datetime.min.time()
+    return moment.strftime("%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M")
