@@ -10,6 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+#: Set in the environment of everything below a supervisor, to the name of its lock file. What
+#: bears it can be found and ended even when its parents are gone.
+SUPERVISED = "PHOTOSEARCH_SUPERVISED_BY"
+
 
 @dataclass(frozen=True)
 class ProcessSpec:

@@ -1,0 +1,253 @@
+"""Runs the Servings of one machine as processes.
+
+A reconcile loop: look at what the repository asks for and at what runs, and move what runs
+one step closer. The order is the one thing that may never be wrong: a new server is ready and
+announced before an old one is withdrawn, and an old one is withdrawn only when everything it
+holds is answered by others. Nothing is remembered that can't be seen again, so the deployer
+may be killed at any instant; the next one adopts the servers that it finds.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
+
+from controller.held_serving import HeldServing
+from controller.retirement import unanswered
+from controller.server_process import adopt_servers
+from controller.status import DeployerStatus, RefusedIndex, State, deployer_dir, write_status
+from controller.wanted import RefusedKey, WantedServings
+from index_grpc.endpoints import read_endpoints, remove_endpoint
+from photosearch.backoff import Backoff
+from photosearch.errors import PhotosearchError
+from photosearch.only_one import only_one
+from photosearch.repository.repository import Repository
+from photosearch.settings import Settings
+from photosearch.windows import Window
+
+_log = logging.getLogger(__name__)
+
+POLL_S = 1.0
+#: While something starts or ends.
+BUSY_POLL_S = 0.1
+#: Servers that load at once; each uses a core.
+STARTS_AT_ONCE = 2
+STATUS_EVERY_S = 10.0
+FIRST_RETRY_OF_REFUSED_S = 30.0
+LAST_RETRY_OF_REFUSED_S = 600.0
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class LocalDeployer:
+    """Keeps the Servings that the repository asks for running on this machine."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime] = _utc_now,
+        first_retry_of_refused_s: float = FIRST_RETRY_OF_REFUSED_S,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._first_retry_s = first_retry_of_refused_s
+        self._servings_dir = deployer_dir(settings) / "servings"
+        self._wanted = WantedServings(settings, Repository.open(settings.repository_url), clock)
+        self._held: dict[str, HeldServing] = {}
+        self._refused: dict[RefusedKey, tuple[Backoff, str]] = {}
+        self._look_at = 0.0
+        self._problem: str | None = None
+        self._written: DeployerStatus | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Reconcile until ``stop`` is set, then end every server.
+
+        Raises:
+            AlreadyRunning: if another deployer works on this state folder.
+        """
+        with only_one(deployer_dir(self._settings) / "lock", "the deployer"):
+            self.adopt()
+            while not stop.is_set():
+                self.reconcile()
+                stop.wait(self._pause_s())
+            self.end_all()
+
+    def adopt(self) -> None:
+        """Take over the servers of a former deployer; remove endpoint files of the dead."""
+        for serving, process in adopt_servers(self._servings_dir):
+            _log.info("%s is adopted as process %d", serving.name, process.pid)
+            held = HeldServing(serving, self._settings, self._servings_dir, State.STARTING, process)
+            held.wanted = False  # until the repository is read
+            held.answered = True
+            self._held[serving.name] = held
+        for endpoint in read_endpoints(self._settings.endpoints_dir):
+            if endpoint.serving not in self._held:
+                remove_endpoint(self._settings.endpoints_dir, endpoint.serving)
+
+    def reconcile(self) -> None:
+        """Look once and take the steps that are due."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look()
+            self._look_at = now + self._wanted.pause_s(POLL_S)
+        for held in self._held.values():
+            held.watch(now)
+            self._note_refusal(held, now)
+        self._mark_wanted(now)
+        self._retire_unneeded(now)
+        self._start_due(now)
+        self._write_status()
+
+    def end_all(self) -> None:
+        """Withdraw and end every server, all at once, and wait for them."""
+        for held in self._held.values():
+            held.wanted = False
+            held.end(time.monotonic())
+        while any(held.process for held in self._held.values()):
+            for held in self._held.values():
+                held.watch(time.monotonic())
+            time.sleep(0.02)
+        self._held.clear()
+        self._write_status()
+
+    def _look(self) -> None:
+        try:
+            self._wanted.look()
+            self._problem = None
+        except (PhotosearchError, OSError) as error:
+            # What runs goes on; what the repository wants is unknown until it can be read.
+            if str(error) != self._problem:
+                _log.error("the repository can't be read: %s", error)
+            self._problem = str(error)
+
+    def _note_refusal(self, held: HeldServing, now: float) -> None:
+        refusal, held.refusal = held.refusal, None
+        if refusal is None or refusal.window is None or refusal.version is None:
+            return
+        key = (refusal.window, refusal.version)
+        backoff, _ = self._refused.get(
+            key, (Backoff(self._first_retry_s, LAST_RETRY_OF_REFUSED_S), "")
+        )
+        backoff.failed(now)
+        held.backoff.succeeded()  # the pause is the index's, not the Serving's
+        self._refused[key] = (backoff, refusal.reason)
+
+    def _mark_wanted(self, now: float) -> None:
+        current = {(window.key, index.version) for window, index in self._wanted.ready.items()}
+        served = {
+            (window.window, window.version)
+            for held in self._held.values()
+            if held.state is State.READY
+            for window in held.serving.windows
+        }
+        for key in [key for key in self._refused if key not in current or key in served]:
+            del self._refused[key]
+        left_out = {key for key, (b, _) in self._refused.items() if not b.is_due(now)}
+
+        plan = {serving.name: serving for serving in self._wanted.servings(left_out)}
+        for name, serving in plan.items():
+            if name not in self._held:
+                self._held[name] = HeldServing(serving, self._settings, self._servings_dir)
+        for name, held in self._held.items():
+            became_wanted = name in plan and not held.wanted
+            held.wanted = name in plan
+            if became_wanted and held.state in (State.READY, State.RETIRING):
+                held.keep(anew=True)
+
+    def _start_due(self, now: float) -> None:
+        starting = sum(held.state is State.STARTING for held in self._held.values())
+        for held in self._held.values():
+            needed = held.wanted or held.answered
+            if held.state is State.WAITING and needed and held.backoff.is_due(now):
+                if starting >= STARTS_AT_ONCE:
+                    return
+                held.start()
+                starting += 1
+
+    def _retire_unneeded(self, now: float) -> None:
+        answering = self._answering()
+        for held in [held for held in self._held.values() if not held.wanted]:
+            if held.is_ending:
+                continue
+            if held.answered and self._is_needed(held, answering):
+                if held.state is State.RETIRING:
+                    held.keep()
+                continue
+            if held.process is None:
+                del self._held[held.serving.name]
+            elif held.state is State.STARTING:
+                held.end(now)
+            else:
+                self._retire(held, now)
+
+    def _retire(self, held: HeldServing, now: float) -> None:
+        """First withdrawn, so that no new call comes; then ended. Until then it can return."""
+        if held.unneeded_since is None:
+            _log.info("%s retires", held.serving.name)
+            held.unneeded_since = now
+            held.state = State.RETIRING
+        waited = now - held.unneeded_since
+        # Half way: a reader of the folder sees the successor for a while before the old is gone.
+        if held.announced and waited >= self._settings.drain_s / 2:
+            held.withdraw()
+        if waited >= self._settings.drain_s:
+            held.end(now)
+
+    def _is_needed(self, held: HeldServing, answering: list[Window]) -> bool:
+        is_current = held.serving.fingerprint == self._wanted.fingerprint
+        still_wanted = list(self._wanted.ready) if is_current and not self._problem else None
+        return bool(unanswered(held.serving.parsed_windows(), answering, still_wanted))
+
+    def _answering(self) -> list[Window]:
+        return list(
+            chain.from_iterable(
+                held.serving.parsed_windows()
+                for held in self._held.values()
+                if held.wanted and held.state is State.READY and held.announced
+            )
+        )
+
+    def _pause_s(self) -> float:
+        busy = any(
+            held.state in (State.STARTING, State.RETIRING) or held.is_ending
+            for held in self._held.values()
+        )
+        return BUSY_POLL_S if busy else POLL_S
+
+    def _write_status(self) -> None:
+        now = self._clock()
+        refused = tuple(
+            RefusedIndex(
+                window=window,
+                version=version,
+                reason=reason,
+                retry_at=now + timedelta(seconds=backoff.retry_at - time.monotonic()),
+            )
+            for (window, version), (backoff, reason) in self._refused.items()
+        )
+        status = DeployerStatus(
+            pid=os.getpid(),
+            fingerprint=self._wanted.fingerprint,
+            servings=tuple(held.status() for held in self._held.values()),
+            refused=refused,
+            problem=self._problem,
+            updated_at=now,
+        )
+        if self._written is None or _tells_more(status, self._written):
+            write_status(self._settings, status)
+            self._written = status
+
+
+def _tells_more(status: DeployerStatus, written: DeployerStatus) -> bool:
+    age = (status.updated_at - written.updated_at).total_seconds()
+    moving: Any = {"updated_at": True, "refused": {"__all__": {"retry_at"}}}
+    return age >= STATUS_EVERY_S or status.model_dump(exclude=moving) != written.model_dump(
+        exclude=moving
+    )

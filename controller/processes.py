@@ -1,0 +1,16 @@
+"""The deployer as a process under ``photosearch up``."""
+
+from controller.status import deployer_dir
+from photosearch.processes import ProcessSpec, photosearch_argv
+from photosearch.settings import Settings
+
+
+def deployer(settings: Settings) -> ProcessSpec:
+    """The local deployer; it is ready when it has written its status."""
+    return ProcessSpec(
+        name="deployer",
+        argv=photosearch_argv("deployer"),
+        ready_url=None,
+        ready_file=deployer_dir(settings) / "status.json",
+        restart=True,
+    )

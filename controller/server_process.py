@@ -1,0 +1,171 @@
+"""One index server as a process: start it, adopt it, ask for its health, end it.
+
+A server outlives a deployer that was killed when a supervisor watches over both, so that
+searches go on until the next deployer adopts it; without a supervisor it ends with its
+deployer and no orphan stays. Nothing here blocks: the deployer looks again a moment later.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import grpc
+import psutil
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from index_grpc.announcement import Announcement, clear, read_announcement, read_refusal
+from index_grpc.client import CHANNEL_OPTIONS, SERVICE
+from index_grpc.loading import Refusal
+from index_grpc.serving import Serving, ServingError, read_serving
+from photosearch.processes import SUPERVISED, photosearch_argv
+from photosearch.settings import Settings
+from photosearch.whole_file import write_whole
+
+SERVING_FILE = "serving.json"
+HEALTH_DEADLINE_S = 2.0
+MAX_LOG_BYTES = 10 << 20
+
+
+class ServerProcess:
+    """A running index server in its own folder."""
+
+    def __init__(self, folder: Path, process: psutil.Process, child: Any = None) -> None:
+        self.folder = folder
+        self.started_at = time.monotonic()
+        self._process = process
+        self._child: subprocess.Popen[bytes] | None = child
+        self._announcement: Announcement | None = None
+        self._channel: grpc.Channel | None = None
+        self._asked: Any = None
+
+    @classmethod
+    def start(cls, serving: Serving, folder: Path, settings: Settings) -> Self:
+        """Start a server for ``serving`` in ``folder``."""
+        write_whole(folder / SERVING_FILE, serving.model_dump_json(indent=1))
+        clear(folder)
+        argv = photosearch_argv("index-server", "--serving", str(folder / SERVING_FILE))
+        if SUPERVISED not in os.environ:
+            argv.append("--end-with-parent")
+        with _log_file(settings.logs_dir / "index-server.log") as log:
+            child = subprocess.Popen(
+                argv,
+                env=settings.environment(),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C reaches the deployer, which ends it in order
+            )
+        return cls(folder, psutil.Process(child.pid), child)
+
+    @property
+    def pid(self) -> int:
+        return int(self._process.pid)
+
+    @property
+    def address(self) -> str | None:
+        """Where it listens, once it said so."""
+        if self._announcement is None:
+            announcement = read_announcement(self.folder)
+            if announcement is not None and announcement.pid == self.pid:
+                self._announcement = announcement
+        return None if self._announcement is None else self._announcement.address
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why it refused its files, once it has."""
+        return read_refusal(self.folder)
+
+    def exit_text(self) -> str | None:
+        """How it ended; None while it runs."""
+        if self._child is None:
+            try:
+                ended = self._process.status() == psutil.STATUS_ZOMBIE
+            except psutil.NoSuchProcess:
+                ended = True
+            return "ended" if ended or not self._process.is_running() else None
+        code = self._child.poll()
+        if code is None:
+            return None
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    def health(self) -> bool | None:
+        """Its answer to the health question asked last, and asks anew; None: no answer yet."""
+        if self.address is None:
+            return None
+        answer: bool | None = None
+        if self._asked is not None:
+            if not self._asked.done():
+                return None
+            failed = self._asked.exception() is not None
+            answer = not failed and (
+                self._asked.result().status == health_pb2.HealthCheckResponse.SERVING
+            )
+        if self._channel is None:
+            self._channel = grpc.insecure_channel(self.address, options=CHANNEL_OPTIONS)
+        self._asked = health_pb2_grpc.HealthStub(self._channel).Check.future(
+            health_pb2.HealthCheckRequest(service=SERVICE), timeout=HEALTH_DEADLINE_S
+        )
+        return answer
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it still runs."""
+        with suppress(psutil.NoSuchProcess):
+            self._process.send_signal(number)
+
+    def forget(self) -> None:
+        """Close what is open to it and remove its folder; it has ended."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def adopt_servers(servings_dir: Path) -> Iterator[tuple[Serving, ServerProcess]]:
+    """The servers that a former deployer left running; whatever can't be adopted is ended.
+
+    One server a Serving: of a process that has not announced itself yet, or whose folder is
+    damaged, nothing is known that is worth keeping.
+    """
+    adopted: set[int] = set()
+    for folder in sorted(servings_dir.glob("*/")):
+        announcement = read_announcement(folder)
+        process = None if announcement is None else announcement.process()
+        try:
+            serving = read_serving(folder / SERVING_FILE)
+        except ServingError:
+            process = None
+        if process is None or serving.name != folder.name:
+            continue
+        adopted.add(process.pid)
+        yield serving, ServerProcess(folder, process)
+    for process in _servers_below(servings_dir):
+        if process.pid not in adopted:
+            process.kill()
+    for folder in servings_dir.glob("*/"):
+        announcement = read_announcement(folder)
+        if announcement is None or announcement.pid not in adopted:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _servers_below(servings_dir: Path) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter(["cmdline"]):
+        arguments = process.info["cmdline"] or []
+        if "--serving" in arguments and any(
+            Path(argument).is_relative_to(servings_dir) for argument in arguments
+        ):
+            yield process
+
+
+def _log_file(path: Path) -> Any:
+    """The servers' common log, appended; at a size it makes way for a new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return path.open("ab")

@@ -1,0 +1,88 @@
+"""What the deployer tells about itself, in one file that anyone may read.
+
+A refused index must not be visible in a log only: the file names every Serving with its
+state, and every index that is left out with the reason and the time of the next try.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from photosearch.settings import Settings
+from photosearch.whole_file import write_whole
+
+
+class State(StrEnum):
+    """Where a Serving stands."""
+
+    WAITING = "waiting"  # for its turn, or for the pause after a failure
+    STARTING = "starting"  # verifies, loads, warms up
+    READY = "ready"  # answers, and is announced
+    RETIRING = "retiring"  # its windows are answered by others
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ServingStatus(_Frozen):
+    """One Serving: wanted or not yet retired."""
+
+    name: str
+    tier: str
+    state: State
+    wanted: bool
+    windows: tuple[str, ...]
+    address: str | None
+    pid: int | None
+    #: How often its process was started.
+    starts: int
+    #: Why it does not answer, or what its last failure was.
+    reason: str | None
+
+
+class RefusedIndex(_Frozen):
+    """An index that a server refused; its finer windows answer where they are ready."""
+
+    window: str
+    version: str
+    reason: str
+    retry_at: datetime
+
+
+class DeployerStatus(_Frozen):
+    """All of it, as of ``updated_at``."""
+
+    pid: int
+    fingerprint: str | None
+    servings: tuple[ServingStatus, ...]
+    refused: tuple[RefusedIndex, ...]
+    #: Why the repository could not be read; the Servings stay as they are meanwhile.
+    problem: str | None
+    updated_at: datetime
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything wanted is ready, and nothing else runs."""
+        return all(serving.state is State.READY and serving.wanted for serving in self.servings)
+
+
+def deployer_dir(settings: Settings) -> Path:
+    """The deployer's folder: its lock, its status, a folder for each Serving."""
+    return settings.state / "deployer"
+
+
+def write_status(settings: Settings, status: DeployerStatus) -> None:
+    """Replace the status file."""
+    write_whole(deployer_dir(settings) / "status.json", status.model_dump_json(indent=1))
+
+
+def read_status(settings: Settings) -> DeployerStatus | None:
+    """The status that the deployer wrote last, if there is one."""
+    try:
+        text = (deployer_dir(settings) / "status.json").read_bytes()
+        return DeployerStatus.model_validate_json(text)
+    except (FileNotFoundError, ValidationError):
+        return None
