@@ -109,7 +109,7 @@ class Repository:
             created_at=datetime.now(UTC),
         )
         folder, path = address.folder(version), address.manifest_path(version)
-        with self.storage.fence(folder):
+        with self.storage.fence(address.path):
             existing = self._whole(address, version)
             if existing is not None:
                 self.storage.refresh(path)  # gc must not take what someone just relied on
@@ -214,9 +214,10 @@ class Repository:
         """
         found: dict[Window, str] = {}
         for granularity in Granularity:
-            folder = f"windows/{fingerprint}/{granularity}"
+            name = granularity.value  # formatting an enum's member 10,000 times is felt
+            folder = f"windows/{fingerprint}/{name}"
             for start, content in self.storage.read_each(folder, f"{kind}/{HEAD}").items():
-                window = _window(f"{granularity}/{start}")
+                window = _window(f"{name}/{start}")
                 version = _version_in(content)
                 if window is not None and version is not None:
                     found[window] = version
@@ -237,7 +238,7 @@ class Repository:
         return folder
 
     def _move(self, address: Address, version: str, expected: str | None) -> Head:
-        with self.storage.fence(address.head_path):  # gc deletes manifests behind this fence
+        with self.storage.fence(address.path):  # gc deletes manifests behind this fence
             self._require(address, version)
             try:
                 tag = self.storage.replace(address.head_path, f"{version}\n".encode(), expected)
@@ -304,6 +305,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@lru_cache(maxsize=65_536)
 def _version_in(head: bytes) -> str | None:
     try:
         return require_name("a version", head.decode().strip())

@@ -56,13 +56,10 @@ class Storage(Protocol):
     def files(self, folder: str) -> list[StoredFile]:
         """Every object below at any depth, staged leftovers of killed writers too."""
 
-    def write_files(self, folder: str, files: Mapping[str, Path]) -> None:
-        """Put each file whole or not at all, over what is there."""
-
     def write_version(
         self, folder: str, files: Mapping[str, Path], last: str, content: bytes
     ) -> bool:
-        """Put the files, and when all are safe the object ``last``, if absent.
+        """Put the files, and when all of them are safe the object ``last``, if absent.
 
         Returns False when ``last`` was there already.
         """
@@ -81,7 +78,7 @@ class Storage(Protocol):
         """Delete objects; those that are gone already are fine."""
 
     def fence(self, name: str, *, wait: bool = True) -> AbstractContextManager[bool]:
-        """Keep others who take the same name out; gives whether it is ours.
+        """Keep others who take the same name out; gives whether it is ours. Not reentrant.
 
         A store without locks gives True to everyone: there, conditions and grace
         periods alone keep writers apart, and a race costs work, not correctness.
