@@ -26,7 +26,7 @@ from photosearch.catalogue.listing import (
     digest_of_lines,
     photo_line,
 )
-from photosearch.catalogue.rows import remove_listings, write_rows
+from photosearch.catalogue.rows import write_rows
 from photosearch.catalogue.schema import CatalogueError, Schema, read_schema
 from photosearch.catalogue.times import read_time, within
 from photosearch.settings import Settings
@@ -64,7 +64,17 @@ class Catalogue:
     @classmethod
     def open(cls, settings: Settings) -> Self:
         """The catalogue of these settings; nothing is connected before it is used."""
-        return cls(make_engine(settings.catalogue_url), settings)
+        return cls(make_engine(settings.catalogue_url, settings.base_dir), settings)
+
+    @property
+    def shown_url(self) -> str:
+        """The database's URL without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+    def connect(self) -> None:
+        """Connect, to see whether the database is there, whatever tables it has."""
+        with reading(self._engine):
+            sa.inspect(self._engine).get_table_names()
 
     def close(self) -> None:
         """Close all connections."""
@@ -109,14 +119,11 @@ class Catalogue:
 
     def outside(self, start: datetime, now: datetime) -> list[Misplaced]:
         """Listings that no window holds: before ``start``, after ``now``, or without a time."""
-        schema, found = self._read_schema(), []
-        query = sa.select(schema.listing_id.column, self._readable_time(schema))
-        with reading(self._engine) as connection:
-            for listing_id, value in connection.execute(query):
-                moment = read_time(value)
-                reason = _misplacement(moment, value, start, now)
-                if reason is not None:
-                    found.append(Misplaced(str(listing_id), moment, reason))
+        found = []
+        for listing_id, moment, value in self._times():
+            reason = _misplacement(moment, value, start, now)
+            if reason is not None:
+                found.append(Misplaced(listing_id, moment, reason))
         return sorted(found, key=lambda misplaced: misplaced.listing_id)
 
     def time_range(self) -> tuple[datetime, datetime] | None:
@@ -124,15 +131,12 @@ class Catalogue:
 
         Times that can't be read are left out.
         """
-        schema = self._read_schema()
-        oldest = newest = None
-        with reading(self._engine) as connection:
-            for (value,) in connection.execute(sa.select(self._readable_time(schema))):
-                moment = read_time(value)
-                if moment is not None:
-                    oldest = moment if oldest is None else min(oldest, moment)
-                    newest = moment if newest is None else max(newest, moment)
-        return None if oldest is None or newest is None else (oldest, newest)
+        moments = [moment for _, moment, _ in self._times() if moment is not None]
+        return (min(moments), max(moments)) if moments else None
+
+    def listing_times(self) -> dict[str, datetime | None]:
+        """When each listing was listed; none where that can't be read."""
+        return {listing_id: moment for listing_id, moment, _ in self._times()}
 
     # Photos and listings
 
@@ -214,9 +218,12 @@ class Catalogue:
         """
         write_rows(self._engine, self._settings, listings, photos)
 
-    def remove(self, listing_ids: Collection[str]) -> None:
-        """Remove listings and their photos."""
-        remove_listings(self._engine, self._settings, listing_ids)
+    def replace(
+        self, listings: Iterable[Listing], photos: Iterable[Photo], gone: Collection[str]
+    ) -> None:
+        """:meth:`write`, and in the same transaction remove the listings ``gone`` and their
+        photos."""
+        write_rows(self._engine, self._settings, listings, photos, gone)
 
     # Reading
 
@@ -226,6 +233,13 @@ class Catalogue:
                 with reading(self._engine):
                     self._schema = read_schema(self._engine, self._settings)
             return self._schema
+
+    def _times(self) -> Iterator[tuple[str, datetime | None, object]]:
+        schema = self._read_schema()
+        query = sa.select(schema.listing_id.column, self._readable_time(schema))
+        with reading(self._engine) as connection:
+            for listing_id, value in connection.execute(query):
+                yield str(listing_id), read_time(value), value
 
     def _photos(self, span: Span | None) -> Iterator[tuple[str, str, str, datetime]]:
         schema = self._read_schema()

@@ -16,8 +16,9 @@ _CONNECT_SECONDS = 10
 _SQLITE_BUSY_SECONDS = 30
 
 
-def make_engine(url_text: str) -> sa.Engine:
-    """An engine for a SQLAlchemy URL, without connecting.
+def make_engine(url_text: str, base_dir: Path) -> sa.Engine:
+    """An engine for a SQLAlchemy URL, without connecting; a relative SQLite file counts from
+    ``base_dir``, as all paths in the settings do.
 
     Raises:
         CatalogueError: if the text is no URL, or its database has no driver here.
@@ -31,6 +32,8 @@ def make_engine(url_text: str) -> sa.Engine:
                 found=backend,
                 remedy="set database_url to sqlite:///FILE or postgresql://USER@HOST/NAME",
             )
+        if backend == "sqlite" and url.database and not url.database.startswith((":", "file:")):
+            url = url.set(database=str(base_dir.resolve() / url.database))
         return sa.create_engine(url, **_options(backend))
     except (sa.exc.ArgumentError, ValueError) as error:
         raise CatalogueError(
@@ -63,7 +66,8 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     file = sqlite_file(engine)
     if file is not None and not file.is_file():
         raise CatalogueError(
-            f"there is no catalogue {file}", remedy="run 'photosearch init', or set database_url"
+            f"there is no catalogue {file}",
+            remedy="check database_url, or run 'photosearch init --photos DIR' to make one",
         )
     with database_errors(engine), engine.connect() as connection:
         yield connection.execution_options(yield_per=5_000)

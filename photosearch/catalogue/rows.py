@@ -26,28 +26,20 @@ def write_rows(
     settings: Settings,
     listings: Iterable[Listing] = (),
     photos: Iterable[Photo] = (),
+    gone: Collection[str] = (),
 ) -> None:
-    """Make the tables if they are not there, and insert or update rows in one transaction."""
+    """Make the tables if they are not there; then, in one transaction, remove the listings
+    whose ids are ``gone`` with their photos, and insert or update rows."""
     listings_table, photos_table = own_tables(settings, engine.dialect.name)
     with _writing(engine) as connection:
         listings_table.metadata.create_all(connection)
+        _remove(connection, listings_table, photos_table, settings, gone)
         positions: dict[str, int] = {}
         rows = _listing_rows(listings, listings_table, positions)
         _upsert(connection, listings_table, rows)
         keys = [column.name for column in photos_table.columns]
         values = ((p.photo_id, p.listing_id, p.path, positions.get(p.photo_id, 0)) for p in photos)
         _upsert(connection, photos_table, (dict(zip(keys, row, strict=True)) for row in values))
-
-
-def remove_listings(engine: sa.Engine, settings: Settings, ids: Collection[str]) -> None:
-    """Remove listings and their photos in one transaction."""
-    listings, photos = own_tables(settings, engine.dialect.name)
-    owner, key = photos.c[settings.photo_listing_column], listings.c[settings.listing_id_column]
-    with _writing(engine) as connection:
-        remaining = iter(ids)
-        while part := list(islice(remaining, _ROWS_A_STATEMENT)):
-            connection.execute(photos.delete().where(owner.in_(part)))
-            connection.execute(listings.delete().where(key.in_(part)))
 
 
 @contextmanager
@@ -61,6 +53,20 @@ def _writing(engine: sa.Engine) -> Iterator[sa.Connection]:
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         with engine.begin() as connection:
             yield connection
+
+
+def _remove(
+    connection: sa.Connection,
+    listings: sa.Table,
+    photos: sa.Table,
+    settings: Settings,
+    gone: Collection[str],
+) -> None:
+    owner, key = photos.c[settings.photo_listing_column], listings.c[settings.listing_id_column]
+    remaining = iter(gone)
+    while part := list(islice(remaining, _ROWS_A_STATEMENT)):
+        connection.execute(photos.delete().where(owner.in_(part)))
+        connection.execute(listings.delete().where(key.in_(part)))
 
 
 def _listing_rows(

@@ -7,6 +7,7 @@ as at full size.
 """
 
 import io
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ def decode_photo(
     Raises:
         PhotoError: if the bytes are no photo, damaged, or declare too many pixels.
     """
-    image = _open(data, name)
+    image = read_header(io.BytesIO(data), name)
     megapixels = image.width * image.height / 1e6
     if megapixels > max_megapixels:
         raise PhotoError(
@@ -60,18 +61,25 @@ def decode_photo(
         ) from error
 
 
-def _open(data: bytes, name: str) -> ImageFile:
-    """Read the header. ``Image.open`` is not used: its limit on pixels is one for the whole
-    process, and ours is a setting."""
-    Image.preinit()
+def read_header(file: IO[bytes], name: str) -> ImageFile:
+    """A photo's format and size, no pixels yet.
+
+    ``Image.open`` is not used: it warns or fails at a limit on pixels that is one for the
+    whole process, and ours is a setting.
+
+    Raises:
+        PhotoError: if it is no photo, or its header is damaged.
+    """
     Image.init()
+    start = file.read(512)
     failure: Exception | None = None
     for kind in FORMATS:
         factory, accept = Image.OPEN.get(kind, (None, None))
-        if factory is None or (accept is not None and accept(data[:16]) is not True):
+        if factory is None or (accept is not None and accept(start[:16]) is not True):
             continue
+        file.seek(0)
         try:
-            return factory(io.BytesIO(data), "")
+            return factory(file, "")
         except Exception as error:
             failure = error
     if failure is not None:
@@ -82,7 +90,7 @@ def _open(data: bytes, name: str) -> ImageFile:
         ) from failure
     raise PhotoError(
         f"{name} is no photo that can be read",
-        found=looks_like(data),
+        found=looks_like(start),
         limit="JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF",
         remedy="convert it to JPEG",
     )

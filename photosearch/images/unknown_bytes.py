@@ -20,12 +20,12 @@ _STARTS = {
 
 
 def looks_like(data: bytes) -> str:
-    """What the bytes are most likely, in a few words."""
+    """What a file is most likely, in a few words, from its first bytes (512 are enough)."""
     if not data:
         return "an empty file (0 bytes)"
     if data[4:8] == b"ftyp":
         return "a HEIC image" if data[8:12] in _HEIF_BRANDS else "a video or an unknown image"
-    text = data[:512].lstrip().lower()
+    text = data.lstrip().lower()
     if text.startswith((b"<!doctype html", b"<html")):
         return "an HTML page"
     if b"<svg" in text:
@@ -34,5 +34,5 @@ def looks_like(data: bytes) -> str:
         if data.startswith(start):
             return name
     if not data.strip(b"\0"):
-        return f"{len(data)} bytes of zeros"
-    return f"{len(data)} bytes that start with {data[:8].hex(' ')}"
+        return "zeros"
+    return f"bytes that start with {data[:8].hex(' ')}"

@@ -1,0 +1,141 @@
+"""What ``photosearch init`` found, said so that nothing that stays away does so silently."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from photosearch.catalogue.catalogue import Catalogue
+from photosearch.catalogue.folder import FolderScan
+from photosearch.catalogue.listing import Misplaced
+from photosearch.errors import PhotosearchError
+from photosearch.images.store import ImageStore
+from photosearch.settings import Settings
+from photosearch.settings_file import SettingChange
+from photosearch.windows import HOUR, Granularity, Window
+
+_SAMPLE = 20
+_MANY_HOURS = 50_000
+
+
+def print_summary(
+    console: Console,
+    settings: Settings,
+    catalogue: Catalogue,
+    scan: FolderScan | None,
+    changes: Sequence[SettingChange],
+    now: datetime,
+) -> None:
+    """Print what the catalogue holds, what is left out of it and why, and what to do next."""
+    size, times = catalogue.size(), catalogue.time_range()
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+
+    def row(name: str, value: str) -> None:
+        table.add_row(name, Text(value))
+
+    row("Settings", str(settings.file))
+    for change in changes:
+        row("", _change(change))
+    row("Catalogue", catalogue.shown_url)
+    row("Listings", _count(size.listings, size.listings_without_photos, "without a photo"))
+    row("Photos", _count(size.photos, size.photos_without_listing, "without a listing, left out"))
+    if scan is not None:
+        row(
+            "This scan", f"{scan.added:,} added, {scan.changed:,} changed, {scan.removed:,} removed"
+        )
+        row("Dates", _dates(scan))
+        for reason, files in scan.passed_over.items():
+            row("Passed over", f"{files:,} {reason}")
+    else:
+        row("Photos read", _sampled(settings, catalogue))
+    if times is not None:
+        row("Listed", f"{_minute(times[0])} to {_minute(times[1])} UTC")
+    row("Timeline", _timeline(settings, now))
+    for reason, example, count in _grouped(catalogue.outside(settings.timeline_start, now)):
+        row("Left out", f"{count:,} {_listings(count)}, such as {example}: {reason}")
+    console.print(table)
+    for hint in _hints(settings, times, now):
+        console.print(Text(hint, style="yellow"))
+    console.print("\nNext: [bold]photosearch materialize[/], then [bold]photosearch up[/]")
+    if scan is not None:
+        console.print("New photos in the folder? [bold]photosearch init[/] scans it again.")
+
+
+def _change(change: SettingChange) -> str:
+    if change.before is None:
+        return f"{change.name} = {change.after}"
+    if change.is_change:
+        return f"{change.name} = {change.after}, was {change.before}"
+    return f"{change.name} = {change.after}, kept"
+
+
+def _count(count: int, lonely: int, what: str) -> str:
+    return f"{count:,}" + (f" ({lonely:,} more {what})" if lonely else "")
+
+
+def _dates(scan: FolderScan) -> str:
+    text = f"{scan.dated_by_camera:,} by the camera, {scan.dated_by_file:,} by the file's time"
+    if scan.unbelievable_dates:
+        text += f" ({scan.unbelievable_dates:,} of them because the camera's date can't be true)"
+    return text
+
+
+def _sampled(settings: Settings, catalogue: Catalogue) -> str:
+    """Whether the database's photo paths lead to photos, by a sample."""
+    if settings.photos_url is None:
+        return "none yet: say where they lie with --photos DIR"
+    photos = catalogue.sample_photos(_SAMPLE)
+    store, failures = ImageStore.open(settings.image_store_url), []
+    for photo in photos:
+        try:
+            store.buffer(photo.path, settings.max_photo_bytes)
+        except PhotosearchError as error:
+            failures.append(str(error))
+    text = f"{len(photos) - len(failures)} of {len(photos)} tried"
+    return f"{text}; {failures[0]}" if failures else text
+
+
+def _timeline(settings: Settings, now: datetime) -> str:
+    month = Window.holding(Granularity.MONTHLY, settings.timeline_start).start_text
+    return f"since {month}, {_hours(settings, now):,} hours"
+
+
+def _hours(settings: Settings, now: datetime) -> int:
+    return max(0, (now - settings.timeline_start) // HOUR)
+
+
+def _grouped(misplaced: Sequence[Misplaced]) -> list[tuple[str, str, int]]:
+    first: dict[str, str] = {}
+    for listing in misplaced:
+        first.setdefault(listing.reason, listing.listing_id)
+    counts = Counter(listing.reason for listing in misplaced)
+    return [(reason, first[reason], count) for reason, count in counts.most_common(5)]
+
+
+def _hints(settings: Settings, times: tuple[datetime, datetime] | None, now: datetime) -> list[str]:
+    hints = []
+    if times is not None and times[0] < settings.timeline_start:
+        month = Window.holding(Granularity.MONTHLY, times[0]).start
+        hints.append(
+            f"The oldest listing is from before timeline_start; to take in all of them, set it to "
+            f"{month:%Y-%m-%dT%H:%M:%SZ} in {settings.file}."
+        )
+    if _hours(settings, now) > _MANY_HOURS:
+        hints.append(
+            f"The timeline has {_hours(settings, now):,} hours, each of which is materialised, the "
+            f"empty ones too. A later timeline_start in {settings.file} leaves out what is older."
+        )
+    return hints
+
+
+def _listings(count: int) -> str:
+    return "listing" if count == 1 else "listings"
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"

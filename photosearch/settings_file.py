@@ -1,0 +1,82 @@
+"""Writing photosearch.toml without losing what a person wrote into it.
+
+tomlkit keeps comments, order and spacing. A value that is there stays, unless the user has
+just named another on the command line; both are said.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from photosearch.settings import SettingsError
+
+_HEADER = """\
+Settings of photosearch. Paths count from this file's folder.
+The environment wins over this file: PHOTOSEARCH_PHOTOS_URL, and so on.
+"""
+
+
+@dataclass(frozen=True)
+class SettingChange:
+    """What became of one setting; ``before`` is none if it was not set."""
+
+    name: str
+    before: str | None
+    after: str
+
+    @property
+    def is_change(self) -> bool:
+        return self.before != self.after
+
+
+def update_settings_file(
+    file: Path,
+    values: Mapping[str, str | datetime],
+    defaults: Mapping[str, str | datetime] | None = None,
+) -> list[SettingChange]:
+    """Set ``values``, and those ``defaults`` that are not set yet, in one atomic write.
+
+    Says what became of each. The file is made if it is not there.
+
+    Raises:
+        SettingsError: if the file is no TOML, or can't be written.
+    """
+    try:
+        document = tomlkit.parse(file.read_text("utf-8")) if file.exists() else _new_document()
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not a TOML file: {error}") from error
+    changes = []
+    for name, value in {**values, **(defaults or {}), **values}.items():
+        before = str(document[name]) if name in document else None
+        if before is None or (name in values and before != str(value)):
+            document[name] = value
+        changes.append(SettingChange(name, before, str(document[name])))
+    if any(change.is_change for change in changes) or not file.exists():
+        _write(file, tomlkit.dumps(document).rstrip("\n") + "\n")
+    return changes
+
+
+def _new_document() -> tomlkit.TOMLDocument:
+    document = tomlkit.document()
+    for line in _HEADER.splitlines():
+        document.add(tomlkit.comment(line))
+    document.add(tomlkit.nl())
+    return document
+
+
+def _write(file: Path, text: str) -> None:
+    new = file.with_name(f".{file.name}.new")
+    try:
+        new.write_text(text, "utf-8")
+        if file.exists():
+            new.chmod(file.stat().st_mode)
+        os.replace(new, file)  # noqa: PTH105
+    except OSError as error:
+        raise SettingsError(
+            f"{file} can't be written", found=error.strerror, remedy="check the folder's rights"
+        ) from error
