@@ -1,0 +1,188 @@
+"""A step of the DAG as a Dagster asset.
+
+The asset's body only hands the windows of its run to a step runner and records what comes
+back, window by window. When all windows are made, one MaterializeResult carries the metadata
+of each partition. When some are not, those that are made are recorded on their own and the
+run fails, naming the others: a run over a month is not lost for one bad hour.
+"""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from photosearch.errors import PhotosearchError
+from photosearch.settings import Settings, load_settings
+from photosearch.version import CODE_VERSION
+from photosearch.windows import Granularity, Window
+from photosearch_assets.dag import DagStep
+from photosearch_assets.metadata import metadata_of, strip_entry, with_strips
+from photosearch_assets.partitions import partitions_of, window_of
+from photosearch_assets.runners import runner_for
+from photosearch_assets.steps.checks import BLOCKING
+from photosearch_assets.steps.result import CheckOutcome, StepResult
+
+GROUP = "photosearch"
+WINDOWS_A_RUN = {Granularity.HOURLY: 31 * 24, Granularity.DAILY: 31, Granularity.MONTHLY: 12}
+"""A month of hours a run: a run costs about a second of its own, however small its hours."""
+
+
+def asset_of(
+    step: DagStep,
+    granularities: Mapping[str, Granularity | None],
+    start: datetime,
+    automation: dg.AutomationCondition[Any] | None,
+) -> dg.AssetsDefinition:
+    """The asset of ``step``; ``granularities`` are those of all steps of the DAG, by name."""
+    windows = step.windows
+    partitions = None if windows is None else partitions_of(windows, start)
+    with warnings.catch_warnings():
+        # Partitions on check specs are a preview in Dagster 1.13.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        check_specs = [
+            dg.AssetCheckSpec(
+                name=name,
+                asset=step.name,
+                blocking=name in BLOCKING,
+                partitions_def=partitions,
+                description=_CHECKS.get(name),
+            )
+            for name in step.checks
+        ]
+
+    @dg.multi_asset(
+        name=step.name,
+        specs=[
+            dg.AssetSpec(
+                key=step.name,
+                deps=[_dependency(name, windows, granularities[name]) for name in step.after],
+                description=step.description,
+                group_name=GROUP,
+                code_version=f"{CODE_VERSION}-{step.code_version}",
+                partitions_def=partitions,
+                automation_condition=automation,
+                kinds={"scann" if "index" in step.name or step.name == "quantiser" else "python"},
+                metadata={
+                    "command": " ".join(step.command),
+                    **({"image": step.image} if step.image else {}),
+                    **({"resources": step.resources} if step.resources else {}),
+                },
+            )
+        ],
+        check_specs=check_specs,
+        partitions_def=partitions,
+        backfill_policy=(
+            None
+            if windows is None
+            else dg.BackfillPolicy.multi_run(max_partitions_per_run=WINDOWS_A_RUN[windows])
+        ),
+        op_tags={"photosearch/step": step.name},
+    )
+    def body(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        keys = context.partition_keys if windows is not None else []
+        asked = [window_of(windows, key) for key in keys] if windows is not None else []
+        settings = load_settings()
+        results: list[StepResult] = []
+        error: PhotosearchError | None = None
+        try:
+            for result in runner_for(step, settings).run(step, asked, context):
+                results.append(result)
+        except PhotosearchError as raised:
+            error = raised
+        yield from _record(step, asked, results, error, settings, context)
+
+    return body
+
+
+def _record(
+    step: DagStep,
+    asked: Sequence[Window],
+    results: Sequence[StepResult],
+    error: PhotosearchError | None,
+    settings: Settings,
+    context: dg.AssetExecutionContext,
+) -> Iterator[Any]:
+    strips = with_strips(results)
+    entries = [
+        {**metadata_of(result), **(strip_entry(result, settings) if place in strips else {})}
+        for place, result in enumerate(results)
+    ]
+    made = {result.window for result in results if result.published}
+    missing = [window for window in asked if window not in made]
+    for result in results:
+        yield from _evaluations(step, result)
+    if error is None and not missing and results and all(r.published for r in results):
+        for result, entry in zip(results, entries, strict=True):
+            context.add_asset_metadata(
+                entry, partition_key=None if result.window is None else result.window.start_text
+            )
+        yield dg.MaterializeResult(data_version=_data_version(results))
+        for name in step.checks:
+            # An evaluation of one partition among many carries no output, which Dagster wants.
+            yield dg.Output(None, output_name=f"{step.name}_{name}")
+        return
+    for result, entry in zip(results, entries, strict=True):
+        if result.published and result.window is not None:
+            yield dg.AssetMaterialization(
+                step.name, partition=result.window.start_text, metadata=entry
+            )
+    raise dg.Failure(
+        description=_failure(step, missing, error),
+        metadata={"windows": [window.key for window in missing[:100]]},
+        allow_retries=False,
+    ) from error
+
+
+def _evaluations(step: DagStep, result: StepResult) -> Iterator[dg.AssetCheckEvaluation]:
+    for check in result.checks:
+        if check.name in step.checks:
+            yield _evaluation(step, result, check)
+
+
+def _evaluation(
+    step: DagStep, result: StepResult, check: CheckOutcome
+) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(step.name),
+        check_name=check.name,
+        passed=check.passed,
+        blocking=check.name in BLOCKING,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"found": check.found, **({"limit": check.limit} if check.limit else {})},
+        partition=None if result.window is None else result.window.start_text,
+    )
+
+
+def _data_version(results: Sequence[StepResult]) -> dg.DataVersion:
+    """The manifest's digest; of a range, the digest over those of its windows."""
+    digests = [result.digest for result in results]
+    if len(digests) == 1:
+        return dg.DataVersion(digests[0][:16] or "none")
+    return dg.DataVersion(hashlib.sha256(json.dumps(digests).encode()).hexdigest()[:16])
+
+
+def _failure(step: DagStep, missing: Sequence[Window], error: PhotosearchError | None) -> str:
+    named = ", ".join(window.key for window in missing[:5])
+    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    why = str(error) if error is not None else "not published; see the failed checks"
+    return f"{step.name} {named}{more}: {why}".strip()
+
+
+def _dependency(
+    name: str, finer: Granularity | None, upstream: Granularity | None
+) -> dg.AssetDep:
+    if finer is not None and upstream is not None:
+        return dg.AssetDep(name, partition_mapping=dg.TimeWindowPartitionMapping())
+    return dg.AssetDep(name)
+
+
+_CHECKS = {
+    "covers_inputs": "Every photo of the inputs is in the window, or has a reason why not.",
+    "photo_failure_rate": "No more photos are unusable than max_failure_rate allows.",
+    "vector_health": "All vectors are finite, of unit length, and not all the same.",
+    "recall_at_target": "A search finds enough of the true neighbours; else it is never served.",
+}

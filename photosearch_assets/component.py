@@ -1,0 +1,50 @@
+"""The DAG of defs.yaml as Dagster definitions.
+
+Assets are composed here and nothing is computed: no store is opened when the code location
+loads. The one thing read is the settings file, for the start of the timeline.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import dagster as dg
+from pydantic import model_validator
+
+from photosearch.settings import load_settings
+from photosearch_assets.assets import asset_of
+from photosearch_assets.dag import DagStep
+from photosearch_assets.errors import AssetsError
+
+
+class PhotosearchDag(dg.Component, dg.Model, dg.Resolvable):
+    """The steps of the way of a photo, one asset each."""
+
+    steps: list[DagStep]
+
+    @model_validator(mode="after")
+    def _require_known_names(self) -> "PhotosearchDag":
+        names = [step.name for step in self.steps]
+        doubled = [name for name, count in Counter(names).items() if count > 1]
+        if doubled:
+            raise AssetsError("a step's name is given once", found=", ".join(doubled))
+        for step in self.steps:
+            unknown = [name for name in step.after if name not in names]
+            if unknown:
+                raise AssetsError(
+                    f"the step {step.name} comes after a step that is not there",
+                    found=", ".join(unknown),
+                    limit=f"one of {', '.join(names)}",
+                )
+        return self
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        return definitions_of(self.steps)
+
+
+def definitions_of(steps: Sequence[DagStep]) -> dg.Definitions:
+    """One asset for each step."""
+    start = load_settings().timeline_start
+    granularities = {step.name: step.windows for step in steps}
+    return dg.Definitions(
+        assets=[asset_of(step, granularities, start, None) for step in steps],
+    )

@@ -1,0 +1,89 @@
+"""Dagster's home of one machine: its dagster.yaml, and the instance over it.
+
+Written when missing and then left alone, so that it is the user's to change: for PostgreSQL,
+say, or more runs at a time. Two runs by default, one for each core of a small machine.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from photosearch.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+CONCURRENT_RUNS = 2
+_CONFIG = """\
+# Dagster on one machine. Written by photosearch once; yours to change.
+
+storage:
+  custom:
+    module: photosearch_assets.event_storage
+    class: PhotosearchSqliteStorage
+    config:
+      base_dir: {storage}
+
+# Two cores carry two runs; the queue holds the others.
+concurrency:
+  runs:
+    max_concurrent_runs: {runs}
+
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
+
+# A run whose process was killed is noticed, and the reconciler asks for it again.
+run_monitoring:
+  enabled: true
+  poll_interval_seconds: 10
+  start_timeout_seconds: 180
+
+compute_logs:
+  module: dagster.core.storage.local_compute_log_manager
+  class: LocalComputeLogManager
+  config:
+    base_dir: {logs}
+
+retention:
+  sensor:
+    purge_after_days: {{skipped: 2, failure: 30, success: 30}}
+  schedule:
+    purge_after_days: 30
+
+telemetry:
+  enabled: false
+"""
+
+
+def ensure_home(settings: Settings) -> Path:
+    """The folder for DAGSTER_HOME, with a dagster.yaml."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "dagster.yaml"
+    if not config.exists():
+        text = _CONFIG.format(
+            storage=_quoted(home / "storage"), logs=_quoted(home / "logs"), runs=CONCURRENT_RUNS
+        )
+        draft = home / f".dagster.yaml.{os.getpid()}"
+        draft.write_text(text)
+        draft.replace(config)
+    return home
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What Dagster's processes need in their environment."""
+    return {**settings.environment(), "DAGSTER_HOME": str(ensure_home(settings))}
+
+
+def open_instance(settings: Settings) -> "dg.DagsterInstance":
+    """The instance that Dagit shows; a context manager."""
+    import dagster as dg
+
+    return dg.DagsterInstance.from_config(str(ensure_home(settings)))
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

@@ -1,0 +1,74 @@
+"""A window's outcome as Dagit shows it.
+
+Few, plain entries with one name each in all assets, so that Dagit can plot them over the
+partitions: rows, failures, bytes, seconds, recall. And a strip of the photos, because a
+person sees in a second what no number says.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from photosearch.images.cache import ImageCache
+from photosearch.settings import Settings
+from photosearch_assets.steps.photo_strip import as_markdown, strip_of
+from photosearch_assets.steps.result import StepResult
+
+FAILURES_SHOWN = 50
+STRIPS_A_RUN = 31
+"""A run of more windows than a month's days shows the photos of some only: each strip stays
+in the event log for ever, and thousands would be its largest part."""
+
+
+def metadata_of(result: StepResult) -> dict[str, dg.MetadataValue]:
+    """The entries of one materialisation, without the strip."""
+    entries: dict[str, dg.MetadataValue] = {
+        "rows": dg.MetadataValue.int(result.rows),
+        "failures": dg.MetadataValue.int(len(result.failures)),
+        "bytes": dg.MetadataValue.int(result.size_bytes),
+        "seconds": dg.MetadataValue.float(round(result.seconds, 4)),
+    }
+    if result.version is not None:
+        entries["version"] = dg.MetadataValue.text(result.version)
+    if result.recall is not None:
+        entries["recall"] = dg.MetadataValue.float(round(result.recall, 4))
+    if result.quantiser is not None:
+        entries["quantiser"] = dg.MetadataValue.text(result.quantiser)
+    if result.note:
+        entries["note"] = dg.MetadataValue.text(result.note)
+    if not result.done:
+        entries["unchanged"] = dg.MetadataValue.bool(True)
+    if result.failures:
+        entries["failed photos"] = dg.MetadataValue.md(_failure_table(result))
+    return entries
+
+
+def strip_entry(result: StepResult, settings: Settings) -> dict[str, dg.MetadataValue]:
+    """The strip of the window's photos; nothing for a window without photos."""
+    if not result.sample_photos:
+        return {}
+    strip = strip_of(
+        result.sample_photos, ImageCache(settings.cache_dir).read, settings.max_megapixels
+    )
+    return {} if strip is None else {"photos": dg.MetadataValue.md(as_markdown(strip))}
+
+
+def with_strips(results: Sequence[StepResult]) -> set[int]:
+    """Which of a run's results get a strip: all of a small run, else some evenly spread."""
+    places = [place for place, result in enumerate(results) if result.sample_photos]
+    if len(places) > STRIPS_A_RUN:
+        places = [places[i * len(places) // STRIPS_A_RUN] for i in range(STRIPS_A_RUN)]
+    return set(places)
+
+
+def _failure_table(result: StepResult) -> str:
+    lines = ["| photo | reason |", "| --- | --- |"]
+    for failure in result.failures[:FAILURES_SHOWN]:
+        lines.append(f"| {_cell(failure.photo_id)} | {_cell(failure.reason)} |")
+    if len(result.failures) > FAILURES_SHOWN:
+        lines.append(f"| … | and {len(result.failures) - FAILURES_SHOWN} more |")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,109 @@
+"""Step ``embedder``: the network, and the projection fitted on the catalogue's own photos.
+
+Made once and then frozen, because every vector depends on it: it is made anew only when the
+settings ask for another network. A catalogue that grows keeps its projection.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photosearch.catalogue.listing import Photo
+from photosearch.embedder import build
+from photosearch.errors import PhotosearchError
+from photosearch.images.decode import decode_photo
+from photosearch.images.fetch import fetch_photos
+from photosearch.repository.addresses import Address
+from photosearch.repository.manifest import Input, Manifest, canonical_digest
+from photosearch.windows import Window
+from photosearch_assets.errors import StepError
+from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.result import StepResult
+
+NAME = "embedder"
+_FETCHED_AT_ONCE = 256
+
+
+def wanted(context: StepContext) -> dict[str, str | int | None]:
+    """What the settings ask of an embedder; another answer means another embedder."""
+    settings = context.settings
+    weights = settings.embedder_weights
+    return {
+        "network": settings.embedder_network,
+        "weights": None if weights is None else str(weights),
+        "precision": settings.embedder_precision,
+        "projection_dimensions": settings.projection_dimensions,
+    }
+
+
+def is_current(context: StepContext) -> bool:
+    """Whether the current embedder is the one that the settings ask for."""
+    manifest = context.repository.current(Address.embedders())
+    return manifest is not None and manifest.recipe == wanted(context)
+
+
+def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]:
+    """Make the embedder unless it is there; ``windows`` is empty."""
+    if windows:
+        raise StepError("the embedder has no windows", found=windows[0].key)
+    started = time.monotonic()
+    current = context.repository.current(Address.embedders())
+    if current is not None and is_current(context):
+        yield _result(current, started, done=False)
+        return
+    settings = context.settings
+    photo_count = context.catalogue.photo_count()
+    sample: list[Photo] = []
+    if photo_count >= settings.projection_min_photos:
+        # Some photos will not decode: the sample is taken a little larger.
+        sample = context.catalogue.sample_photos(settings.projection_sample * 11 // 10)
+    with context.work_folder(NAME) as work:
+        built = build.build_embedder(settings, _decoded(sample, context), photo_count, work)
+        digest = canonical_digest([photo.photo_id for photo in sample])
+        manifest = context.repository.publish(
+            Address.embedders(),
+            {file.name: file for file in sorted(built.folder.iterdir())},
+            rows=len(sample),
+            dimension=built.dimension,
+            inputs=[Input(kind="catalogue", window=None, version=digest[:16], digest=digest)],
+            recipe=dict(wanted(context)),
+            details=built.details,
+            run_id=context.run_id,
+            version=built.fingerprint,
+        )
+    context.repository.set_head(Address.embedders(), manifest.version)
+    context.__dict__.pop("fingerprint", None)
+    yield _result(manifest, started, done=True)
+
+
+def _decoded(photos: Sequence[Photo], context: StepContext) -> Iterator[NDArray[np.uint8]]:
+    for first in range(0, len(photos), _FETCHED_AT_ONCE):
+        part = photos[first : first + _FETCHED_AT_ONCE]
+        fetch_photos(part, context.image_store, context.image_cache, settings=context.settings)
+        for photo in part:
+            content = context.image_cache.read(photo.path)
+            if content is None:
+                continue  # the hour's own step reports it with its reason
+            try:
+                yield decode_photo(
+                    content, max_megapixels=context.settings.max_megapixels, name=photo.path
+                )
+            except PhotosearchError:
+                continue
+            finally:
+                context.on_photos(1)
+
+
+def _result(manifest: Manifest, started: float, *, done: bool) -> StepResult:
+    return StepResult(
+        step=NAME,
+        version=manifest.version,
+        digest=manifest.digest,
+        rows=manifest.rows,
+        size_bytes=manifest.size_bytes,
+        seconds=time.monotonic() - started,
+        done=done,
+        note=", ".join(f"{name} {value}" for name, value in sorted(manifest.details.items())),
+    )

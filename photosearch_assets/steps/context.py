@@ -1,0 +1,155 @@
+"""What every step works with: the stores, opened once and only when used.
+
+One context serves a whole run of a step, which may be a month of hours. So an embedder's
+session, a quantiser's files and the repository's listing are read once for all windows.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from photosearch.catalogue.catalogue import Catalogue
+from photosearch.images.cache import ImageCache
+from photosearch.images.store import ImageStore
+from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.repository import Repository
+from photosearch.settings import Settings
+from photosearch_assets.errors import StepError
+from photosearch_assets.steps.shelf import Shelf
+
+if TYPE_CHECKING:
+    from photosearch.embedder.embedder import Embedder
+
+_WORK_KEPT_S = 24 * 3600.0
+
+
+def _nothing(_count: int) -> None:
+    pass
+
+
+class StepContext:
+    """The stores of one run of a step; a context manager.
+
+    ``on_photos`` is told how many more photos have been dealt with.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        run_id: str | None = None,
+        on_photos: Callable[[int], None] = _nothing,
+    ) -> None:
+        self.settings = settings
+        self.run_id = run_id
+        self.on_photos = on_photos
+        self._shelves: dict[Kind, Shelf] = {}
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        return Catalogue.open(self.settings)
+
+    @cached_property
+    def image_store(self) -> ImageStore:
+        return ImageStore.open(self.settings.image_store_url)
+
+    @cached_property
+    def image_cache(self) -> ImageCache:
+        return ImageCache(self.settings.cache_dir)
+
+    @cached_property
+    def repository(self) -> Repository:
+        return Repository.open(self.settings.repository_url)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The current embedder's fingerprint.
+
+        Raises:
+            StepError: if no embedder has been made yet.
+        """
+        head = self.repository.head(Address.embedders())
+        if head is None:
+            raise StepError(
+                "there is no embedder yet",
+                remedy="materialize the asset 'embedder' first, or run 'photosearch materialize'",
+            )
+        return head.version
+
+    @cached_property
+    def embedder(self) -> "Embedder":
+        """The current embedder, opened for batches."""
+        from photosearch.embedder.device import choose_device
+        from photosearch.embedder.embedder import open_embedder
+
+        folder = self.repository.local_files(Address.embedders(), self.fingerprint)
+        return open_embedder(
+            folder,
+            device=choose_device(
+                self.settings.embed_device,
+                _cuda_available,
+                precision=self.settings.embedder_precision,
+            ),
+            threads=self.settings.embed_threads,
+        )
+
+    def shelf(self, kind: Kind) -> Shelf:
+        """The current artifacts of a kind, listed once for this context."""
+        if kind not in self._shelves:
+            self._shelves[kind] = self.fresh_shelf(kind)
+        return self._shelves[kind]
+
+    def fresh_shelf(self, kind: Kind) -> Shelf:
+        """The current artifacts of a kind as they are at this instant."""
+        return Shelf(self.repository, self.fingerprint, kind)
+
+    @contextmanager
+    def work_folder(self, name: str) -> Iterator[Path]:
+        """A folder for files on their way into the repository, gone afterwards.
+
+        It lies beside the repository, so that publishing is a rename. What a killed step left
+        behind is removed after a day.
+        """
+        root = self.settings.state / "work"
+        root.mkdir(parents=True, exist_ok=True)
+        for left in root.iterdir():
+            if _age_s(left) > _WORK_KEPT_S:
+                shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=root) as folder:
+            yield Path(folder)
+
+    def close(self) -> None:
+        if "catalogue" in self.__dict__:
+            self.catalogue.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _cuda_available() -> bool:
+    try:
+        import torch
+    except ImportError:  # the extra torch is not installed
+        return False
+    return bool(torch.cuda.is_available())
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

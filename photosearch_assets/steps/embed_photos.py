@@ -1,0 +1,243 @@
+"""Step ``embeddings``: the vectors of an hour's photos.
+
+The embedder is opened once for all hours of a run, and small hours go through it together, so
+that decoding and the network always overlap. A photo whose bytes had a vector in the hour's
+former version keeps it: a late listing costs one photo's embedding, not the hour's.
+Photos that cannot be decoded are left out with their reasons, and the hour completes.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from index_grpc.index_files import ROWS, VECTORS, EmbeddingsFolder, write_embeddings
+from index_grpc.rows import Row
+from photosearch.embedder.batch import embed_photos as embed_batch
+from photosearch.errors import PhotosearchError
+from photosearch.images.decode import decode_photo
+from photosearch.images.fetch import fetch_photos
+from photosearch.images.report import PhotoReport, ReportedPhoto
+from photosearch.repository.addresses import Kind
+from photosearch.repository.manifest import Failure, Input, Manifest
+from photosearch.windows import Window
+from photosearch_assets.errors import StepError
+from photosearch_assets.steps.checks import coverage, failure_rate, vector_health
+from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.photo_strip import spread
+from photosearch_assets.steps.result import StepResult, Unusable
+from photosearch_assets.steps.shelf import Recipe
+
+NAME = "embeddings"
+HOW: dict[str, JsonValue] = {"step": "embed", "format": 1}
+_PHOTOS_AT_ONCE = 256
+"""A killed step loses at most the work on so many photos."""
+
+
+def recipe_of(report: PhotoReport, fingerprint: str) -> Recipe:
+    """What an hour's embeddings are made from."""
+    return Recipe(
+        (
+            Input(
+                kind="photos",
+                window=report.window,
+                version=report.digest[:16],
+                digest=report.digest,
+            ),
+            Input(kind="embedder", window=None, version=fingerprint, digest=fingerprint),
+        ),
+        HOW,
+    )
+
+
+def due(windows: Collection[Window], context: StepContext) -> list[Window]:
+    """The hours, among those with a photo report, whose embeddings are missing or out of date."""
+    shelf = context.shelf(Kind.EMBEDDINGS)
+    found = []
+    for window in windows:
+        report = context.image_cache.read_report(window)
+        if report is None or not shelf.is_made_of(window, recipe_of(report, context.fingerprint)):
+            found.append(window)
+    return found
+
+
+@dataclass
+class _Hour:
+    """An hour on its way: its report and the vectors it has so far, by the photo's SHA-256."""
+
+    window: Window
+    report: PhotoReport
+    vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[ReportedPhoto]:
+        return [photo for photo in self.report.photos if photo.sha256 not in self.vectors]
+
+
+def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]:
+    """Embed the photos of ``windows``; one result for each.
+
+    Raises:
+        StepError: if an hour's photos have not been fetched.
+    """
+    shelf = context.shelf(Kind.EMBEDDINGS)
+    batch: list[_Hour] = []
+    waiting = 0
+    for window in windows:
+        report = context.image_cache.read_report(window)
+        if report is None:
+            raise StepError(
+                f"the photos of {window.key} have not been fetched",
+                remedy="materialize its images first",
+            )
+        current = shelf.current(window)
+        if current is not None and current.recipe_digest == (
+            recipe_of(report, context.fingerprint).digest
+        ):
+            context.on_photos(len(report.photos))
+            yield _result(window, report, current, context, done=False)
+            continue
+        hour = _Hour(window, report, _known_vectors(window, context))
+        batch.append(hour)
+        waiting += len(hour.missing)
+        if waiting >= _PHOTOS_AT_ONCE:
+            yield from _embed(batch, context)
+            batch, waiting = [], 0
+    yield from _embed(batch, context)
+
+
+def _known_vectors(window: Window, context: StepContext) -> dict[str, NDArray[np.float32]]:
+    """The vectors of the hour's former version, by the SHA-256 of their photos."""
+    shelf = context.shelf(Kind.EMBEDDINGS)
+    current = shelf.current(window)
+    if current is None or not current.rows:
+        return {}
+    try:
+        former = EmbeddingsFolder.open(shelf.folder(current))
+        vectors = former.read_vectors()
+    except PhotosearchError:
+        return {}  # damaged: embed all of it again
+    with former.row_table() as rows:
+        return {row.sha256: vectors[place] for place, row in enumerate(rows)}
+
+
+def _embed(hours: Sequence[_Hour], context: StepContext) -> Iterator[StepResult]:
+    if not hours:
+        return
+    started = time.monotonic()
+    photos = {photo.sha256: photo for hour in hours for photo in hour.missing}
+    sha_of = {photo.photo_id: sha256 for sha256, photo in photos.items()}
+    embedded = embed_batch(
+        [(photo.photo_id, _decoder(photo, context)) for photo in photos.values()],
+        context.embedder,
+        on_progress=lambda _done: context.on_photos(1),
+    )
+    vectors = {
+        sha_of[name]: vector
+        for name, vector in zip(embedded.photo_ids, embedded.vectors, strict=True)
+    }
+    reasons = {sha_of[failure.photo_id]: failure.reason for failure in embedded.failures}
+    embedding_s = time.monotonic() - started
+    total = max(1, len(photos))
+    for hour in hours:
+        share = len(hour.missing) / total
+        hour.vectors.update(vectors)
+        started = time.monotonic()
+        manifest, health = _publish(hour, reasons, context)
+        seconds = embedding_s * share + time.monotonic() - started
+        yield _result(hour.window, hour.report, manifest, context, True, seconds, health)
+
+
+def _publish(
+    hour: _Hour, reasons: dict[str, str], context: StepContext
+) -> tuple[Manifest, NDArray[np.float32]]:
+    """Publish the hour; the manifest, and the vectors float32 [rows, dim]."""
+    kept = [photo for photo in hour.report.photos if photo.sha256 in hour.vectors]
+    vectors = np.empty((len(kept), context.embedder.dimension), np.float32)
+    for place, photo in enumerate(kept):
+        vectors[place] = hour.vectors[photo.sha256]
+    rows = [Row(p.photo_id, p.listing_id, p.listed_at, p.sha256) for p in kept]
+    failures = [Failure(photo_id=f.photo_id, reason=f.reason) for f in hour.report.failures]
+    failures += [
+        Failure(photo_id=photo.photo_id, reason=reasons.get(photo.sha256, "no vector"))
+        for photo in hour.report.photos
+        if photo.sha256 not in hour.vectors
+    ]
+    with context.work_folder(NAME) as work:
+        write_embeddings(work, vectors, rows)
+        manifest = context.shelf(Kind.EMBEDDINGS).publish(
+            hour.window,
+            recipe_of(hour.report, context.fingerprint),
+            {name: work / name for name in (VECTORS, ROWS)},
+            rows=len(rows),
+            dimension=context.embedder.dimension,
+            failures=failures,
+            run_id=context.run_id,
+            recipe_now=lambda: recipe_of(
+                context.image_cache.read_report(hour.window) or hour.report, context.fingerprint
+            ),
+        )
+    return manifest, vectors
+
+
+def _decoder(photo: ReportedPhoto, context: StepContext) -> Callable[[], NDArray[np.uint8]]:
+    def decode() -> NDArray[np.uint8]:
+        content = context.image_cache.read(photo.path)
+        if content is None:
+            # The cache keeps photos for cache_days only.
+            fetch_photos(
+                [photo.photo], context.image_store, context.image_cache, settings=context.settings
+            )
+            content = context.image_cache.read(photo.path)
+        if content is None:
+            raise StepError(f"photo {photo.photo_id!r} is no longer in the image store")
+        if hashlib.sha256(content).hexdigest() != photo.sha256:
+            raise StepError(
+                f"photo {photo.photo_id!r} was replaced after it was fetched",
+                remedy="materialize the images of its hour again",
+            )
+        return decode_photo(
+            content,
+            max_megapixels=context.settings.max_megapixels,
+            side=context.embedder.input_side,
+            name=photo.path,
+        )
+
+    return decode
+
+
+def _result(
+    window: Window,
+    report: PhotoReport,
+    manifest: Manifest,
+    context: StepContext,
+    done: bool,
+    seconds: float = 0.0,
+    vectors: NDArray[np.float32] | None = None,
+) -> StepResult:
+    photos = len(report.photos) + len(report.failures)
+    if vectors is None:
+        shelf = context.shelf(Kind.EMBEDDINGS)
+        vectors = EmbeddingsFolder.open(shelf.folder(manifest)).read_vectors()
+    return StepResult(
+        step=NAME,
+        window=window,
+        version=manifest.version,
+        digest=manifest.digest,
+        rows=manifest.rows,
+        photos=photos,
+        size_bytes=manifest.size_bytes,
+        seconds=seconds,
+        done=done,
+        failures=tuple(Unusable(photo_id=f.photo_id, reason=f.reason) for f in manifest.failures),
+        checks=(
+            coverage(photos, manifest.rows + len(manifest.failures)),
+            failure_rate(photos, len(manifest.failures), context.settings.max_failure_rate),
+            vector_health(vectors),
+        ),
+        sample_photos=tuple(photo.path for photo in spread(report.photos)),
+    )

@@ -1,0 +1,127 @@
+"""Step ``images``: the photos of an hour brought into the image cache.
+
+What it leaves is a report: for each photo the digest of its bytes or the reason why it could
+not be had, and the digest of the catalogue's rows that it is about. An hour whose rows
+changed has another digest, and everything after it follows from that. Photos that failed
+are tried again whenever their hour is asked for.
+"""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+
+from photosearch.catalogue.listing import Photo, catalogue_digest
+from photosearch.images.fetch import FetchReport, fetch_photos
+from photosearch.images.report import PhotoReport
+from photosearch.windows import Window
+from photosearch_assets.steps.checks import coverage, failure_rate
+from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.hours import digests_by_hour, photos_by_hour
+from photosearch_assets.steps.photo_strip import spread
+from photosearch_assets.steps.result import StepResult, Unusable
+
+NAME = "images"
+_PHOTOS_AT_ONCE = 2048
+EMPTY = catalogue_digest(())
+
+
+def due(windows: Collection[Window], context: StepContext) -> list[Window]:
+    """The hours without a report of the catalogue's present rows."""
+    digests = digests_by_hour(context.catalogue, windows)
+    found = []
+    for window in windows:
+        report = context.image_cache.read_report(window)
+        wanted = digests[window].digest if window in digests else EMPTY
+        if report is None or report.catalogue_digest != wanted:
+            found.append(window)
+    return found
+
+
+def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]:
+    """Fetch the photos of ``windows``; one result for each.
+
+    Raises:
+        ImageStoreError: if the image store is gone or the cache's disk is full.
+    """
+    photos = photos_by_hour(context.catalogue, windows)
+    to_fetch: list[Window] = []
+    waiting = 0
+    for window in windows:
+        report = context.image_cache.read_report(window)
+        if report is not None and _is_current(report, photos[window]):
+            context.on_photos(len(photos[window]))
+            yield _result(window, report, photos[window], context, 0.0, done=False)
+            continue
+        to_fetch.append(window)
+        waiting += len(photos[window])
+        if waiting >= _PHOTOS_AT_ONCE:
+            yield from _fetch(to_fetch, photos, context)
+            to_fetch, waiting = [], 0
+    yield from _fetch(to_fetch, photos, context)
+
+
+def _is_current(report: PhotoReport, photos: Sequence[Photo]) -> bool:
+    return not report.failures and report.catalogue_digest == catalogue_digest(photos)
+
+
+def _fetch(
+    windows: Sequence[Window], photos: dict[Window, list[Photo]], context: StepContext
+) -> Iterator[StepResult]:
+    if not windows:
+        return
+    started = time.monotonic()
+    wanted = [photo for window in windows for photo in photos[window]]
+    fetched = FetchReport()
+    if wanted:
+        fetched = fetch_photos(
+            wanted,
+            context.image_store,
+            context.image_cache,
+            settings=context.settings,
+            on_progress=context.on_photos,
+        )
+    failed = {failure.photo_id: failure for failure in fetched.failed}
+    shared_s = (time.monotonic() - started) / len(windows)
+    for window in windows:
+        started = time.monotonic()
+        ids = [photo.photo_id for photo in photos[window]]
+        part = FetchReport(
+            fetched={name: fetched.fetched[name] for name in ids if name in fetched.fetched},
+            failed=[failed[name] for name in ids if name in failed],
+        )
+        report = PhotoReport.of(window, photos[window], part)
+        before = context.image_cache.read_report(window)
+        changed = before is None or before.digest != report.digest
+        if changed:
+            context.image_cache.write_report(window, report)
+        seconds = shared_s + time.monotonic() - started
+        yield _result(window, report, photos[window], context, seconds, done=changed)
+
+
+def _result(
+    window: Window,
+    report: PhotoReport,
+    photos: Sequence[Photo],
+    context: StepContext,
+    seconds: float,
+    *,
+    done: bool,
+) -> StepResult:
+    accounted = len(report.photos) + len(report.failures)
+    limit = context.settings.max_failure_rate
+    return StepResult(
+        step=NAME,
+        window=window,
+        version=report.digest[:16],
+        digest=report.digest,
+        rows=len(report.photos),
+        photos=len(photos),
+        size_bytes=sum(photo.bytes for photo in report.photos),
+        seconds=seconds,
+        done=done,
+        failures=tuple(Unusable(photo_id=f.photo_id, reason=f.reason) for f in report.failures),
+        checks=(
+            coverage(len(photos), accounted),
+            failure_rate(len(photos), len(report.failures), limit),
+        ),
+        sample_photos=tuple(photo.path for photo in spread(report.photos)),
+    )

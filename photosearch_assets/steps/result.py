@@ -1,0 +1,72 @@
+"""What a step says about one window it has finished.
+
+The same record feeds a materialisation's metadata, the asset checks, the progress line of
+``photosearch materialize`` and the Pipes messages of a subprocess: so it is plain, and knows
+neither Dagster nor files.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+
+from photosearch.windows import Window
+
+WindowKey = Annotated[
+    Window,
+    PlainValidator(lambda value: value if isinstance(value, Window) else Window.parse(value)),
+    PlainSerializer(lambda window: window.key),
+]
+
+
+class Unusable(BaseModel):
+    """A photo left out of a window, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    photo_id: str
+    reason: str
+
+
+class CheckOutcome(BaseModel):
+    """What one check found in one window; ``found`` and ``limit`` are for its reader."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    passed: bool
+    found: str
+    limit: str | None = None
+
+
+class StepResult(BaseModel):
+    """One window's outcome; ``window`` is None for an asset without partitions.
+
+    ``version`` names the artifact, ``digest`` what it holds; ``seconds`` are the step's own
+    work on this window, the shared work of a batch divided by its windows. ``done`` is False
+    when what was asked had been made before from the same inputs.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    step: str
+    window: WindowKey | None = None
+    version: str | None = None
+    digest: str = ""
+    rows: int = 0
+    photos: int = 0
+    size_bytes: int = 0
+    seconds: float = 0.0
+    recall: float | None = None
+    quantiser: str | None = None
+    done: bool = True
+    published: bool = True
+    note: str | None = None
+    failures: tuple[Unusable, ...] = ()
+    checks: tuple[CheckOutcome, ...] = ()
+    sample_photos: tuple[str, ...] = Field(
+        (), description="Paths of a few photos, for the strip that Dagit shows."
+    )
+
+    @property
+    def failed_checks(self) -> tuple[CheckOutcome, ...]:
+        return tuple(check for check in self.checks if not check.passed)

@@ -1,0 +1,159 @@
+"""The current artifacts of one kind, and how a step puts its own among them.
+
+A step asks here two things. Before the work: is what this window has made from the very
+inputs and recipe of now? After it: publish, and move HEAD from the version that was seen
+before the work. When another run moved HEAD meanwhile, the one made from today's inputs
+stays, so two runs of one window at once end as one.
+"""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.errors import HeadMoved
+from photosearch.repository.manifest import Input, Manifest, recipe_digest
+from photosearch.repository.repository import Repository
+from photosearch.windows import Window
+from photosearch_assets.errors import StepError
+
+_TRIES = 8
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an artifact is to be made from and how, known before the work."""
+
+    inputs: tuple[Input, ...]
+    how: Mapping[str, JsonValue]
+
+    @cached_property
+    def digest(self) -> str:
+        return recipe_digest(self.inputs, self.how)
+
+
+def as_input(manifest: Manifest) -> Input:
+    """``manifest`` as an input of what is made from it."""
+    return Input(
+        kind=manifest.kind,
+        window=manifest.window,
+        version=manifest.version,
+        digest=manifest.digest,
+    )
+
+
+class Shelf:
+    """Embeddings or indexes of one fingerprint, by window.
+
+    ``heads`` is read once, by one listing; what this object publishes is kept up in it.
+    """
+
+    def __init__(self, repository: Repository, fingerprint: str, kind: Kind) -> None:
+        self.repository = repository
+        self.fingerprint = fingerprint
+        self.kind = kind
+
+    @cached_property
+    def heads(self) -> dict[Window, str]:
+        return dict(self.repository.heads(self.fingerprint, self.kind))
+
+    def address(self, window: Window) -> Address:
+        return Address(self.kind, self.fingerprint, window)
+
+    def current(self, window: Window) -> Manifest | None:
+        """The manifest of the window's current version."""
+        version = self.heads.get(window)
+        return None if version is None else self.repository.manifest(self.address(window), version)
+
+    def require(self, window: Window, remedy: str) -> Manifest:
+        """The current manifest.
+
+        Raises:
+            StepError: if there is none; ``remedy`` says how to get one.
+        """
+        manifest = self.current(window)
+        if manifest is None:
+            raise StepError(f"{window.key} has no {self.kind} yet", remedy=remedy)
+        return manifest
+
+    def folder(self, manifest: Manifest) -> Path:
+        """The files of ``manifest``, verified."""
+        assert manifest.window is not None
+        address = self.address(Window.parse(manifest.window))
+        return self.repository.local_files(address, manifest.version)
+
+    def is_made_of(self, window: Window, recipe: Recipe) -> bool:
+        """Whether the window's current version was made from exactly this."""
+        manifest = self.current(window)
+        return manifest is not None and manifest.recipe_digest == recipe.digest
+
+    def publish(
+        self,
+        window: Window,
+        recipe: Recipe,
+        files: Mapping[str, Path],
+        *,
+        rows: int,
+        dimension: int,
+        may_serve: Callable[[Manifest], bool] = lambda _manifest: True,
+        recipe_now: Callable[[], Recipe] | None = None,
+        **fields: Any,
+    ) -> Manifest:
+        """Publish a version and, if ``may_serve`` allows it, make it the current one.
+
+        ``recipe_now`` tells what the window would be made from at this instant; it decides
+        when another run has moved HEAD since the work began.
+        """
+        manifest = self.repository.publish(
+            self.address(window),
+            files,
+            rows=rows,
+            dimension=dimension,
+            inputs=list(recipe.inputs),
+            recipe=dict(recipe.how),
+            **fields,
+        )
+        if may_serve(manifest):
+            self._make_current(window, manifest, recipe_now or (lambda: recipe))
+        return manifest
+
+    def _make_current(
+        self, window: Window, manifest: Manifest, recipe_now: Callable[[], Recipe]
+    ) -> None:
+        address = self.address(window)
+        seen = self.heads.get(window)
+        head = self.repository.head(address)
+        for attempt in range(_TRIES):
+            found = None if head is None else head.version
+            if found == manifest.version:
+                break
+            if found is not None and found != seen:
+                theirs = self.repository.manifest(address, found)
+                if theirs.recipe_digest == recipe_now().digest:
+                    self.heads[window] = found
+                    return
+            try:
+                self.repository.move_head(address, manifest.version, head)
+                break
+            except HeadMoved:
+                time.sleep(0.01 * attempt)
+                head = self.repository.head(address)
+        else:
+            raise StepError(
+                f"{address} is moved by others again and again",
+                found=f"{_TRIES} changes while version {manifest.version} waited",
+                remedy="run one materialization of this window at a time",
+            )
+        self.heads[window] = manifest.version
+
+
+def windows_to_make(
+    windows: Collection[Window], shelf: Shelf, recipes: Mapping[Window, Recipe]
+) -> list[Window]:
+    """Those of ``windows`` whose current version is missing or was made from something else."""
+    return [window for window in windows if not shelf.is_made_of(window, recipes[window])]
