@@ -7,6 +7,7 @@ models still stand in the OpenAPI page.
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
@@ -65,9 +66,9 @@ def create_app(settings: Settings, state: ApiState | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         version=CODE_VERSION,
         lifespan=lifespan,
-        responses=openapi.ERRORS,
     )
     app.state.photosearch = state
+    app.openapi = functools.partial(openapi.describe, app)  # type: ignore[method-assign]
     problems.install(app)
     _add_search(app, state)
     _add_catalogue(app, state)

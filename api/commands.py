@@ -32,7 +32,7 @@ def serve(
 
     from api.app import create_app
 
-    overrides = {"api_host": host, "api_port": port}
+    overrides: dict[str, Any] = {"api_host": host, "api_port": port}
     settings = load_settings(**{name: one for name, one in overrides.items() if one is not None})
     listening = _listen(settings)
     config = uvicorn.Config(

@@ -6,6 +6,9 @@ types are described by hand too, from the same model.
 
 from typing import Any
 
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
 from api.models import SearchRequest
 from api.problems import MEDIA_TYPE, Problem
 
@@ -18,7 +21,7 @@ Errors are `application/problem+json` with `what`, `found`, `limit` and `remedy`
 
 _PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
-ERRORS: dict[int | str, dict[str, Any]] = {
+ERRORS: dict[str, dict[str, Any]] = {
     "4XX": {"description": "The request can't be answered as it is.", "content": _PROBLEM},
     "5XX": {"description": "The service can't answer now.", "content": _PROBLEM},
 }
@@ -119,4 +122,25 @@ PHOTO_ANSWERS: dict[int | str, dict[str, Any]] = {
     },
     304: {"description": "They are still what the ETag in If-None-Match names."},
 }
-COMPONENTS = {"Problem": Problem.model_json_schema()}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI page of ``app``, made once, with the problems that every path may answer."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            routes=app.routes,
+        )
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = Problem.model_json_schema()
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        for path in schema["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)  # FastAPI's own form of it
+                operation["responses"] |= ERRORS
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -134,6 +134,7 @@ async def _from_form(http: Request, max_photo_bytes: int) -> Query:
                     remedy="curl -F photo=@photo.jpg URL",
                 )
             photo = value.file.read()
+            value.file.close()
             name = value.filename or name
             fields[key] = ""
         else:

@@ -7,14 +7,15 @@ without a single index server starts, says so at ``/readyz``, and works as soon 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from api.discovery import Discovery, EndpointDirectory
 from api.embedding import EmbedderShelf
 from api.photo_url import PhotoUrls
 from api.photos import PhotoStore
-from api.planner import Planner
+from api.planner import Planner, utc_now
 from api.repository_watch import RepositoryWatch
 from api.search import Searcher
 from api.servers import ServerPool
@@ -46,7 +47,12 @@ class ApiState:
     queries: int = 0
 
     @classmethod
-    def make(cls, settings: Settings, discovery: Discovery | None = None) -> "ApiState":
+    def make(
+        cls,
+        settings: Settings,
+        discovery: Discovery | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> "ApiState":
         """The state for ``settings``; nothing is read yet."""
         discovery = discovery or EndpointDirectory(settings.endpoints_dir)
         repository = Repository.open(settings.repository_url)
@@ -60,7 +66,7 @@ class ApiState:
             timeout_s=settings.photo_url_timeout_s,
             allow_private=settings.photo_url_private,
         )
-        planner = Planner(discovery, watch, pool, settings.timeline_start)
+        planner = Planner(discovery, watch, pool, settings.timeline_start, now)
         understanding = Understanding(shelf, planner, catalogue, photos, urls)
         searcher = Searcher(
             settings, understanding, planner, pool, catalogue, settings.max_k * OVERFETCH

@@ -1,0 +1,52 @@
+"""One shop a session; fresh servers and a fresh API for every test."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.discovery import EndpointDirectory
+from tests.api.served import serving
+from tests.api.shop import Servers, Shop, build_shop
+
+StartApi = Callable[..., httpx.Client]
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return build_shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture
+def servers(shop: Shop, tmp_path: Path) -> Iterator[Servers]:
+    running = Servers(shop, tmp_path / "endpoints")
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def start_api(shop: Shop, servers: Servers) -> Iterator[StartApi]:
+    """Starts an API over the servers; keywords change its settings."""
+    with ExitStack() as stack:
+
+        def start(**settings: Any) -> httpx.Client:
+            changed = shop.settings.model_copy(update=settings)
+            discovery = EndpointDirectory(servers.endpoints)
+            return stack.enter_context(serving(changed, discovery))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def whole(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """An API whose servers hold all of the time, shared by tests that change nothing."""
+    running = Servers(shop, tmp_path_factory.mktemp("endpoints"))
+    running.serve_all()
+    try:
+        with serving(shop.settings, EndpointDirectory(running.endpoints)) as client:
+            yield client
+    finally:
+        running.close()

@@ -1,0 +1,44 @@
+"""The API as a client meets it: a real server on loopback, in a thread of the test."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import httpx
+import uvicorn
+
+from api.app import create_app
+from api.discovery import Discovery
+from api.state import ApiState
+from photosearch.settings import Settings
+from tests.api.shop import NOW
+
+
+@contextmanager
+def serving(
+    settings: Settings, discovery: Discovery, now: datetime = NOW
+) -> Iterator[httpx.Client]:
+    """A client of an API for ``settings`` whose clock stands at ``now``."""
+    state = ApiState.make(settings, discovery, now=lambda: now)
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(settings, state), log_level="warning", access_log=False)
+    )
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    ends = time.monotonic() + 20
+    while not server.started:
+        assert thread.is_alive(), "the API ended"
+        assert time.monotonic() < ends, "the API did not start"
+        time.sleep(0.01)
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    try:
+        with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join(20)
