@@ -14,6 +14,7 @@ from photosearch.windows import Window
 
 HEAD = "HEAD"
 MANIFEST = "manifest.json"
+TOP_FOLDERS = ("embedders", "quantisers", "windows")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -62,6 +63,25 @@ class Address:
     @classmethod
     def index(cls, fingerprint: str, window: Window) -> "Address":
         return cls(Kind.INDEX, fingerprint, window)
+
+    @classmethod
+    def locate(cls, path: str) -> "tuple[Address, str] | None":
+        """The address whose folder holds ``path``, and the rest of the path.
+
+        None for a path that lies in no address, such as a file someone left there.
+        """
+        parts = path.split("/")
+        try:
+            if parts[0] == "embedders" and len(parts) > 1:
+                return cls.embedders(), "/".join(parts[1:])
+            if parts[0] == "quantisers" and len(parts) > 2:
+                return cls.quantisers(parts[1]), "/".join(parts[2:])
+            if parts[0] == "windows" and len(parts) > 5:
+                window = Window.parse(f"{parts[2]}/{parts[3]}")
+                return cls(Kind(parts[4]), parts[1], window), "/".join(parts[5:])
+        except (RepositoryError, ValueError):  # no such kind, no such window
+            return None
+        return None
 
     @property
     def path(self) -> str:

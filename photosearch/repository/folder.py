@@ -10,10 +10,11 @@ power cut a version with a manifest is whole. The last move of HEAD may be undon
 next run sees that and moves it again.
 """
 
+import errno
 import fcntl
 import os
-import re
 import shutil
+import threading
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +28,7 @@ LOCKS = ".locks"
 # Locks are shared by hash: the windows of a year would leave 17,520 lock files otherwise.
 LOCK_COUNT = 256
 LOCK_TIMEOUT_S = 600.0
-STAGED = re.compile(r"#\d+$")
+STAGED_MARK = "#"
 _Mark = tuple[int, int, int]
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 
@@ -46,8 +47,12 @@ class FolderStorage:
                 descriptor = os.open(f"{self._root}/{path}", os.O_RDONLY)
             except _ABSENT:
                 return None
-            with os.fdopen(descriptor, "rb") as file:
-                return Stored(file.read(), _tag(os.fstat(descriptor)))
+            try:
+                status = os.fstat(descriptor)
+                # In one call: what is read here is small, and replaced whole, never changed.
+                return Stored(os.read(descriptor, status.st_size), _tag(status))
+            finally:
+                os.close(descriptor)
 
     def read_each(self, folder: str, tail: str) -> dict[str, bytes]:
         with _telling(folder, "listed"):
@@ -80,7 +85,14 @@ class FolderStorage:
                 for name in names:
                     with suppress(FileNotFoundError):
                         status = Path(place, name).stat()
-                        found.append(StoredFile(f"{below}/{name}", status.st_size, status.st_mtime))
+                        found.append(
+                            StoredFile(
+                                path=f"{below}/{name}",
+                                size=status.st_size,
+                                modified_s=status.st_mtime,
+                                staged=STAGED_MARK in name,
+                            )
+                        )
         return found
 
     def write_version(
@@ -90,6 +102,7 @@ class FolderStorage:
         with _telling(folder, "written"):
             Path(place).mkdir(parents=True, exist_ok=True)
             for name, source in files.items():
+                # Straight to its name: without a manifest nobody looks.
                 shutil.copyfile(source, f"{place}/{name}")
             with _staged(f"{place}/{last}", content) as staged:
                 # All writes first, then all syncs: the first sync's journal commit often
@@ -206,9 +219,9 @@ def _take(descriptor: int, name: str, *, wait: bool) -> bool:
 @contextmanager
 def _staged(path: str, content: bytes) -> Iterator[str]:
     """A synced file beside ``path``, gone at the end if it was not renamed."""
-    staged = f"{path}#{os.getpid()}{time.monotonic_ns()}"
+    staged = f"{path}{STAGED_MARK}{os.getpid()}-{threading.get_ident()}"
     try:
-        with Path(staged).open("xb") as file:
+        with Path(staged).open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -238,6 +251,16 @@ def _telling(path: str, done: str) -> Iterator[None]:
     except OSError as error:
         raise StorageError(
             f"{path} could not be {done}",
-            found=error.strerror or str(error),
-            remedy="see that the disk has space and lets this user write, then run it again",
+            found=str(error),
+            remedy=_REMEDIES.get(error.errno or 0, "see to the disk, then run this again"),
         ) from error
+
+
+_REMEDIES = {
+    errno.ENOSPC: "free space on that disk, then run this again",
+    errno.EDQUOT: "raise the quota or free space, then run this again",
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f), then run this again",
+    errno.EACCES: "give this user the right to that folder",
+    errno.EPERM: "give this user the right to that folder",
+    errno.EROFS: "mount that disk for writing, or move state_dir",
+}

@@ -6,45 +6,43 @@ object, HEAD, moved by compare-and-swap. Nothing else is ever changed in place, 
 readers need no locks and manifests may be cached for ever.
 """
 
-import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import JsonValue
 
-from photosearch.repository.addresses import HEAD, MANIFEST, Address, Kind, require_name
+from photosearch.repository.addresses import (
+    MANIFEST,
+    TOP_FOLDERS,
+    Address,
+    Kind,
+    require_name,
+)
+from photosearch.repository.contents import damages, file_entry
 from photosearch.repository.errors import (
     ArtifactMissing,
     DamagedArtifact,
     HeadMoved,
-    RepositoryError,
+    StorageError,
 )
+from photosearch.repository.heads import Head, read_head, swap_head, version_in, window_heads
 from photosearch.repository.manifest import (
     Failure,
-    FileEntry,
     Input,
     Manifest,
     content_version,
     parse_manifest,
     recipe_digest,
 )
-from photosearch.repository.storage import Storage, TagMoved, open_storage
+from photosearch.repository.retention import NEWEST_TWO, GcReport, Keep, collect
+from photosearch.repository.storage import Storage, open_storage
 from photosearch.version import CODE_VERSION
-from photosearch.windows import Granularity, Window, WindowError
+from photosearch.windows import Window
 
 CACHED_MANIFESTS = 32_768
-
-
-@dataclass(frozen=True)
-class Head:
-    """The current version, and the tag of the object that says so."""
-
-    version: str
-    tag: str
 
 
 class Repository:
@@ -84,7 +82,7 @@ class Repository:
         Raises:
             StorageError: if the disk is full or refuses; then nothing is visible.
         """
-        entries = {require_name("a file", name): _entry(path) for name, path in files.items()}
+        entries = {require_name("a file", name): file_entry(path) for name, path in files.items()}
         window = None if address.window is None else address.window.key
         digest = recipe_digest(inputs, recipe)
         if version is None:
@@ -115,7 +113,13 @@ class Repository:
                 self.storage.refresh(path)  # gc must not take what someone just relied on
                 return existing
             self.storage.delete([path])  # there is one only if the version is damaged
-            if not self.storage.write_version(folder, files, MANIFEST, manifest.to_bytes()):
+            try:
+                ours = self.storage.write_version(folder, files, MANIFEST, manifest.to_bytes())
+            except StorageError:
+                with suppress(StorageError):  # what was written of it gives its space back
+                    self.storage.delete(f"{folder}/{name}" for name in files)
+                raise
+            if not ours:
                 return self.manifest(address, version)
         return manifest
 
@@ -125,17 +129,7 @@ class Repository:
         Raises:
             DamagedArtifact: if HEAD holds no version.
         """
-        stored = self.storage.read(address.head_path)
-        if stored is None:
-            return None
-        version = _version_in(stored.content)
-        if version is None:
-            raise DamagedArtifact(
-                f"{address.head_path} names no version",
-                found=repr(stored.content[:40]),
-                remedy="roll back to one of the versions beside it",
-            )
-        return Head(version, stored.tag)
+        return read_head(self.storage, address)
 
     def move_head(self, address: Address, version: str, expected: Head | None) -> Head:
         """Make ``version`` current if HEAD is still ``expected``.
@@ -154,7 +148,7 @@ class Repository:
         """
         while True:
             stored = self.storage.read(address.head_path)
-            if stored is not None and _version_in(stored.content) == version:
+            if stored is not None and version_in(stored.content) == version:
                 self._require(address, version)
                 return Head(version, stored.tag)
             try:
@@ -212,16 +206,7 @@ class Repository:
 
         Windows whose HEAD is damaged are left out, so that they are made again.
         """
-        found: dict[Window, str] = {}
-        for granularity in Granularity:
-            name = granularity.value  # formatting an enum's member 10,000 times is felt
-            folder = f"windows/{fingerprint}/{name}"
-            for start, content in self.storage.read_each(folder, f"{kind}/{HEAD}").items():
-                window = _window(f"{name}/{start}")
-                version = _version_in(content)
-                if window is not None and version is not None:
-                    found[window] = version
-        return found
+        return window_heads(self.storage, fingerprint, kind)
 
     def local_files(self, address: Address, version: str, *, verify: bool = True) -> Path:
         """The folder with the version's files, each of the size and digest it should have.
@@ -237,19 +222,66 @@ class Repository:
                 raise damage
         return folder
 
+    def discard(self, address: Address, version: str) -> None:
+        """Take a version away at once, damaged as a rule, so that it is made again.
+
+        HEAD goes with it if it names this version; what is gone already is fine.
+        """
+        folder, path = address.folder(version), address.manifest_path(version)
+        with self.storage.fence(address.path):
+            stored = self.storage.read(address.head_path)
+            if stored is not None and version_in(stored.content) == version:
+                self.storage.delete([address.head_path])
+            self.storage.delete([path])
+            self.storage.delete([file.path for file in self.storage.files(folder)])
+        self.forget(address, version)
+
+    def forget(self, address: Address, version: str) -> None:
+        """Drop a manifest from the memory of this process; the store is untouched."""
+        self._manifests.pop((address, version), None)
+
+    def gc(
+        self,
+        *,
+        keep: Keep = NEWEST_TWO,
+        grace: timedelta = timedelta(days=1),
+        in_use: Collection[tuple[Address, str]] = (),
+        dry_run: bool = False,
+    ) -> GcReport:
+        """Delete what no HEAD, no Serving (``in_use``) and no retention rule needs.
+
+        What these were made from stays too, so that every answer can be traced to its
+        photos, and nothing younger than ``grace`` goes. Safe beside running publishes.
+
+        Raises:
+            NewerFormat: if a later release has written here: it knows what it needs.
+        """
+        return collect(self, keep=keep, grace=grace, in_use=in_use, dry_run=dry_run)
+
+    def verify(self) -> Iterator[DamagedArtifact]:
+        """Read every file of every version; one error for each that is damaged."""
+        for address, version in self.everything():
+            try:
+                manifest = self._read_manifest(address, version)
+            except DamagedArtifact as damage:
+                yield damage
+                continue
+            if manifest is not None:
+                folder = self.storage.local_folder(address.folder(version))
+                yield from damages(manifest, folder, address)
+
+    def everything(self) -> Iterator[tuple[Address, str]]:
+        """Every version that has a manifest, by one listing."""
+        for top in TOP_FOLDERS:
+            for file in self.storage.files(top):
+                found = Address.locate(file.path)
+                if found is not None and found[1].endswith(f"/{MANIFEST}"):
+                    yield found[0], found[1].removesuffix(f"/{MANIFEST}")
+
     def _move(self, address: Address, version: str, expected: str | None) -> Head:
         with self.storage.fence(address.path):  # gc deletes manifests behind this fence
             self._require(address, version)
-            try:
-                tag = self.storage.replace(address.head_path, f"{version}\n".encode(), expected)
-            except TagMoved:
-                stored = self.storage.read(address.head_path)
-                raise HeadMoved(
-                    f"{address.head_path} was moved by another writer",
-                    found="no HEAD" if stored is None else stored.content.decode().strip(),
-                    remedy="read it again and decide anew",
-                ) from None
-        return Head(version, tag)
+            return swap_head(self.storage, address, version, expected)
 
     def _require(self, address: Address, version: str) -> None:
         # From the store, never from the cache: gc may have taken it.
@@ -271,54 +303,6 @@ class Repository:
             return None
         folder = self.storage.local_folder(address.folder(version))
         return None if any(damages(manifest, folder, address)) else manifest
-
-
-def damages(manifest: Manifest, folder: Path, address: Address) -> Iterator[DamagedArtifact]:
-    """One error for each file that is not as the manifest says."""
-    for name, entry in manifest.files.items():
-        path = f"{address.folder(manifest.version)}/{name}"
-        try:
-            size = (folder / name).stat().st_size
-            found = f"{size} bytes" if size != entry.size else None
-            if found is None:
-                sha256 = _sha256(folder / name)
-                found = f"sha256 {sha256}" if sha256 != entry.sha256 else None
-        except FileNotFoundError:
-            found = "no file"
-        if found is not None:
-            yield DamagedArtifact(
-                f"{path} should have {entry.size} bytes and sha256 {entry.sha256}",
-                found=found,
-                remedy="discard this version and make it again",
-            )
-
-
-def _entry(path: Path) -> FileEntry:
-    try:
-        return FileEntry(size=path.stat().st_size, sha256=_sha256(path))
-    except FileNotFoundError:
-        raise RepositoryError("a file to publish is missing", found=str(path)) from None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@lru_cache(maxsize=65_536)
-def _version_in(head: bytes) -> str | None:
-    try:
-        return require_name("a version", head.decode().strip())
-    except (RepositoryError, UnicodeDecodeError):
-        return None
-
-
-@lru_cache(maxsize=65_536)
-def _window(key: str) -> Window | None:
-    try:
-        return Window.parse(key)
-    except WindowError:
-        return None  # some other folder that lies there
 
 
 def _missing(address: Address, version: str) -> ArtifactMissing:

@@ -25,11 +25,15 @@ class Stored:
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One object of a listing; ``modified_s`` in seconds since 1970."""
+    """One object of a listing; ``modified_s`` in seconds since 1970.
+
+    ``staged``: a writer had not finished it; no reader looks at it.
+    """
 
     path: str
     size: int
     modified_s: float
+    staged: bool
 
 
 class TagMoved(Exception):

@@ -1,0 +1,197 @@
+"""What the repository may forget.
+
+Needed is what a HEAD names, what a Serving holds, what the retention rule asks for, and all
+that these were made from. The rest goes once it is older than the grace period, half-written
+versions of killed writers too.
+
+A publish may run meanwhile. It makes what it relies on young again and holds the address's
+fence; here each deletion takes that fence, looks at HEAD and the times once more, and takes
+the manifest first, so that nobody ever sees a version with files missing.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from photosearch.repository.addresses import MANIFEST, TOP_FOLDERS, Address, Kind
+from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
+from photosearch.repository.manifest import Manifest
+from photosearch.repository.storage import StoredFile
+from photosearch.windows import Window
+
+if TYPE_CHECKING:
+    from photosearch.repository.repository import Repository
+
+Keep = Callable[[Address, Sequence[Manifest]], Collection[str]]
+"""A retention rule: of an address's manifests, newest first, the versions to keep."""
+
+_Key = tuple[Address, str]
+
+
+def newest(count: int) -> Keep:
+    """The rule that keeps the newest ``count`` versions of every address."""
+    return lambda address, manifests: [manifest.version for manifest in manifests[:count]]
+
+
+NEWEST_TWO = newest(2)
+
+
+@dataclass(frozen=True)
+class Removed:
+    """One version that went or would go; ``version`` None: staged files of killed writers."""
+
+    address: Address
+    version: str | None
+    size_bytes: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class GcReport:
+    """What a gc did; with ``dry_run`` what it would have done."""
+
+    removed: list[Removed]
+    kept: int
+    busy: list[Address]
+    dry_run: bool
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that the removed versions held."""
+        return sum(item.size_bytes for item in self.removed)
+
+
+@dataclass
+class _Found:
+    """The listing, by version: its files, and its manifest if it has a readable one."""
+
+    files: dict[_Key, list[StoredFile]] = field(default_factory=dict)
+    staged: dict[Address, list[StoredFile]] = field(default_factory=dict)
+    manifests: dict[_Key, Manifest] = field(default_factory=dict)
+
+
+def collect(
+    repository: "Repository",
+    *,
+    keep: Keep,
+    grace: timedelta,
+    in_use: Collection[_Key],
+    dry_run: bool,
+) -> GcReport:
+    """See :meth:`Repository.gc`."""
+    oldest_s = time.time() - grace.total_seconds()
+    found = _list(repository)
+    needed = _needed(repository, found, keep, in_use, oldest_s)
+    removed: list[Removed] = []
+    busy: list[Address] = []
+    for (address, version), files in found.files.items():
+        if (address, version) in needed or not _all_older(files, oldest_s):
+            continue
+        whole = (address, version) in found.manifests
+        reason = "nothing needs it" if whole else "its writer did not finish it"
+        if not dry_run and not _delete(repository, address, version, oldest_s):
+            busy.append(address)
+            continue
+        removed.append(Removed(address, version, sum(file.size for file in files), reason))
+    for address, files in found.staged.items():
+        left = [file for file in files if file.modified_s < oldest_s]
+        if left:
+            if not dry_run:
+                repository.storage.delete([file.path for file in left])
+            size_bytes = sum(file.size for file in left)
+            removed.append(Removed(address, None, size_bytes, "its writer did not finish it"))
+    return GcReport(
+        removed, len(found.files) - sum(r.version is not None for r in removed), busy, dry_run
+    )
+
+
+def _list(repository: "Repository") -> _Found:
+    found = _Found()
+    for top in TOP_FOLDERS:
+        for file in repository.storage.files(top):
+            located = Address.locate(file.path)
+            if located is None:
+                continue
+            address, rest = located
+            version, separator, _ = rest.partition("/")
+            if file.staged:
+                found.staged.setdefault(address, []).append(file)
+            elif separator:
+                found.files.setdefault((address, version), []).append(file)
+    for key, files in found.files.items():
+        if any(file.path.endswith(f"/{MANIFEST}") for file in files):
+            try:
+                found.manifests[key] = repository.manifest(*key)
+            except (ArtifactMissing, DamagedArtifact):
+                continue  # what has no readable manifest does not exist
+    return found
+
+
+def _needed(
+    repository: "Repository",
+    found: _Found,
+    keep: Keep,
+    in_use: Collection[_Key],
+    oldest_s: float,
+) -> set[_Key]:
+    by_address: dict[Address, list[Manifest]] = {}
+    for (address, _), manifest in found.manifests.items():
+        by_address.setdefault(address, []).append(manifest)
+    todo: list[_Key] = list(in_use)
+    for address, manifests in by_address.items():
+        manifests.sort(key=lambda manifest: manifest.created_at, reverse=True)
+        todo += [(address, version) for version in keep(address, manifests)]
+    for address in {address for address, _ in found.files}:
+        try:
+            head = repository.head(address)
+        except DamagedArtifact:
+            # Nobody knows which version it named: keep them all until a person chose.
+            todo += [(address, manifest.version) for manifest in by_address.get(address, [])]
+            continue
+        if head is not None:
+            todo.append((address, head.version))
+    todo += [key for key, files in found.files.items() if not _all_older(files, oldest_s)]
+    needed: set[_Key] = set()
+    while todo:
+        key = todo.pop()
+        if key not in needed:
+            needed.add(key)
+            if key in found.manifests:
+                todo += _made_from(found.manifests[key])
+    return needed
+
+
+def _made_from(manifest: Manifest) -> Iterator[_Key]:
+    fingerprint = manifest.fingerprint
+    if fingerprint is None or manifest.kind == Kind.EMBEDDER:
+        return
+    yield Address.embedders(), fingerprint
+    if manifest.quantiser is not None:
+        yield Address.quantisers(fingerprint), manifest.quantiser
+    for item in manifest.inputs:
+        if item.kind == Kind.QUANTISER:
+            yield Address.quantisers(fingerprint), item.version
+        elif item.kind in (Kind.EMBEDDINGS, Kind.INDEX) and item.window is not None:
+            yield Address(Kind(item.kind), fingerprint, Window.parse(item.window)), item.version
+
+
+def _delete(repository: "Repository", address: Address, version: str, oldest_s: float) -> bool:
+    """Delete one version unless it came into use; False if its address is being written."""
+    storage = repository.storage
+    with storage.fence(address.path, wait=False) as ours:
+        if not ours:
+            return False
+        files = storage.files(address.folder(version))
+        head = repository.head(address)
+        if not _all_older(files, oldest_s) or (head is not None and head.version == version):
+            return False
+        storage.delete([address.manifest_path(version)])
+        storage.delete([file.path for file in files])
+    repository.forget(address, version)
+    return True
+
+
+def _all_older(files: Sequence[StoredFile], oldest_s: float) -> bool:
+    return all(file.modified_s < oldest_s for file in files)
