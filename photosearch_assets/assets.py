@@ -90,7 +90,7 @@ def asset_of(
         error: PhotosearchError | None = None
         try:
             for result in runner_for(step, settings).run(step, asked, context):
-                results.append(result)
+                results.append(result)  # noqa: PERF402 (an error must leave those before it)
         except PhotosearchError as raised:
             error = raised
         yield from _record(step, asked, results, error, settings, context)
@@ -113,14 +113,14 @@ def _record(
     ]
     made = {result.window for result in results if result.published}
     missing = [window for window in asked if window not in made]
-    for result in results:
-        yield from _evaluations(step, result)
     if error is None and not missing and results and all(r.published for r in results):
         for result, entry in zip(results, entries, strict=True):
             context.add_asset_metadata(
                 entry, partition_key=None if result.window is None else result.window.start_text
             )
         yield dg.MaterializeResult(data_version=_data_version(results))
+        for result in results:
+            yield from _evaluations(step, result)
         for name in step.checks:
             # An evaluation of one partition among many carries no output, which Dagster wants.
             yield dg.Output(None, output_name=f"{step.name}_{name}")
@@ -130,6 +130,8 @@ def _record(
             yield dg.AssetMaterialization(
                 step.name, partition=result.window.start_text, metadata=entry
             )
+    for result in results:
+        yield from _evaluations(step, result)
     raise dg.Failure(
         description=_failure(step, missing, error),
         metadata={"windows": [window.key for window in missing[:100]]},
@@ -143,9 +145,7 @@ def _evaluations(step: DagStep, result: StepResult) -> Iterator[dg.AssetCheckEva
             yield _evaluation(step, result, check)
 
 
-def _evaluation(
-    step: DagStep, result: StepResult, check: CheckOutcome
-) -> dg.AssetCheckEvaluation:
+def _evaluation(step: DagStep, result: StepResult, check: CheckOutcome) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey(step.name),
         check_name=check.name,
@@ -172,9 +172,7 @@ def _failure(step: DagStep, missing: Sequence[Window], error: PhotosearchError |
     return f"{step.name} {named}{more}: {why}".strip()
 
 
-def _dependency(
-    name: str, finer: Granularity | None, upstream: Granularity | None
-) -> dg.AssetDep:
+def _dependency(name: str, finer: Granularity | None, upstream: Granularity | None) -> dg.AssetDep:
     if finer is not None and upstream is not None:
         return dg.AssetDep(name, partition_mapping=dg.TimeWindowPartitionMapping())
     return dg.AssetDep(name)

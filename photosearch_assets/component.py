@@ -47,4 +47,7 @@ def definitions_of(steps: Sequence[DagStep]) -> dg.Definitions:
     granularities = {step.name: step.windows for step in steps}
     return dg.Definitions(
         assets=[asset_of(step, granularities, start, None) for step in steps],
+        # A step has its own threads or processes; a process for each asset of a run would cost
+        # two seconds and give nothing.
+        executor=dg.in_process_executor,
     )

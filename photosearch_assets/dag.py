@@ -28,7 +28,7 @@ class DagStep(dg.Model, dg.Resolvable):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     granularity: StepGranularity
     command: list[str] = Field(min_length=1)
-    after: list[str] = []
+    after: list[str] = Field([], description="Steps that must be done before, by name.")
     description: str = ""
     image: str = Field("", description="Container image of the step's pod, in a cluster.")
     resources: dict[str, str | int | float] = Field(
@@ -41,7 +41,9 @@ class DagStep(dg.Model, dg.Resolvable):
     def windows(self) -> Granularity | None:
         """The granularity of its windows; None for a step without partitions."""
         return (
-            None if self.granularity is StepGranularity.NONE else Granularity(self.granularity.value)
+            None
+            if self.granularity is StepGranularity.NONE
+            else Granularity(self.granularity.value)
         )
 
     @property

@@ -16,25 +16,46 @@ storages. dagster.yaml names it; a test holds it against the stock storage.
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
 from dagster._core.events import DagsterEventType
 from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.schema import (
+    AssetCheckExecutionsTable,
+    SqlEventLogStorageTable,
+)
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
     SqliteEventLogStorage,
 )
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from dagster._serdes import ConfigurableClassData
+from dagster._serdes import ConfigurableClassData, serialize_value
 
 GROUP_EVENTS = 500
 GROUP_S = 1.0
 _BUSY_TIMEOUT_S = 60.0
 _KEPT_ENGINES = 16
 _GROUPED = {DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_CHECK_EVALUATION}
+
+_table = AssetCheckExecutionsTable
+_EVALUATE = (
+    sa.update(_table)
+    .where(
+        _table.c.asset_key == sa.bindparam("of_asset"),
+        _table.c.check_name == sa.bindparam("of_check"),
+        _table.c.run_id == sa.bindparam("of_run"),
+        _table.c.partition.is_not_distinct_from(sa.bindparam("of_partition")),
+    )
+    .values(
+        execution_status=sa.bindparam("execution_status"),
+        evaluation_event=sa.bindparam("evaluation_event"),
+        evaluation_event_timestamp=sa.bindparam("evaluation_event_timestamp"),
+        evaluation_event_storage_id=sa.bindparam("evaluation_event_storage_id"),
+    )
+)
 
 
 class GroupedEventLog(SqliteEventLogStorage):
@@ -47,7 +68,6 @@ class GroupedEventLog(SqliteEventLogStorage):
         self._open: dict[str, sa.Connection] = {}
         self._waiting: list[EventLogEntry] = []
         self._waiting_since = 0.0
-        self._last_of_asset: dict[str, tuple[EventLogEntry, int]] | None = None
         self._process = os.getpid()
         super().__init__(base_dir, inst_data)
 
@@ -80,40 +100,98 @@ class GroupedEventLog(SqliteEventLogStorage):
             self._engines.clear()
         super().dispose()
 
-    def _store_asset_event(self, conn: sa.Connection, event: EventLogEntry, event_id: int) -> None:
-        if self._last_of_asset is None:
-            super()._store_asset_event(conn, event, event_id)
-        elif event.dagster_event and event.dagster_event.asset_key:
-            # The table of assets keeps the last event only: one write a group is enough.
-            self._last_of_asset[event.dagster_event.asset_key.to_string()] = (event, event_id)
-
     def _flush(self) -> None:
         if not self._waiting:
             return
         events, self._waiting = self._waiting, []
-        with ExitStack() as stack:
-            for run_id in sorted({event.run_id for event in events}):
-                stack.enter_context(self._held(run_id))
-            index = stack.enter_context(self._held(INDEX_SHARD_NAME))
-            self._last_of_asset = {}
-            try:
-                for event in events:
-                    super().store_event(event)
-                last, self._last_of_asset = self._last_of_asset, None
-                for event, event_id in last.values():
-                    super()._store_asset_event(index, event, event_id)
-            finally:
-                self._last_of_asset = None
+        rows = [self._event_to_row(event) for event in events]
+        for run_id in sorted({event.run_id for event in events}):
+            with self._connect(run_id) as connection:
+                mine = [row for row in rows if row["run_id"] == run_id]
+                connection.execute(SqlEventLogStorageTable.insert(), mine)
+        with self._connect(INDEX_SHARD_NAME) as index:
+            index.execute(SqlEventLogStorageTable.insert(), rows)
+            # SQLite has one writer at a time, so this transaction's ids are consecutive.
+            last_id = index.execute(
+                sa.select(sa.func.max(SqlEventLogStorageTable.c.id))
+            ).scalar_one()
+            ids = range(last_id - len(rows) + 1, last_id + 1)
+            self._store_materialisations(index, events, ids)
+            self._store_evaluations(index, events, rows, ids)
+
+    def _store_materialisations(
+        self, index: sa.Connection, events: Sequence[EventLogEntry], ids: Sequence[int]
+    ) -> None:
+        made = [
+            (event, event_id)
+            for event, event_id in zip(events, ids, strict=True)
+            if event.dagster_event_type is DagsterEventType.ASSET_MATERIALIZATION
+        ]
+        if not made:
+            return
+        self._store_asset_event_tags(index, *zip(*made, strict=True))
+        # The table of assets keeps the last event only: one write a group is enough.
+        last = {event.get_dagster_event().asset_key: (event, event_id) for event, event_id in made}
+        for event, event_id in last.values():
+            self._store_asset_event(index, event, event_id)
+
+    def _store_evaluations(
+        self,
+        index: sa.Connection,
+        events: Sequence[EventLogEntry],
+        rows: Sequence[dict[str, Any]],
+        ids: Sequence[int],
+    ) -> None:
+        for event, row, event_id in zip(events, rows, ids, strict=True):
+            if event.dagster_event_type is not DagsterEventType.ASSET_CHECK_EVALUATION:
+                continue
+            evaluation: Any = event.get_dagster_event().event_specific_data
+            found = index.execute(
+                _EVALUATE,
+                {
+                    "of_asset": evaluation.asset_key.to_string(),
+                    "of_check": evaluation.check_name,
+                    "of_run": event.run_id,
+                    "of_partition": evaluation.partition,
+                    "execution_status": "SUCCEEDED" if evaluation.passed else "FAILED",
+                    "evaluation_event": row["event"],
+                    "evaluation_event_timestamp": row["timestamp"],
+                    "evaluation_event_storage_id": event_id,
+                },
+            )
+            if found.rowcount == 0:
+                with self._held(INDEX_SHARD_NAME, index):
+                    self.store_asset_check_event(event, event_id)
+
+    def _store_asset_check_evaluation_planned(
+        self, event: EventLogEntry, event_id: int | None
+    ) -> None:
+        # The stock method serialises the event, with all its partitions, once for each of them.
+        planned: Any = event.get_dagster_event().event_specific_data
+        subset = planned.partitions_subset
+        row = {
+            "asset_key": planned.asset_key.to_string(),
+            "check_name": planned.check_name,
+            "run_id": event.run_id,
+            "execution_status": "PLANNED",
+            "evaluation_event": serialize_value(event),
+            "evaluation_event_timestamp": self._event_to_row(event)["timestamp"],
+            "evaluation_event_storage_id": event_id,
+        }
+        keys = [None] if subset is None else list(subset.get_partition_keys())
+        with self.index_connection() as connection:
+            connection.execute(
+                AssetCheckExecutionsTable.insert(), [{**row, "partition": key} for key in keys]
+            )
 
     @contextmanager
-    def _held(self, shard: str) -> Iterator[sa.Connection]:
-        """A transaction on a shard, which all of this thread's work uses until it ends."""
-        with self._connect(shard) as connection:
-            self._open[shard] = connection
-            try:
-                yield connection
-            finally:
-                del self._open[shard]
+    def _held(self, shard: str, connection: sa.Connection) -> Iterator[None]:
+        """Let the stock methods use an open transaction on a shard."""
+        self._open[shard] = connection
+        try:
+            yield
+        finally:
+            del self._open[shard]
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Any]:
@@ -121,8 +199,7 @@ class GroupedEventLog(SqliteEventLogStorage):
             if shard in self._open:
                 yield self._open[shard]
                 return
-            if not self._open:
-                self._flush()  # whoever reads sees what was stored before
+            self._flush()  # whoever reads sees what was stored before
             with self._engine(shard).connect() as connection, connection.begin():
                 yield connection
 

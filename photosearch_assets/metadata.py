@@ -63,8 +63,10 @@ def with_strips(results: Sequence[StepResult]) -> set[int]:
 
 def _failure_table(result: StepResult) -> str:
     lines = ["| photo | reason |", "| --- | --- |"]
-    for failure in result.failures[:FAILURES_SHOWN]:
-        lines.append(f"| {_cell(failure.photo_id)} | {_cell(failure.reason)} |")
+    lines += [
+        f"| {_cell(failure.photo_id)} | {_cell(failure.reason)} |"
+        for failure in result.failures[:FAILURES_SHOWN]
+    ]
     if len(result.failures) > FAILURES_SHOWN:
         lines.append(f"| … | and {len(result.failures) - FAILURES_SHOWN} more |")
     return "\n".join(lines)

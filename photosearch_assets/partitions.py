@@ -4,9 +4,7 @@ A partition's key is the window's start as the core writes it (``2026-11-22T14``
 key in Dagit, in the repository and on the command line is one text, and no table translates.
 """
 
-from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import pairwise
 
 import dagster as dg
 
@@ -27,15 +25,3 @@ def partitions_of(granularity: Granularity, start: datetime) -> dg.TimeWindowPar
 def window_of(granularity: Granularity, partition_key: str) -> Window:
     """The window whose start a partition key writes."""
     return Window.parse(f"{granularity}/{partition_key}")
-
-
-def consecutive(windows: Iterable[Window], longest: int) -> list[Sequence[Window]]:
-    """Group windows into unbroken stretches of at most ``longest``, in time order."""
-    ordered = sorted(windows)
-    stretches: list[list[Window]] = []
-    for before, window in pairwise([None, *ordered]):
-        assert window is not None
-        if before is None or before.end != window.start or len(stretches[-1]) >= longest:
-            stretches.append([])
-        stretches[-1].append(window)
-    return list(stretches)

@@ -8,7 +8,6 @@ A run over a range of partitions tells a Pipes process no partition at all, so t
 always handed over in the extras.
 """
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -19,6 +18,7 @@ from photosearch.settings import SETTINGS_VARIABLE, Settings
 from photosearch.windows import Window
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import StepError
+from photosearch_assets.progress import tell_photos, tell_result
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import StepResult
@@ -42,8 +42,12 @@ class InProcess:
         self, step: DagStep, windows: Sequence[Window], context: dg.AssetExecutionContext
     ) -> Iterator[StepResult]:
         assert step.own_name is not None
-        with StepContext(self.settings, run_id=context.run.run_id) as step_context:
-            yield from own_step(step.own_name)(windows, step_context)
+        with StepContext(
+            self.settings, run_id=context.run.run_id, on_photos=tell_photos
+        ) as step_context:
+            for result in own_step(step.own_name)(windows, step_context):
+                tell_result(result)
+                yield result
 
 
 class InSubprocess:
@@ -68,7 +72,9 @@ class InSubprocess:
             extras={"windows": [window.key for window in windows], "step": step.name},
         )
         own = [StepResult.model_validate(message) for message in ended.get_custom_messages()]
-        yield from own
+        for result in own:
+            tell_result(result)
+            yield result
         if not own:
             yield from _foreign_results(step, windows, ended)
 
@@ -104,7 +110,7 @@ def _foreign_results(
         name: str(getattr(value, "value", value))
         for name, value in (reported[-1].metadata or {}).items()
     }
-    for window in windows or [None]:
+    for window in windows or (None,):
         yield StepResult(
             step=step.name,
             window=window,

@@ -81,9 +81,7 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
     indexes = context.shelf(Kind.INDEX)
     quantiser = CurrentQuantiser.of(context)
     recipes = {
-        window: recipe_of(
-            embeddings.require(window, "materialize its embeddings first"), quantiser
-        )
+        window: recipe_of(embeddings.require(window, "materialize its embeddings first"), quantiser)
         for window in windows
     }
     to_make = []

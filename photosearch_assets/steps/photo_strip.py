@@ -57,7 +57,9 @@ def strip_of(
         if content is None:
             continue
         try:
-            photos.append(decode_photo(content, max_megapixels=max_megapixels, side=SIDE, name=path))
+            photos.append(
+                decode_photo(content, max_megapixels=max_megapixels, side=SIDE, name=path)
+            )
         except PhotosearchError:
             continue
     return photo_strip(photos)

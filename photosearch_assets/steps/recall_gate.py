@@ -37,9 +37,7 @@ class RecallGate:
         """Recall of the index in ``index_folder``, and the least wide search that has it."""
         if rows == 0:
             return MeasuredRecall(None)
-        found = measure_recall(
-            index_folder, self.quantiser, self.context.settings.recall_target
-        )
+        found = measure_recall(index_folder, self.quantiser, self.context.settings.recall_target)
         if self.quantiser is None:
             return MeasuredRecall(found.recall)
         details: dict[str, JsonValue] = {

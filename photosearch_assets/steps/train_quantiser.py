@@ -120,9 +120,7 @@ def _sample(
     """At most ``quantiser_sample`` rows float32 [n, dim], the same share of every window."""
     shelf = context.shelf(Kind.EMBEDDINGS)
     wanted = min(context.settings.quantiser_sample, catalogue_rows)
-    chosen = np.sort(
-        np.random.default_rng(_SEED).choice(catalogue_rows, wanted, replace=False)
-    )
+    chosen = np.sort(np.random.default_rng(_SEED).choice(catalogue_rows, wanted, replace=False))
     parts = []
     first = 0
     for manifest in manifests:

@@ -1,0 +1,180 @@
+"""``photosearch materialize``: make all that is missing, and show how far it is.
+
+Safe to call at any time, also while ``photosearch up`` runs, and cheap when there is nothing
+to do.
+"""
+
+import time
+from collections import Counter, defaultdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from photosearch.settings import load_settings
+from photosearch.windows import Window
+from photosearch_assets.errors import AssetsError
+
+if TYPE_CHECKING:
+    from photosearch_assets.materialize import Summary
+    from photosearch_assets.steps.result import StepResult, Unusable
+
+_REASONS_SHOWN = 8
+
+
+def materialize(
+    window: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this window and what it is made from, as daily/2026-11-22; may be repeated."
+        ),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Go through every window again, also those that are up to date."
+        ),
+    ] = False,
+) -> None:
+    """Make every window that is missing or out of date, through Dagster."""
+    console = Console()
+    settings = load_settings()
+    chosen = [Window.parse(key) for key in window or ()]
+    with console.status("Looking for what is missing…"):
+        from photosearch_assets.dagster_home import open_instance
+        from photosearch_assets.materialize import Materializer
+
+        opened = open_instance(settings)
+    with opened as instance, _Bars(console) as bars:
+        work = Materializer(settings, instance, bars, everything=everything)
+        _require_closed(chosen, settings.timeline_start, work.now)
+        for stage in work.run(chosen):
+            bars.start(stage.name, stage.size)
+    _report(console, work.summary)
+    if work.summary.has_failed:
+        raise typer.Exit(1)
+
+
+class _Bars:
+    """One line for each stage: windows done, photos and their rate, time left."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn(finished_text="✓"),
+            TextColumn("{task.description:<18}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[photos]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+        )
+        self._task: TaskID | None = None
+        self._photos = 0
+        self._since = 0.0
+
+    def start(self, name: str, size: int) -> None:
+        """Begin the next stage's line; ``size`` is its number of results."""
+        self._finish()
+        self._photos, self._since = 0, time.monotonic()
+        self._task = self._progress.add_task(name, total=size, photos="")
+
+    def photos(self, count: int) -> None:
+        self._photos += count
+        rate = self._photos / max(0.1, time.monotonic() - self._since)
+        if self._task is not None:
+            self._progress.update(self._task, photos=f"{self._photos} photos, {rate:.0f}/s")
+
+    def result(self, result: "StepResult") -> None:
+        if self._task is not None:
+            self._progress.advance(self._task)
+
+    def __enter__(self) -> "_Bars":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._finish()
+        self._progress.stop()
+
+    def _finish(self) -> None:
+        if self._task is not None:
+            task = self._progress.tasks[self._task]
+            self._progress.update(self._task, total=task.completed or 1)
+
+
+def _report(console: Console, summary: "Summary") -> None:
+    if not summary.results and not summary.failed_runs:
+        console.print("Everything is up to date.")
+        return
+    table = Table(title=f"Materialized in {summary.seconds:.1f} s", title_justify="left")
+    for name in ("step", "windows", "made", "photos", "failed", "seconds of work"):
+        table.add_column(name, justify="left" if name == "step" else "right")
+    by_step: defaultdict[str, list[StepResult]] = defaultdict(list)
+    for result in summary.results.values():
+        by_step[result.step].append(result)
+    for step, results in by_step.items():
+        table.add_row(
+            step,
+            str(len(results)),
+            str(sum(result.done for result in results)),
+            str(sum(result.rows for result in results)),
+            str(sum(len(result.failures) for result in results)),
+            f"{sum(result.seconds for result in results):.1f}",
+        )
+    console.print(table)
+    for note in sorted({r.note for r in summary.results.values() if r.note and not r.window}):
+        console.print(f"  {note}", style="dim", highlight=False)
+    _report_failures(console, summary)
+
+
+def _report_failures(console: Console, summary: "Summary") -> None:
+    reasons: Counter[str] = Counter()
+    for (step, _window), result in summary.results.items():
+        if step == "embeddings":  # it carries the failures of the fetch as well
+            reasons.update(_kind(failure) for failure in result.failures)
+    if reasons:
+        console.print("Photos that could not be used:", style="yellow")
+    for reason, count in reasons.most_common(_REASONS_SHOWN):
+        console.print(f"  {count} x {reason}", highlight=False, soft_wrap=True)
+    for result in summary.results.values():
+        for check in result.failed_checks:
+            place = result.window.key if result.window else ""
+            console.print(
+                f"check {check.name} of {result.step} {place}: {check.found}, "
+                f"the limit is {check.limit}",
+                style="yellow",
+                highlight=False,
+                soft_wrap=True,
+            )
+    for failure in summary.failed_runs:
+        console.print(f"failed: {failure}", style="bold red", highlight=False, soft_wrap=True)
+
+
+def _kind(failure: "Unusable") -> str:
+    """A failure's reason without the photo's own name, so that like ones count together."""
+    return failure.reason.replace(failure.photo_id, "…")
+
+
+def _require_closed(chosen: list[Window], start: datetime, now: datetime) -> None:
+    for window in chosen:
+        if window.start < start or not window.is_closed(now):
+            raise AssetsError(
+                f"{window.key} is not a window of the timeline that is over",
+                found=f"{window.start.isoformat()} to {window.end.isoformat()}",
+                limit=f"{start.isoformat()} to {now.isoformat(timespec='seconds')}",
+                remedy="choose a closed window, or set timeline_start",
+            )

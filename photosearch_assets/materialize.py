@@ -1,0 +1,204 @@
+"""All that is missing or out of date, made through Dagster in this process.
+
+Few large runs, a month of hours each, recorded in the instance that Dagit shows. What a run
+does is decided by looking at the stores before each stage, because each stage changes what
+the next one finds: a new quantiser makes every index stale.
+"""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from photosearch.settings import Settings
+from photosearch.windows import Window
+from photosearch_assets.assets import WINDOWS_A_RUN
+from photosearch_assets.plan import DueWork, Timeline, find_due
+from photosearch_assets.progress import Watcher, watched_by
+from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.result import StepResult
+
+GAP_WINDOWS = 24
+"""Stretches so close are one run: passing over a finished window costs less than a run."""
+
+SOURCE_TAG = "photosearch/source"
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Assets to make for some windows; without windows for assets that have none."""
+
+    name: str
+    assets: Sequence[str]
+    windows: Sequence[Window] = ()
+
+    @property
+    def size(self) -> int:
+        """How many results the stage has."""
+        return sum(max(1, len(windows)) for windows in self.stretches()) * len(self.assets)
+
+    def stretches(self) -> list[Sequence[Window]]:
+        """The windows in unbroken runs of at most a month of hours, newest first."""
+        if not self.windows:
+            return [()]
+        longest = WINDOWS_A_RUN[self.windows[0].granularity]
+        return list(reversed(stretches(self.windows, longest, GAP_WINDOWS)))
+
+
+@dataclass
+class Summary:
+    """What a materialization did; ``seconds`` by asset are the steps' own."""
+
+    results: dict[tuple[str, Window | None], StepResult] = field(default_factory=dict)
+    failed_runs: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def done(self) -> list[StepResult]:
+        return [result for result in self.results.values() if result.done]
+
+    @property
+    def has_failed(self) -> bool:
+        return bool(self.failed_runs)
+
+
+class Materializer:
+    """Runs stages of assets in one Dagster instance.
+
+    ``now`` decides which windows are over; ``everything`` also runs what is up to date, which
+    finds nothing to do and so only records it again.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        instance: dg.DagsterInstance,
+        watcher: Watcher,
+        *,
+        now: datetime | None = None,
+        everything: bool = False,
+    ) -> None:
+        from photosearch_assets.definitions import defs
+
+        self.settings = settings
+        self.instance = instance
+        self.watcher = watcher
+        self.now = now or datetime.now(UTC)
+        self.everything = everything
+        self.summary = Summary()
+        self._job = defs.resolve_implicit_global_asset_job_def()
+
+    def run(self, chosen: Collection[Window] = ()) -> Iterator[Stage]:
+        """Make all that is due, or of it ``chosen`` with what they are made from.
+
+        Yields each stage before it runs.
+        """
+        started = time.monotonic()
+        timeline = Timeline.until(self.settings.timeline_start, self.now)
+        if chosen:
+            timeline = timeline.within(chosen)
+        try:
+            for stage in self._stages(timeline):
+                yield stage
+                failed = [not self._execute(stage, windows) for windows in stage.stretches()]
+                if any(failed):
+                    return  # what follows would fail over the same windows
+        finally:
+            self.summary.seconds = time.monotonic() - started
+
+    def _stages(self, timeline: Timeline) -> Iterator[Stage]:
+        due = self._due(timeline)
+        if due.embedder:
+            yield Stage("embedder", ["embedder"])
+            due = self._due(timeline)
+        hours = sorted({*due.images, *due.embeddings})
+        if hours:
+            yield Stage("photos to vectors", ["images", "embeddings"], hours)
+        if hours or due.quantiser:
+            due = self._due(timeline)
+        if due.quantiser:
+            yield Stage("quantiser", ["quantiser"])
+            due = self._due(timeline)
+        if due.hours:
+            yield Stage("hourly indexes", ["hourly_index"], due.hours)
+        if due.days:
+            yield Stage("daily indexes", ["daily_index"], due.days)
+        if due.months:
+            yield Stage("monthly indexes", ["monthly_index"], due.months)
+
+    def _due(self, timeline: Timeline) -> DueWork:
+        with StepContext(self.settings) as context:
+            due = find_due(context, timeline)
+        if not self.everything:
+            return due
+        hours, days, months = list(timeline.hours), list(timeline.days), list(timeline.months)
+        return DueWork(due.embedder, hours, hours, due.quantiser, hours, days, months)
+
+    def _execute(self, stage: Stage, windows: Sequence[Window]) -> bool:
+        tags = {SOURCE_TAG: "materialize"}
+        if windows:
+            tags["dagster/asset_partition_range_start"] = windows[0].start_text
+            tags["dagster/asset_partition_range_end"] = windows[-1].start_text
+        with watched_by(_Both(self.watcher, self.summary)):
+            ended = self._job.execute_in_process(
+                run_config=_QUIET,
+                instance=self.instance,
+                asset_selection=[dg.AssetKey(name) for name in stage.assets],
+                tags=tags,
+                raise_on_error=False,
+            )
+        if not ended.success:
+            self.summary.failed_runs.extend(_reasons(stage, windows, ended))
+        return bool(ended.success)
+
+
+class _Both:
+    """Tells the watcher, and keeps the results."""
+
+    def __init__(self, watcher: Watcher, summary: Summary) -> None:
+        self.watcher = watcher
+        self.summary = summary
+
+    def photos(self, count: int) -> None:
+        self.watcher.photos(count)
+
+    def result(self, result: StepResult) -> None:
+        key = (result.step, result.window)
+        known = self.summary.results.get(key)
+        if known is None or result.done:
+            self.summary.results[key] = result
+        self.watcher.result(result)
+
+
+def stretches(windows: Collection[Window], longest: int, gap: int) -> list[Sequence[Window]]:
+    """Unbroken stretches in time order that hold ``windows`` and bridge gaps of up to ``gap``."""
+    found: list[list[Window]] = []
+    for window in sorted(windows):
+        last = found[-1] if found else None
+        between: list[Window] = []
+        if last is not None:
+            following = Window(window.granularity, last[-1].end)
+            while following < window and len(between) <= gap:
+                between.append(following)
+                following = Window(window.granularity, following.end)
+        if last is None or len(between) > gap or len(last) + len(between) >= longest:
+            found.append([window])
+        else:
+            last.extend([*between, window])
+    return list(found)
+
+
+def _reasons(stage: Stage, windows: Sequence[Window], ended: Any) -> Iterator[str]:
+    span = f" {windows[0].key} to {windows[-1].key}" if windows else ""
+    told = False
+    for event in ended.get_step_failure_events():
+        error = event.step_failure_data.error
+        message = error.message.strip() if error is not None else "failed"
+        told = True
+        yield f"{stage.name}{span}: {message.split(': ', 1)[-1]}"
+    if not told:
+        yield f"{stage.name}{span}: run {ended.run_id} failed"
