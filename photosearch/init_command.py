@@ -49,9 +49,9 @@ def init(
             scan = _scan(settings, catalogue, now, console)
         else:
             catalogue.connect()
-            update_settings_file(settings.file, named)
+        changes = update_settings_file(settings.file, named)
         start = _timeline_start(catalogue, now)
-        changes = update_settings_file(settings.file, named, {"timeline_start": start})
+        changes += update_settings_file(settings.file, {}, {"timeline_start": start})
         print_summary(console, load_settings(None, **named), catalogue, scan, changes, now)
 
 

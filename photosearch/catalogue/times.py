@@ -9,6 +9,7 @@ photosearch makes itself, a constraint holds the text to one spelling, and the s
 """
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -81,9 +82,10 @@ def read_time(value: object) -> datetime | None:
             return _in_utc(value)
         if isinstance(value, date):
             return datetime(value.year, value.month, value.day, tzinfo=UTC)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            seconds = value / 1e3 if abs(value) >= _FIRST_MILLISECONDS else value
-            return datetime.fromtimestamp(seconds, UTC)
+        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+            number = float(value)
+            milliseconds = abs(number) >= _FIRST_MILLISECONDS
+            return datetime.fromtimestamp(number / 1e3 if milliseconds else number, UTC)
     except (ValueError, OverflowError, OSError):
         return None
     return None
