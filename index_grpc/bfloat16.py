@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 _HALF = np.uint32(0x8000)
 _EXPONENT = np.int16(0x7F80)
+_EXPONENT_OF_256 = np.int16(0x4380)
 
 
 def to_bfloat16(vectors: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -26,6 +27,9 @@ def from_bfloat16(bits: NDArray[np.int16]) -> NDArray[np.float32]:
     )
 
 
-def count_not_finite(bits: NDArray[np.int16]) -> int:
-    """How many of the bfloat16 ``bits`` are NaN or infinite: their exponent is all ones."""
-    return int(np.count_nonzero((bits & _EXPONENT) == _EXPONENT))
+def count_beyond(bits: NDArray[np.int16]) -> int:
+    """How many of the bfloat16 ``bits`` are NaN, infinite, or 256 and more in magnitude.
+
+    Embeddings have unit length: a value of 256 is a flipped bit in an exponent.
+    """
+    return int(np.count_nonzero((bits & _EXPONENT) >= _EXPONENT_OF_256))

@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from index_grpc.bfloat16 import count_not_finite, to_bfloat16
+from index_grpc.bfloat16 import count_beyond, to_bfloat16
 from index_grpc.errors import DamagedIndex, IndexGrpcError, WorkerDied
 from index_grpc.index_files import (
     CODES,
@@ -134,9 +134,9 @@ class Encoder:
                 require_dimension(self.quantiser, embeddings.dimension, embeddings.vectors.path)
             vectors = embeddings.read_vectors()
             bits = to_bfloat16(vectors)
-            if count_not_finite(bits):
+            if count_beyond(bits):
                 raise DamagedIndex(
-                    f"{embeddings.vectors.path} has values beyond bfloat16's range",
+                    f"{embeddings.vectors.path} has values beyond ±256",
                     remedy="embed the window again; its vectors should have unit length",
                 )
         except IndexGrpcError as error:

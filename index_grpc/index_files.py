@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index_grpc.bfloat16 import count_not_finite
+from index_grpc.bfloat16 import count_beyond
 from index_grpc.errors import DamagedIndex
 from index_grpc.npy_files import NpyFile, open_npy, write_npy
 from index_grpc.rows import Row, RowTable, write_rows
@@ -183,12 +183,12 @@ def check_values(file: NpyFile, values: NDArray[Any], leaves: int | None) -> Non
     """Check some of an index array's values, flat; the file's name says what they are.
 
     Raises:
-        DamagedIndex: for a vector that is not finite, a token that names no leaf (of
+        DamagedIndex: for a vector that is not finite and below 256, a token that names no leaf (of
             ``leaves``, where given), or a code above 15.
     """
     if file.path.name == VECTORS:
-        bad = count_not_finite(values.view(np.int16))
-        what = "NaN or infinite values"
+        bad = count_beyond(values.view(np.int16))
+        what = "values that are NaN, infinite or beyond ±256"
     elif file.path.name == TOKENS:
         limit = np.iinfo(np.int32).max if leaves is None else leaves
         bad = int(np.count_nonzero((values < 0) | (values >= limit)))

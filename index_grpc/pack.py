@@ -10,13 +10,14 @@ import ctypes
 import itertools
 import math
 import tempfile
+from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,18 +30,23 @@ from index_grpc.index_files import VECTORS, IndexFolder
 from index_grpc.npy_files import NpyFile, open_npy
 from index_grpc.quantiser import Quantiser, check_quantiser, require_dimension
 from index_grpc.recall import choose_parameters
+from index_grpc.rows import read_rows
 from index_grpc.search import (
     TREE_MIN_ROWS,
+    Nearest,
     Searcher,
     SearchParameters,
     load_exact,
     load_tree,
-    require_queries,
+    require_query,
 )
 from photosearch.windows import Window
 
 SCAN_ROWS = 2048
 """So few rows are scored directly: cheaper than any over-fetching."""
+
+OVER_FETCH = 1.25
+"""How much more than its share is fetched, so that one search is mostly enough."""
 
 SCAN_SHARE = 0.25
 """Over-fetching more than this share of the pack costs more than scoring directly."""
@@ -55,8 +61,7 @@ class PackWindow:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class PackHit:
+class PackHit(NamedTuple):
     """One photo found; ``score`` is the dot product with the query, for unit vectors the
     cosine, to bfloat16's precision."""
 
@@ -83,7 +88,7 @@ class Pack:
         self.parameters: SearchParameters | None = getattr(searcher, "parameters", None)
         self.size_bytes = sum(window.index.size_bytes for window in held)
         self._held = tuple(held)
-        self._first = np.array([window.first for window in held], np.int64)
+        self._starts = [window.first for window in held]
 
     @classmethod
     def open(
@@ -132,64 +137,52 @@ class Pack:
             InvalidQuery: if the query is not ``dimension`` finite numbers, or k is below 1.
             WindowNotHeld: naming the first such window.
         """
-        vector = require_queries(np.asarray(query)[None], self.dimension, k)
-        asked = self._asked(windows)
-        rows, scores = self._nearest(vector, k, asked)
-        owners = np.searchsorted(self._first, rows, side="right") - 1
-        hits = []
-        for row, score, owner in zip(rows.tolist(), scores.tolist(), owners.tolist(), strict=True):
-            held = self._held[owner]
-            found = held.table[row - held.first]
-            hits.append(
-                PackHit(found.photo_id, found.listing_id, score, held.window, found.listed_at)
-            )
-        return hits
+        vector = require_query(query, self.dimension, k)
+        rows, scores = self._nearest(vector, k, self._asked(windows))
+        numbers = rows.tolist()
+        owners = [self._held[bisect_right(self._starts, row) - 1] for row in numbers]
+        found = read_rows(
+            [(held.table, row - held.first) for held, row in zip(owners, numbers, strict=True)]
+        )
+        return [
+            PackHit(row.photo_id, row.listing_id, score, held.window, row.listed_at)
+            for row, score, held in zip(found, scores.tolist(), owners, strict=True)
+        ]
 
     def close(self) -> None:
         """Close the windows' files; the pack can't be used after."""
         for held in self._held:
             held.close()
 
-    def _asked(self, windows: Collection[Window] | None) -> list[HeldWindow]:
+    def _asked(self, windows: Collection[Window] | None) -> Sequence[HeldWindow]:
         if not windows:
-            return list(self._held)
-        for window in windows:
-            if window not in self.held:
-                raise WindowNotHeld(
-                    f"window {window} is not in this pack",
-                    found=f"{len(self._held)} windows from {self._held[0].window} "
-                    f"to {self._held[-1].window}",
-                    remedy="ask the server whose endpoint lists it",
-                )
-        return [held for held in self._held if held.window in set(windows)]
+            return self._held
+        try:
+            return [self.held[window] for window in sorted(set(windows))]
+        except KeyError as error:
+            raise WindowNotHeld(
+                f"window {error.args[0]} is not in this pack",
+                found=f"{len(self._held)} windows from {self._held[0].window} "
+                f"to {self._held[-1].window}",
+                remedy="ask the server whose endpoint lists it",
+            ) from None
 
-    def _nearest(
-        self, vector: NDArray[np.float32], k: int, asked: Sequence[HeldWindow]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def _nearest(self, vector: NDArray[np.float32], k: int, asked: Sequence[HeldWindow]) -> Nearest:
         wanted = sum(held.rows for held in asked)
         k = min(k, wanted)
-        if k == 0:
-            return np.empty(0, np.int64), np.empty(0, np.float32)
         if wanted == self.rows:
-            rows, scores = self.searcher.search(vector, k)
-            return _real(rows[0], scores[0])
-        allowed = self._allowed(asked)
-        fetch = math.ceil(1.25 * k * self.rows / wanted) + 16
-        while wanted > SCAN_ROWS and fetch <= SCAN_SHARE * self.rows:
-            found_rows, found_scores = self.searcher.search(vector, fetch, depth=fetch)
-            rows, scores = _real(found_rows[0], found_scores[0])
-            keep = allowed[np.searchsorted(self._first, rows, side="right") - 1]
-            if np.count_nonzero(keep) >= k:
-                return rows[keep][:k], scores[keep][:k]
-            fetch *= 2
-        numbers = np.concatenate([np.arange(h.first, h.first + h.rows) for h in asked])
-        all_scores = np.concatenate([held.scores(vector[0]) for held in asked])
-        best = best_of(all_scores, k)
-        return numbers[best], all_scores[best]
-
-    def _allowed(self, asked: Sequence[HeldWindow]) -> NDArray[np.bool_]:
-        names = {held.window for held in asked}
-        return np.array([held.window in names for held in self._held])
+            return self.searcher.nearest(vector, k, k)
+        fetch = math.ceil(OVER_FETCH * k * self.rows / max(1, wanted)) + 16
+        if wanted > SCAN_ROWS:
+            ranges = np.array([(held.first, held.first + held.rows) for held in asked])
+            while fetch <= SCAN_SHARE * self.rows:
+                rows, scores = self.searcher.nearest(vector, fetch, fetch)
+                # Even in the flat list of starts and ends: outside of the ranges asked.
+                inside = np.searchsorted(ranges.ravel(), rows, side="right") % 2 == 1
+                if np.count_nonzero(inside) >= k:
+                    return rows[inside][:k], scores[inside][:k]
+                fetch *= 2
+        return _scan(vector, k, asked)
 
     def __enter__(self) -> Self:
         return self
@@ -201,6 +194,14 @@ class Pack:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _scan(vector: NDArray[np.float32], k: int, asked: Sequence[HeldWindow]) -> Nearest:
+    """The best rows of a few windows by reading all their vectors."""
+    scores = np.concatenate([held.scores(vector) for held in asked])
+    rows = np.concatenate([np.arange(held.first, held.first + held.rows) for held in asked])
+    best = best_of(scores, k)
+    return rows[best], scores[best]
 
 
 def _load(
@@ -220,12 +221,6 @@ def _load(
     searcher = load_tree(arrays, quantiser)
     searcher.parameters = choose_parameters(searcher, vectors.map(), target)
     return searcher
-
-
-def _real(
-    rows: NDArray[np.int64], scores: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    return rows[rows >= 0], scores[rows >= 0]
 
 
 def _reopen(path: Path, like: NpyFile) -> NpyFile:

@@ -7,12 +7,11 @@ asked for: a server of a million photos holds eight bytes a row, not a Python ob
 
 import json
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -22,8 +21,7 @@ _NEWLINE = 0x0A
 _CHUNK_BYTES = 1 << 22
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One photo in an index; ``listed_at`` is in UTC, ``sha256`` is of the photo's bytes."""
 
     photo_id: str
@@ -50,16 +48,7 @@ class Row:
         Raises:
             ValueError: if the line is not such an object.
         """
-        fields = json.loads(line)
-        try:
-            return cls(
-                photo_id=_text(fields["photo_id"]),
-                listing_id=_text(fields["listing_id"]),
-                listed_at=datetime.fromisoformat(fields["listed_at"]),
-                sha256=_text(fields["sha256"]),
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a row: {error}") from error
+        return _row(json.loads(line))
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:
@@ -92,8 +81,9 @@ class RowTable:
             raise DamagedIndex(
                 f"the rows {path} can't be opened: {error.strerror}", remedy="build the index anew"
             ) from error
+        self._descriptor = self._file.fileno()
         try:
-            self._ends = _line_ends(self._file.fileno(), path)
+            self._ends = _line_ends(self._descriptor, path)
         except BaseException:
             self._file.close()
             raise
@@ -102,11 +92,15 @@ class RowTable:
     def __len__(self) -> int:
         return len(self._ends)
 
-    def __getitem__(self, index: int) -> Row:
+    def line(self, index: int) -> bytes:
+        """The text of one row, as it lies in the file, its newline included."""
         if not 0 <= index < len(self._ends):
             raise IndexError(index)
-        start = int(self._ends[index - 1]) if index else 0
-        line = os.pread(self._file.fileno(), int(self._ends[index]) - start, start)
+        start = self._ends.item(index - 1) if index else 0
+        return os.pread(self._descriptor, self._ends.item(index) - start, start)
+
+    def __getitem__(self, index: int) -> Row:
+        line = self.line(index)
         try:
             return Row.from_json(line)
         except ValueError as error:
@@ -134,6 +128,24 @@ class RowTable:
         self.close()
 
 
+def read_rows(places: Sequence[tuple[RowTable, int]]) -> list[Row]:
+    """The rows at some places of several tables.
+
+    All lines are parsed as one JSON text: a third of the cost of parsing each.
+
+    Raises:
+        DamagedIndex: naming the first line that can't be read.
+    """
+    lines = b",".join([table.line(index) for table, index in places])
+    try:
+        rows = [_row(fields) for fields in json.loads(b"[" + lines + b"]")]
+    except ValueError:
+        rows = []
+    if len(rows) != len(places):
+        return [table[index] for table, index in places]  # names the line at fault
+    return rows
+
+
 def _line_ends(descriptor: int, path: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Where each line ends, its newline included: int64 [rows]."""
     ends: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
@@ -149,7 +161,12 @@ def _line_ends(descriptor: int, path: Path) -> np.ndarray[tuple[int], np.dtype[n
     return np.concatenate(ends) if ends else np.empty(0, np.int64)
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
-    return value
+def _row(fields: Any) -> Row:
+    try:
+        photo_id, listing_id, sha256 = fields["photo_id"], fields["listing_id"], fields["sha256"]
+        listed_at = datetime.fromisoformat(fields["listed_at"])
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"not a row: {error}") from error
+    if not (type(photo_id) is type(listing_id) is type(sha256) is str):
+        raise ValueError("not a row: ids and sha256 are texts")
+    return Row(photo_id, listing_id, listed_at, sha256)

@@ -29,10 +29,11 @@ from index_grpc.scann_files import (
     lay_out_tree,
 )
 
-TREE_MIN_ROWS = 4096
+TREE_MIN_ROWS = 2048
 """Below this many rows an index is searched exactly even when it has codes."""
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+Nearest = tuple[NDArray[Any], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,13 @@ class Searcher(Protocol):
         """
         ...
 
+    def nearest(self, query: NDArray[np.float32], k: int, depth: int) -> Nearest:
+        """The same for one query that :func:`require_query` has passed, without padding.
+
+        ``k`` is at most the number of rows. The short way of a server: 10 µs less a query.
+        """
+        ...
+
 
 class ExactSearcher:
     """Reads every row, with ScaNN's bfloat16 brute force (four times numpy's speed)."""
@@ -76,9 +84,12 @@ class ExactSearcher:
 
     def search(self, queries: NDArray[np.float32], k: int, *, depth: int | None = None) -> Found:
         """See :class:`Searcher`; exact at any depth."""
-        queries = require_queries(queries, self.dimension, k)
-        k = min(k, self.rows)
-        return _pad([self._searcher.search(query, k, -1, -1) for query in queries], k)
+        return _search_each(self, queries, k, depth)
+
+    def nearest(self, query: NDArray[np.float32], k: int, depth: int) -> Nearest:
+        """See :class:`Searcher`."""
+        found: Nearest = self._searcher.search(query, k, -1, -1)
+        return found
 
 
 class TreeSearcher:
@@ -95,10 +106,12 @@ class TreeSearcher:
 
     def search(self, queries: NDArray[np.float32], k: int, *, depth: int | None = None) -> Found:
         """See :class:`Searcher`; searches more leaves when the first hold fewer than k rows."""
-        queries = require_queries(queries, self.dimension, k)
-        k = min(k, self.rows)
-        leaves, reorder = self.effort(max(k, depth or 0))
-        return _pad([self._search_one(query, k, leaves, reorder) for query in queries], k)
+        return _search_each(self, queries, k, depth)
+
+    def nearest(self, query: NDArray[np.float32], k: int, depth: int) -> Nearest:
+        """See :class:`Searcher`."""
+        leaves, reorder = self.effort(depth)
+        return self._search_one(query, k, leaves, reorder)
 
     def search_with(
         self, queries: NDArray[np.float32], k: int, *, leaves: int, reorder: int
@@ -110,20 +123,21 @@ class TreeSearcher:
         return _pad([self._search_one(query, k, leaves, max(reorder, k)) for query in queries], k)
 
     def effort(self, depth: int) -> tuple[int, int]:
-        """Leaves to search and rows to reorder so that the nearest ``depth`` are found as well
-        as the nearest ten are by the parameters."""
+        """Leaves to search and rows to reorder to find the nearest ``depth`` as surely as ten.
+
+        Measured on clustered vectors: ten times the depth needs 1.3 times the leaves and three
+        times the reordering for the same recall.
+        """
         growth = max(1.0, depth / 10)
-        leaves = math.ceil(self.parameters.leaves_to_search * growth**0.25)
-        reorder = max(self.parameters.reorder, 2 * depth)
+        leaves = math.ceil(self.parameters.leaves_to_search * growth**0.12)
+        reorder = math.ceil(max(self.parameters.reorder * growth**0.5, 1.5 * depth))
         return min(leaves, self.leaves), min(reorder, self.rows)
 
-    def _search_one(
-        self, query: NDArray[np.float32], k: int, leaves: int, reorder: int
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _search_one(self, query: NDArray[np.float32], k: int, leaves: int, reorder: int) -> Nearest:
         while True:
-            rows, scores = self._searcher.search(query, k, reorder, leaves)
-            if len(rows) >= k or leaves >= self.leaves:
-                return rows, scores
+            found: Nearest = self._searcher.search(query, k, reorder, leaves)
+            if len(found[0]) >= k or leaves >= self.leaves:
+                return found
             leaves = min(leaves * 2, self.leaves)
 
 
@@ -133,7 +147,7 @@ def open_searcher(
     """Load one index after checking every value in it.
 
     With ``quantiser`` and enough rows a :class:`TreeSearcher`; without ``parameters`` it
-    searches a tenth of the leaves and reorders 100. Otherwise an :class:`ExactSearcher`.
+    searches a tenth of the leaves and reorders 200. Otherwise an :class:`ExactSearcher`.
 
     Raises:
         DamagedIndex, DamagedQuantiser: if files contradict themselves or one another.
@@ -175,7 +189,7 @@ def load_tree(
     vectors = arrays[VECTORS]
     require_dimension(quantiser, vectors.shape[1], vectors.path)
     if parameters is None:
-        parameters = SearchParameters(math.ceil(quantiser.leaves / 10), 100, math.nan)
+        parameters = SearchParameters(math.ceil(quantiser.leaves / 10), 200, math.nan)
     from scann import scann_ops_pybind
 
     kinds = {TOKENS_TYPE: TOKENS, CODES_TYPE: CODES, VECTORS_TYPE: VECTORS}
@@ -202,8 +216,26 @@ class EmptySearcher:
 
     def search(self, queries: NDArray[np.float32], k: int, *, depth: int | None = None) -> Found:
         """See :class:`Searcher`; finds nothing."""
-        queries = require_queries(queries, self.dimension, k)
-        return _pad([(np.empty(0), np.empty(0)) for _ in queries], 0)
+        return _search_each(self, queries, k, depth)
+
+    def nearest(self, query: NDArray[np.float32], k: int, depth: int) -> Nearest:
+        """See :class:`Searcher`; finds nothing."""
+        return np.empty(0, np.int64), np.empty(0, np.float32)
+
+
+def require_query(query: NDArray[Any], dimension: int, k: int) -> NDArray[np.float32]:
+    """``query`` as float32 [dim], C order.
+
+    Raises:
+        InvalidQuery: as :func:`require_queries`.
+    """
+    vector = np.asarray(query)
+    if vector.dtype == np.float32 and vector.shape == (dimension,) and k >= 1:
+        vector = np.ascontiguousarray(vector)
+        if math.isfinite(vector.dot(vector)):  # one pass, no temporary array
+            return vector
+    checked: NDArray[np.float32] = require_queries(vector[None], dimension, k)[0]
+    return checked
 
 
 def require_queries(queries: NDArray[Any], dimension: int, k: int) -> NDArray[np.float32]:
@@ -223,16 +255,23 @@ def require_queries(queries: NDArray[Any], dimension: int, k: int) -> NDArray[np
         )
     with np.errstate(over="ignore"):
         vectors = np.ascontiguousarray(array, np.float32)
-    if not np.isfinite(vectors).all():
-        position = int(np.flatnonzero(~np.isfinite(vectors).all(axis=0))[0])
-        raise InvalidQuery(
-            "a query vector's numbers are finite",
-            found=f"NaN or infinity at position {position}",
-        )
+        sums = np.einsum("qd,qd->q", vectors, vectors)
+    if not np.isfinite(sums).all():
+        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=0))
+        found = f"NaN or infinity at position {bad[0]}" if len(bad) else "numbers too large"
+        raise InvalidQuery("a query vector's numbers and its length are finite", found=found)
     return vectors
 
 
-def _pad(found: list[tuple[NDArray[Any], NDArray[Any]]], k: int) -> Found:
+def _search_each(
+    searcher: Searcher, queries: NDArray[np.float32], k: int, depth: int | None
+) -> Found:
+    queries = require_queries(queries, searcher.dimension, k)
+    k = min(k, searcher.rows)
+    return _pad([searcher.nearest(query, k, max(k, depth or 0)) for query in queries], k)
+
+
+def _pad(found: list[Nearest], k: int) -> Found:
     rows = np.full((len(found), k), -1, np.int64)
     scores = np.full((len(found), k), -np.inf, np.float32)
     for at, (found_rows, found_scores) in enumerate(found):

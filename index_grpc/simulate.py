@@ -19,49 +19,42 @@ from index_grpc.quantiser import Quantiser
 
 @dataclass(frozen=True)
 class Replay:
-    """What a search of some queries would meet: for each of its true neighbours.
+    """What a search of some queries meets.
 
-    ``leaf_ranks`` int64 [q, k]: how many leaves come before the neighbour's own.
-    ``code_ranks`` [widths][q, k]: how many rows its codes place before it, among the rows
-    of the first ``widths`` leaves.
+    ``truth`` int64 [q, k]: the true neighbours. ``leaf_ranks`` int32 [q, n]: how many leaves a
+    query would search before the row's own. ``code_scores`` float32 [q, n]: the row's score
+    by its codes.
     """
 
-    leaf_ranks: NDArray[np.int64]
-    code_ranks: dict[int, NDArray[np.int64]]
+    truth: NDArray[np.int64]
+    leaf_ranks: NDArray[np.int32]
+    code_scores: NDArray[np.float32]
 
     def recall(self, leaves: int, reorder: int) -> float:
-        """Share of true neighbours found with ``leaves`` (one of the widths) and ``reorder``."""
-        found = (self.leaf_ranks < leaves) & (self.code_ranks[leaves] < reorder)
-        return float(found.mean()) if found.size else 1.0
+        """Share of true neighbours found with so many leaves and rows reordered."""
+        if self.truth.size == 0:
+            return 1.0
+        hits = 0
+        for true, ranks, scores in zip(self.truth, self.leaf_ranks, self.code_scores, strict=True):
+            reached = scores[ranks < leaves]
+            for row in true[ranks[true] < leaves]:
+                hits += int(np.count_nonzero(reached > scores[row])) < reorder
+        return hits / self.truth.size
 
 
 def replay(
-    index: IndexFolder,
-    quantiser: Quantiser,
-    queries: NDArray[np.float32],
-    k: int,
-    widths: list[int],
+    index: IndexFolder, quantiser: Quantiser, queries: NDArray[np.float32], k: int
 ) -> Replay:
     """Search ``queries`` (float32 [q, dim]) for their ``k`` nearest in a checked index."""
     assert index.tokens is not None
-    tokens = index.tokens.map()
     truth, _ = exact_neighbours(index.vectors.map(), queries, k)
     leaf_scores = queries @ quantiser.centroids.T
-    ranks = np.argsort(np.argsort(-leaf_scores, axis=1, kind="stable"), axis=1)
+    ranks = np.argsort(np.argsort(-leaf_scores, axis=1, kind="stable"), axis=1).astype(np.int32)
     code_scores = np.empty((len(queries), index.rows), np.float32)
     for start in range(0, index.rows, CHUNK_ROWS):
         part = slice(start, start + CHUNK_ROWS)
         code_scores[:, part] = queries @ decode(index, quantiser, part).T
-    leaf_ranks = np.empty(truth.shape, np.int64)
-    code_ranks = {width: np.empty(truth.shape, np.int64) for width in widths}
-    for at, true in enumerate(truth):
-        row_ranks = ranks[at][tokens]
-        leaf_ranks[at] = row_ranks[true]
-        for width in widths:
-            reached = np.sort(code_scores[at][row_ranks < width])
-            better = len(reached) - np.searchsorted(reached, code_scores[at][true], side="right")
-            code_ranks[width][at] = better
-    return Replay(leaf_ranks, code_ranks)
+    return Replay(truth, ranks[:, index.tokens.map()], code_scores)
 
 
 def decode(index: IndexFolder, quantiser: Quantiser, part: slice) -> NDArray[np.float32]:
