@@ -62,6 +62,7 @@ class LocalDeployer:
         self._wanted = WantedServings(settings, Repository.open(settings.repository_url), clock)
         self._held: dict[str, HeldServing] = {}
         self._refused: dict[RefusedKey, tuple[Backoff, str]] = {}
+        self._retried: set[RefusedKey] = set()
         self._look_at = 0.0
         self._problem: str | None = None
         self._written: DeployerStatus | None = None
@@ -136,6 +137,7 @@ class LocalDeployer:
             key, (Backoff(self._first_retry_s, LAST_RETRY_OF_REFUSED_S), "")
         )
         backoff.failed(now)
+        self._retried.discard(key)
         held.backoff.succeeded()  # the pause is the index's, not the Serving's
         self._refused[key] = (backoff, refusal.reason)
 
@@ -149,7 +151,11 @@ class LocalDeployer:
         }
         for key in [key for key in self._refused if key not in current or key in served]:
             del self._refused[key]
-        left_out = {key for key, (b, _) in self._refused.items() if not b.is_due(now)}
+        self._retried &= self._refused.keys()
+        if not any(held.state is State.STARTING for held in self._held.values()):
+            # Not before: to try again ends servers that start to answer in the index's stead.
+            self._retried |= {key for key, (b, _) in self._refused.items() if b.is_due(now)}
+        left_out = self._refused.keys() - self._retried
 
         plan = {serving.name: serving for serving in self._wanted.servings(left_out)}
         for name, serving in plan.items():

@@ -1,0 +1,112 @@
+"""A deployer over a real repository, stepped by the test; its servers are real processes."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from controller.local import LocalDeployer
+from controller.status import DeployerStatus, read_status
+from index_grpc.client import search_once
+from index_grpc.endpoints import Endpoint, read_endpoints
+from photosearch.settings import Settings
+from photosearch.windows import Window
+from tests.controller.made_repository import FINGERPRINT, MadeRepository, made_settings, vectors_of
+
+POLL_S = 0.2
+NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
+
+
+@dataclass
+class Deployment:
+    """The deployer under test and what it left for others to see."""
+
+    settings: Settings
+    made: MadeRepository
+    deployer: LocalDeployer
+    #: Windows that must be answered at every step from now on.
+    always: set[str] = field(default_factory=set)
+
+    def until(self, condition: Callable[[], bool], within_s: float = 40) -> None:
+        """Step the deployer until ``condition`` holds; ``always`` is checked at each step."""
+        limit = time.monotonic() + within_s
+        while not condition():
+            assert time.monotonic() < limit, self.status
+            self.deployer.reconcile()
+            missing = self.always - {w.window for e in self.endpoints for w in e.windows}
+            assert not missing, f"nobody answers {missing}"
+            time.sleep(0.03)
+
+    def settle(self) -> None:
+        """Step until everything wanted is ready, nothing else runs, and a look was taken."""
+        looked = time.monotonic() + 2 * POLL_S
+        self.until(lambda: time.monotonic() > looked and self.status.is_settled)
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        return read_endpoints(self.settings.endpoints_dir)
+
+    @property
+    def status(self) -> DeployerStatus:
+        status = read_status(self.settings)
+        assert status is not None
+        return status
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {endpoint.serving: endpoint.pid for endpoint in self.endpoints}
+
+    def served(self) -> dict[str, str]:
+        """The version that answers each window; of two the later ready, as for the API."""
+        ordered = sorted(self.endpoints, key=lambda endpoint: endpoint.ready_at)
+        return {w.window: w.version for endpoint in ordered for w in endpoint.windows}
+
+    def finds(self, hour: str, number: int = 0, edition: int = 0) -> bool:
+        """Whether the servers find an hour's row by its own vector."""
+        vector = vectors_of(Window.parse(hour), 20, edition)[number]
+        answers = [
+            search_once(e.address, vector, 1, fingerprint=FINGERPRINT).hits for e in self.endpoints
+        ]
+        best = max((hit for hits in answers for hit in hits), key=lambda hit: hit.score)
+        return best.photo_id == f"{hour}#{number}" and best.score > 0.98
+
+    def finds_day_row(self) -> bool:
+        """Whether a row of the hour 2026-11-22T03, as ``day()`` makes it, is found."""
+        hour = "hourly/2026-11-22T03"
+        vector = vectors_of(Window.parse(hour), 5)[2]
+        answers = [
+            search_once(e.address, vector, 1, fingerprint=FINGERPRINT).hits for e in self.endpoints
+        ]
+        return any(hit.photo_id == f"{hour}#2" for hits in answers for hit in hits)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return made_settings(tmp_path, drain_s=0.5)
+
+
+@pytest.fixture
+def deployment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    monkeypatch.setattr("controller.local.POLL_S", POLL_S)
+    made = MadeRepository(settings)
+    deployer = LocalDeployer(settings, clock=lambda: NOW, first_retry_of_refused_s=1.0)
+    deployer.adopt()
+    yield Deployment(settings, made, deployer)
+    deployer.end_all()
+    assert index_servers(settings) == []
+
+
+def index_servers(settings: Settings) -> list[psutil.Process]:
+    """Every index server that runs on this state folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        arguments = process.info["cmdline"] or []
+        if process.info["status"] != psutil.STATUS_ZOMBIE and any(
+            argument.startswith(str(settings.state)) for argument in arguments
+        ):
+            found.append(process)
+    return found

@@ -1,0 +1,250 @@
+"""The local deployer, with real index servers over a real repository."""
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from controller import held_serving
+from controller.local import LocalDeployer
+from controller.status import State
+from photosearch.repository.addresses import Address
+from photosearch.repository.errors import StorageError
+from photosearch.windows import Window
+from tests.controller.conftest import Deployment, index_servers
+
+HOURS = [f"hourly/2026-11-23T{hour:02}" for hour in range(14)]
+DAY = "daily/2026-11-22"
+
+
+def test_an_index_is_served_once_its_server_answers(deployment: Deployment) -> None:
+    deployment.made.hour(HOURS[0])
+    deployment.deployer.reconcile()
+    assert deployment.endpoints == []
+    assert [s.state for s in deployment.status.servings] == [State.STARTING]
+
+    deployment.settle()
+
+    (endpoint,) = deployment.endpoints
+    assert deployment.finds(HOURS[0])
+    assert [(w.window, w.rows) for w in endpoint.windows] == [(HOURS[0], 20)]
+    assert psutil.Process(endpoint.pid).is_running()
+    assert endpoint.address == deployment.status.servings[0].address
+
+
+def test_nothing_is_served_before_there_is_an_embedder(deployment: Deployment) -> None:
+    deployment.deployer.reconcile()
+
+    assert deployment.status.servings == ()
+    assert deployment.status.problem is None
+
+
+def test_a_new_hour_replaces_the_hours_server_and_no_window_is_missing_meanwhile(
+    deployment: Deployment,
+) -> None:
+    deployment.made.day(DAY, hours=[3])
+    deployment.made.hour(HOURS[0])
+    deployment.settle()
+    before = deployment.pids
+
+    deployment.always = {DAY, HOURS[0]}
+    deployment.made.hour(HOURS[1])
+    deployment.until(lambda: HOURS[1] in deployment.served())
+    ready_at = time.monotonic()
+    assert len(deployment.endpoints) == 3  # the old one is still announced
+    deployment.settle()
+
+    assert time.monotonic() - ready_at >= deployment.settings.drain_s
+    assert deployment.served().keys() == {DAY, HOURS[0], HOURS[1]}
+    assert deployment.finds(HOURS[1])
+    kept = deployment.pids.items() & before.items()
+    assert [name.startswith("daily") for name, _ in kept] == [True]
+    assert len(index_servers(deployment.settings)) == 2
+
+
+def test_a_day_replaces_its_hours(deployment: Deployment) -> None:
+    day = Window.parse(DAY)
+    for hour in day.children():
+        deployment.made.hour(hour.key, 20 if hour.start.hour == 5 else 0)
+    deployment.settle()
+    assert len(deployment.served()) == 24
+    assert deployment.finds(f"hourly/{day.start_text}T05")
+
+    deployment.made.glue(DAY)
+    deployment.settle()
+
+    assert deployment.served().keys() == {DAY}
+    assert deployment.finds(f"hourly/{day.start_text}T05")
+
+
+def test_the_hours_answer_for_a_day_that_a_late_listing_made_stale(
+    deployment: Deployment,
+) -> None:
+    deployment.made.day(DAY, hours=[3])
+    deployment.settle()
+    assert deployment.served().keys() == {DAY}
+
+    late = "hourly/2026-11-22T04"
+    deployment.made.hour(late)
+    deployment.settle()
+
+    assert len(deployment.served()) == 24
+    assert deployment.finds(late)
+
+
+def test_a_server_that_died_is_started_again(deployment: Deployment) -> None:
+    deployment.made.hour(HOURS[0])
+    deployment.settle()
+    (before,) = deployment.endpoints
+
+    os.kill(before.pid, signal.SIGKILL)
+    deployment.until(lambda: deployment.endpoints == [])
+    assert "SIGKILL" in (deployment.status.servings[0].reason or "")
+    deployment.until(lambda: deployment.endpoints != [])
+
+    assert deployment.endpoints[0].pid != before.pid
+    assert deployment.status.servings[0].starts == 2
+    assert deployment.finds(HOURS[0])
+
+
+def test_a_server_that_is_silent_is_replaced(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_serving, "HEALTH_EVERY_S", 0.1)
+    monkeypatch.setattr("controller.server_process.HEALTH_DEADLINE_S", 0.3)
+    deployment.made.hour(HOURS[0])
+    deployment.settle()
+    (before,) = deployment.endpoints
+
+    os.kill(before.pid, signal.SIGSTOP)
+    deployment.until(lambda: bool(deployment.pids) and before.pid not in deployment.pids.values())
+
+    assert deployment.finds(HOURS[0])
+    assert not psutil.pid_exists(before.pid)
+
+
+def test_the_previous_serving_answers_while_a_damaged_index_is_refused(
+    deployment: Deployment,
+) -> None:
+    good = deployment.made.hour(HOURS[0])
+    deployment.settle()
+    pids = deployment.pids
+
+    deployment.always = {HOURS[0]}
+    damaged = deployment.made.hour(HOURS[0], edition=1)
+    deployment.made.flip_a_bit(damaged)
+    deployment.until(lambda: bool(deployment.status.refused))
+
+    (refused,) = deployment.status.refused
+    assert (refused.window, refused.version) == (HOURS[0], damaged.version)
+    assert "vectors.npy" in refused.reason
+    assert deployment.served() == {HOURS[0]: good.version}
+    assert deployment.pids == pids
+    assert deployment.finds(HOURS[0])
+
+
+def test_a_damaged_window_does_not_hold_up_the_others_of_its_pack(
+    deployment: Deployment,
+) -> None:
+    deployment.made.hour(HOURS[0])
+    deployment.settle()
+
+    deployment.always = {HOURS[0]}
+    deployment.made.flip_a_bit(deployment.made.hour(HOURS[1]))
+    third = deployment.made.hour(HOURS[2])
+    deployment.until(lambda: HOURS[2] in deployment.served())
+
+    assert deployment.served()[HOURS[2]] == third.version
+    assert HOURS[1] not in deployment.served()
+    assert [refused.window for refused in deployment.status.refused] == [HOURS[1]]
+
+
+def test_the_hours_take_over_from_a_damaged_day_until_it_is_repaired(
+    deployment: Deployment,
+) -> None:
+    damaged = deployment.made.day(DAY, hours=[3])
+    deployment.made.flip_a_bit(damaged)
+    deployment.until(lambda: len(deployment.served()) == 24)
+    assert [refused.window for refused in deployment.status.refused] == [DAY]
+    assert deployment.finds_day_row()
+
+    deployment.made.glue(DAY)  # the same version, whole again
+    deployment.until(lambda: deployment.status.is_settled and not deployment.status.refused)
+
+    assert deployment.served() == {DAY: damaged.version}
+    assert deployment.finds_day_row()
+
+
+def test_rolling_back_within_the_grace_period_keeps_the_old_process(
+    deployment: Deployment,
+) -> None:
+    first = deployment.made.hour(HOURS[0])
+    deployment.settle()
+    (old,) = deployment.endpoints
+    second = deployment.made.hour(HOURS[0], edition=1)
+    deployment.until(lambda: deployment.served() == {HOURS[0]: second.version})
+
+    address = Address.index(deployment.made.fingerprint, Window.parse(HOURS[0]))
+    deployment.made.repository.rollback(address, first.version)
+    deployment.settle()
+
+    assert deployment.served() == {HOURS[0]: first.version}
+    (kept,) = deployment.endpoints
+    assert kept.serving == old.serving
+
+
+def test_another_embedder_takes_over_only_when_it_answers_the_same_time(
+    deployment: Deployment,
+) -> None:
+    deployment.made.hour(HOURS[0])
+    deployment.made.hour(HOURS[1])
+    deployment.settle()
+    deployment.always = {HOURS[0], HOURS[1]}
+    (old,) = deployment.endpoints
+
+    deployment.made.use_embedder("e" * 16)
+    deployment.made.hour(HOURS[1])
+    deployment.until(lambda: len(deployment.endpoints) == 2)
+    for _ in range(20):
+        deployment.deployer.reconcile()
+        time.sleep(0.05)
+    assert old.serving in deployment.pids
+
+    deployment.made.hour(HOURS[0])
+    deployment.until(lambda: {e.fingerprint for e in deployment.endpoints} == {"e" * 16})
+    deployment.settle()
+
+
+def test_under_each_every_index_has_a_server_of_its_own(
+    deployment: Deployment,
+) -> None:
+    each = deployment.settings.model_copy(update={"packing": "each"})
+    deployment.deployer = LocalDeployer(each)
+    for hour in HOURS[:3]:
+        deployment.made.hour(hour)
+    try:
+        deployment.settle()
+        assert sorted(len(e.windows) for e in deployment.endpoints) == [1, 1, 1]
+        assert deployment.served().keys() == set(HOURS[:3])
+    finally:
+        deployment.deployer.end_all()
+
+
+def test_a_repository_that_can_not_be_read_leaves_the_servings_as_they_are(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = deployment.made.hour(HOURS[0])
+    deployment.settle()
+    pids = deployment.pids
+
+    def unreadable(*_: object) -> str:
+        raise StorageError("the repository can't be read", found="Input/output error")
+
+    monkeypatch.setattr("controller.wanted.current_fingerprint", unreadable)
+    deployment.until(lambda: deployment.status.problem is not None)
+
+    assert "Input/output error" in (deployment.status.problem or "")
+    assert deployment.pids == pids
+    assert deployment.served() == {HOURS[0]: manifest.version}
