@@ -19,6 +19,7 @@ from photosearch.errors import PhotosearchError
 from photosearch.settings import Settings, load_settings
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Granularity, Window
+from photosearch_assets import run_locks
 from photosearch_assets.dag import DagStep
 from photosearch_assets.metadata import metadata_of, strip_entry, with_strips
 from photosearch_assets.partitions import partitions_of, window_of
@@ -86,6 +87,7 @@ def asset_of(
         keys = context.partition_keys if windows is not None else []
         asked = [window_of(windows, key) for key in keys] if windows is not None else []
         settings = load_settings()
+        run_locks.hold(settings, context.run.run_id)
         results: list[StepResult] = []
         error: PhotosearchError | None = None
         try:

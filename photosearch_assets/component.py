@@ -5,15 +5,18 @@ loads. The one thing read is the settings file, for the start of the timeline.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 from pydantic import model_validator
 
 from photosearch.settings import load_settings
+from photosearch.windows import Granularity
 from photosearch_assets.assets import asset_of
+from photosearch_assets.automation import condition_of, sensors_of
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import AssetsError
+from photosearch_assets.reconciler import OWN_ASSETS, reconciler_of
 
 
 class PhotosearchDag(dg.Component, dg.Model, dg.Resolvable):
@@ -42,12 +45,19 @@ class PhotosearchDag(dg.Component, dg.Model, dg.Resolvable):
 
 
 def definitions_of(steps: Sequence[DagStep]) -> dg.Definitions:
-    """One asset for each step."""
+    """One asset for each step, and the sensors that keep them up to date."""
     start = load_settings().timeline_start
     granularities = {step.name: step.windows for step in steps}
     return dg.Definitions(
-        assets=[asset_of(step, granularities, start, None) for step in steps],
+        assets=[asset_of(step, granularities, start, condition_of(step, steps)) for step in steps],
+        sensors=[*sensors_of(steps), *_reconcilers(granularities)],
         # A step has its own threads or processes; a process for each asset of a run would cost
         # two seconds and give nothing.
         executor=dg.in_process_executor,
     )
+
+
+def _reconcilers(granularities: Mapping[str, Granularity | None]) -> list[dg.SensorDefinition]:
+    # A second component file may hold a team's steps alone.
+    whole = all(name in granularities for name in OWN_ASSETS)
+    return [reconciler_of(granularities)] if whole else []

@@ -45,11 +45,13 @@ class StepContext:
         *,
         run_id: str | None = None,
         on_photos: Callable[[int], None] = _nothing,
+        repository: Repository | None = None,
     ) -> None:
         self.settings = settings
         self.run_id = run_id
         self.on_photos = on_photos
         self._shelves: dict[Kind, Shelf] = {}
+        self._repository = repository
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -65,7 +67,7 @@ class StepContext:
 
     @cached_property
     def repository(self) -> Repository:
-        return Repository.open(self.settings.repository_url)
+        return self._repository or Repository.open(self.settings.repository_url)
 
     @cached_property
     def fingerprint(self) -> str:

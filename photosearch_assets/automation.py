@@ -1,0 +1,71 @@
+"""When Dagster builds a window by itself.
+
+A window is asked for once all that it is made from is there, whether it is new or part of an
+old backlog, and again when an input of its own time has new data. Dagster's ``eager()`` looks
+at the latest window only and never fills a backlog, ``on_cron()`` fires when any one input
+lands. A failed window is not asked for again here: that is the reconciler's, which counts its
+attempts, and which also finds the updates that conditions lose within one tick.
+
+The embedder and the quantiser touch every window. They are waited for where a step cannot do
+without, and never trigger anything: re-encoding a year in the right order is the reconciler's.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from photosearch_assets.dag import DagStep, StepGranularity
+
+TICK_S = 30
+OPTIONAL = frozenset({"quantiser"})
+"""Steps that others come after but can do without: before it, indexes are exact."""
+
+
+def condition_of(step: DagStep, steps: Sequence[DagStep]) -> dg.AutomationCondition[Any] | None:
+    """The condition of ``step``; None for the quantiser, which the reconciler asks for."""
+    if step.name in OPTIONAL:
+        return None
+    without_windows = {other.name for other in steps if other.windows is None}
+    optional = dg.AssetSelection.assets(*(OPTIONAL & set(step.after)))
+    timeless = dg.AssetSelection.assets(*(without_windows & set(step.after)))
+    missing = dg.AutomationCondition.missing()
+    backlog = dg.AutomationCondition.initial_evaluation() & missing
+    new_data = dg.AutomationCondition.any_deps_updated().ignore(timeless)
+    wanted = (
+        (missing.newly_true() | backlog | new_data)
+        .since(dg.AutomationCondition.newly_requested() | dg.AutomationCondition.newly_updated())
+        .with_label("new, in the backlog, or with new data")
+    )
+    inputs_are_there = ~dg.AutomationCondition.any_deps_missing().ignore(optional)
+    inputs_are_at_rest = ~dg.AutomationCondition.any_deps_in_progress().ignore(optional)
+    return (
+        wanted & inputs_are_there & inputs_are_at_rest & ~dg.AutomationCondition.in_progress()
+    ).with_label("build once its inputs are there; rebuild on new data")
+
+
+def sensors_of(steps: Sequence[DagStep]) -> list[dg.AutomationConditionSensorDefinition]:
+    """A sensor for each granularity, so that one can be paused in Dagit without the others.
+
+    More than one window at a tick becomes one backfill, which the backfill policy turns into
+    runs of a month of hours.
+    """
+    sensors = []
+    for granularity in StepGranularity:
+        names = [
+            step.name
+            for step in steps
+            if step.granularity is granularity and step.name not in OPTIONAL
+        ]
+        if names:
+            label = "once" if granularity is StepGranularity.NONE else granularity.value
+            sensors.append(
+                dg.AutomationConditionSensorDefinition(
+                    name=f"build_{label}",
+                    target=dg.AssetSelection.assets(*names),
+                    default_status=dg.DefaultSensorStatus.RUNNING,
+                    minimum_interval_seconds=TICK_S,
+                    run_tags={"photosearch/source": "automation"},
+                )
+            )
+    return sensors

@@ -1,0 +1,56 @@
+"""Which runs are alive, by locks that end with their process.
+
+On one machine Dagster cannot tell a run that was killed from one that works: it stays
+"started", holds a place in the run queue and keeps others from its partitions for ever. So a
+run's process locks a file of the run's name; the kernel lets go of it whatever way the
+process ends.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+from photosearch.settings import Settings
+
+_held: dict[str, int] = {}
+
+
+def hold(settings: Settings, run_id: str) -> None:
+    """Show that this process works on ``run_id``; until it ends, or works on another run."""
+    if run_id in _held:
+        return
+    for other, descriptor in list(_held.items()):
+        os.close(descriptor)
+        _file(settings, other).unlink(missing_ok=True)
+        del _held[other]
+    path = _file(settings, run_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    _held[run_id] = descriptor
+
+
+def is_dead(settings: Settings, run_id: str) -> bool:
+    """Whether a process worked on ``run_id`` and is gone; False when none ever said so."""
+    if run_id in _held:
+        return False
+    try:
+        descriptor = os.open(_file(settings, run_id), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def forget(settings: Settings, run_id: str) -> None:
+    """Remove the file of a run that has ended."""
+    _file(settings, run_id).unlink(missing_ok=True)
+
+
+def _file(settings: Settings, run_id: str) -> Path:
+    return settings.state / "runs" / run_id
