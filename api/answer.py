@@ -33,7 +33,7 @@ def result_of(hit: Hit, listing: Listing) -> Result:
     return Result(
         listing_id=hit.listing_id,
         photo_id=hit.photo_id,
-        score=hit.score,
+        score=min(hit.score, 1.0),  # bf16 rounds a unit vector to slightly more
         title=listing.title,
         category=listing.category,
         price=listing.price,

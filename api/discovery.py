@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from index_grpc.endpoints import Endpoint, read_endpoints
-from photosearch.windows import Window
+from photosearch.windows import Window, WindowError
 
 logger = logging.getLogger(__name__)
 
@@ -97,8 +97,11 @@ class EndpointDirectory:
         seen = self._signature()
         if seen != self._seen:
             known = {server_key(server): server for server in self._fleet.servers}
-            servers = [server_of(endpoint) for endpoint in read_endpoints(self.folder)]
-            kept = tuple(known.get(server_key(server), server) for server in servers)
+            kept = tuple(
+                known.get(server_key(server), server)
+                for server in map(_server_of, read_endpoints(self.folder))
+                if server is not None
+            )
             if {*kept} != {*self._fleet.servers}:
                 self._fleet = Fleet(self._fleet.generation + 1, kept)
             self._seen = seen
@@ -130,11 +133,15 @@ class EndpointDirectory:
         return []
 
 
-def server_of(endpoint: Endpoint) -> Server:
-    """An endpoint with its windows parsed."""
-    windows = {
-        Window.parse(held.window): Held(held.version, held.rows) for held in endpoint.windows
-    }
+def _server_of(endpoint: Endpoint) -> Server | None:
+    """An endpoint with its windows parsed; none if it names what is no window."""
+    try:
+        windows = {
+            Window.parse(held.window): Held(held.version, held.rows) for held in endpoint.windows
+        }
+    except WindowError as error:  # one odd server must not hide the others
+        logger.warning("the endpoint of %s can't be used: %s", endpoint.serving, error)
+        return None
     return Server(
         endpoint.serving, endpoint.address, endpoint.fingerprint, windows, endpoint.ready_at
     )

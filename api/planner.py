@@ -14,15 +14,24 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from api.discovery import Discovery
 from api.plan import Plan, plan_query
 from api.problems import ApiProblem
-from api.repository_watch import RepositoryWatch
+from api.repository_watch import CurrentIndexes
 from api.servers import ServerPool
 from photosearch.windows import Granularity, Span, Window
 
 KEPT_PLANS = 64
+
+
+class IndexStates(Protocol):
+    """What tells the planner which indexes are current."""
+
+    def current(self, fingerprint: str) -> CurrentIndexes:
+        """The current indexes of an embedder, from memory."""
+        ...
 
 
 def utc_now() -> datetime:
@@ -34,7 +43,7 @@ class Planner:
     """Plans over the windows from the timeline's start to the last closed hour."""
 
     discovery: Discovery
-    repository: RepositoryWatch
+    repository: IndexStates
     pool: ServerPool
     timeline_start: datetime
     now: Callable[[], datetime] = utc_now

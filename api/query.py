@@ -12,10 +12,8 @@ from dataclasses import dataclass
 
 from fastapi import Request
 from pydantic import ValidationError
-from python_multipart.exceptions import FormParserError
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
+from api.form import FormError, parse_form
 from api.models import SearchRequest
 from api.problems import ApiProblem, invalid_input
 
@@ -31,12 +29,6 @@ class Query:
     request: SearchRequest
     photo: bytes | None
     name: str = "the photo"
-
-
-class _PhotoForm(MultiPartParser):
-    """Keeps an upload in memory: its size is bounded already, and a disk is slower."""
-
-    spool_max_size = 1 << 40
 
 
 async def read_query(http: Request, max_photo_bytes: int, max_k: int) -> Query:
@@ -85,7 +77,7 @@ async def _from_json(http: Request, max_photo_bytes: int) -> Query:
             '{"listing_id": ...}',
         )
     try:
-        request = SearchRequest.model_validate_json(body)
+        request = SearchRequest.model_validate_json(body, strict=True)
     except ValidationError as error:
         raise invalid_input(error) from error
     photo = None
@@ -97,56 +89,28 @@ async def _from_json(http: Request, max_photo_bytes: int) -> Query:
 
 
 async def _from_form(http: Request, max_photo_bytes: int) -> Query:
-    stream = _bounded(http, max_photo_bytes + FORM_OVERHEAD_BYTES)
-    parser = _PhotoForm(
-        http.headers, stream, max_files=1, max_fields=8, max_part_size=FORM_OVERHEAD_BYTES
-    )
+    limit = max_photo_bytes + FORM_OVERHEAD_BYTES
+    body = b"".join([chunk async for chunk in _bounded(http, limit)])
     try:
-        form = await parser.parse()
-    except (MultiPartException, FormParserError, KeyError, UnicodeDecodeError) as error:
-        raise ApiProblem(
-            422,
-            "bad-form",
-            "the form can't be read",
-            found=getattr(error, "message", str(error)),
-            remedy="send multipart/form-data with the photo in the field 'photo'",
-        ) from error
-    fields: dict[str, object] = {}
+        parts = parse_form(http.headers["content-type"], body)
+    except FormError as error:
+        raise _bad_form("the form can't be read", str(error)) from error
+    fields: dict[str, str] = {}
     photo: bytes | None = None
     name = "the photo"
-    for key, value in form.multi_items():
-        if key in fields:
-            raise ApiProblem(
-                422,
-                "bad-form",
-                f"the form has the field {key!r} twice",
-                found="2",
-                limit="1",
-                remedy="send every field once",
-            )
-        if isinstance(value, UploadFile):
-            if key != "photo":
-                raise ApiProblem(
-                    422,
-                    "bad-form",
-                    "a file belongs into the field 'photo'",
-                    found=repr(key),
-                    remedy="curl -F photo=@photo.jpg URL",
-                )
-            photo = value.file.read()
-            value.file.close()
-            name = value.filename or name
-            fields[key] = ""
-        else:
-            fields[key] = value
-    if "photo" in fields and photo is None:
-        raise ApiProblem(
-            422,
-            "bad-form",
-            "the field 'photo' is text, not a file",
-            found="a field without a file name",
-            remedy="send the photo as a file (curl -F photo=@photo.jpg), or base64 in JSON",
-        )
+    for part in parts:
+        if part.name in fields:
+            raise _bad_form(f"the form has the field {part.name!r} twice", "2", "1")
+        if part.filename is None:
+            if part.name == "photo":
+                raise _bad_form("the field 'photo' is text, not a file", "no file name")
+            fields[part.name] = part.content.decode("utf-8", "replace")
+            continue
+        if part.name != "photo":
+            raise _bad_form("a file belongs into the field 'photo'", repr(part.name))
+        photo = bytes(part.content)
+        name = part.filename or name
+        fields["photo"] = ""
     try:
         request = SearchRequest.model_validate(fields)
     except ValidationError as error:
@@ -154,6 +118,17 @@ async def _from_form(http: Request, max_photo_bytes: int) -> Query:
     if photo is not None:
         _require_size(photo, max_photo_bytes)
     return Query(request, photo, name)
+
+
+def _bad_form(what: str, found: str, limit: str | None = None) -> ApiProblem:
+    return ApiProblem(
+        422,
+        "bad-form",
+        what,
+        found=found,
+        limit=limit,
+        remedy="send the photo as the form's file 'photo': curl -F photo=@photo.jpg URL",
+    )
 
 
 async def _bounded(http: Request, limit: int) -> AsyncGenerator[bytes, None]:

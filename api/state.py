@@ -87,11 +87,11 @@ class ApiState:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep watching the fleet, the repository and the embedders' HEAD inside the block."""
-        with contextlib.suppress(Exception):  # the watches try again and log
-            self.discovery.look()
+        # Ready with the first request if all is there; the watches try again and log.
+        with contextlib.suppress(Exception):
             await self._follow_head()
-            for fingerprint in self.shelf.fingerprints:
-                await asyncio.to_thread(self.repository.read, fingerprint)
+        with contextlib.suppress(Exception):
+            self.discovery.look()
         tasks = [
             asyncio.create_task(self.discovery.watch()),
             asyncio.create_task(self.repository.watch(lambda: self.shelf.fingerprints)),

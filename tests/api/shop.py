@@ -7,6 +7,7 @@ a double.
 """
 
 import io
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -73,6 +74,8 @@ class Servers:
         self.shop = shop
         self.endpoints = endpoints
         self._running: dict[str, tuple[IndexServer, Pack]] = {}
+        self._windows: dict[str, list[Window]] = {}
+        self._silent: list[socket.socket] = []
 
     def serve(self, windows: Iterable[Window], name: str | None = None) -> str:
         """Start a server for these windows; returns its Serving's name."""
@@ -89,23 +92,37 @@ class Servers:
         server.serve(loaded)
         assert isinstance(loaded.pack, Pack)
         self._running[serving.name] = server, loaded.pack
-        held = {one.window.key: one for one in loaded.held}
+        self._windows[serving.name] = serving.parsed_windows()
+        self._announce(serving.name, server.address, serving.parsed_windows())
+        return serving.name
+
+    def announce_silence(self, windows: Sequence[Window]) -> str:
+        """Announce a server that accepts connections and never says a word."""
+        silent = socket.create_server(("127.0.0.1", 0))
+        self._silent.append(silent)
+        self._announce("silent", f"127.0.0.1:{silent.getsockname()[1]}", windows)
+        return "silent"
+
+    def _announce(self, name: str, address: str, windows: Sequence[Window]) -> None:
         write_endpoint(
             self.endpoints,
             Endpoint(
-                serving=serving.name,
-                address=server.address,
-                fingerprint=serving.fingerprint,
+                serving=name,
+                address=address,
+                fingerprint=self.shop.fingerprint,
                 quantiser=None,
                 windows=tuple(
-                    EndpointWindow(window=key, version=one.version, rows=one.rows)
-                    for key, one in held.items()
+                    EndpointWindow(
+                        window=one.key,
+                        version=self.shop.versions[one],
+                        rows=len(self.shop.photos_in(one)),
+                    )
+                    for one in windows
                 ),
                 pid=1,
                 ready_at=datetime.now(UTC),
             ),
         )
-        return serving.name
 
     def serve_all(self) -> list[str]:
         """The packs of the tiers policy: the closed month, the closed days, today's hours."""
@@ -114,6 +131,10 @@ class Servers:
             self.serve([Window.parse(f"daily/2026-11-0{day}") for day in (1, 2)]),
             self.serve([Window.parse(f"hourly/2026-11-03T0{hour}") for hour in (0, 1)]),
         ]
+
+    def windows_of(self, name: str) -> list[Window]:
+        """What a running server serves."""
+        return self._windows[name]
 
     def kill(self, name: str) -> None:
         """End a server without a word: its endpoint file stays."""
@@ -129,6 +150,8 @@ class Servers:
     def close(self) -> None:
         for name in list(self._running):
             self.retire(name)
+        for silent in self._silent:
+            silent.close()
 
 
 def build_shop(folder: Path) -> Shop:
