@@ -69,7 +69,8 @@ def ready_indexes(repository: Repository, fingerprint: str) -> dict[Window, Read
     heads = repository.heads(fingerprint, Kind.INDEX)
     watches = _watches.setdefault(repository, {})
     last = watches.get(fingerprint, _Watch())
-    if heads != last.heads:
+    # Not ready though HEAD names it: it may be made again without HEAD moving.
+    if heads != last.heads or len(last.known) < len(heads):
         known = _read(repository, fingerprint, heads, last.known)
         last = watches[fingerprint] = _Watch(heads, known, _judge(known))
     return dict(last.ready)

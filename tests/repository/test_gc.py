@@ -1,0 +1,248 @@
+"""What gc may take, and what it must never take."""
+
+import os
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from photosearch.repository.addresses import Address
+from photosearch.repository.errors import NewerFormat
+from photosearch.repository.manifest import Input
+from photosearch.repository.retention import newest
+from photosearch.windows import Window
+from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, as_input
+
+AT_ONCE = timedelta(0)
+ONLY_NEEDED = newest(0)
+VECTORS = Address.embeddings(FINGERPRINT, Window.parse("hourly/2026-11-22T14"))
+
+
+def make_old(path: Path, days: float = 3) -> None:
+    """Set every file's time back; a version is as old as its youngest file."""
+    moment = time.time() - days * 86_400
+    for file in [path, *path.rglob("*")]:
+        if file.is_file():
+            os.utime(file, (moment, moment))
+
+
+def test_old_versions_beyond_the_retention_rule_go(shelf: Shelf) -> None:
+    made = [shelf.made_current(b"%d" % number) for number in range(5)]
+
+    report = shelf.repository.gc(keep=newest(2), grace=AT_ONCE)
+
+    assert shelf.reopened().versions(HOUR) == [made[4], made[3]]
+    assert {item.version for item in report.removed} == {one.version for one in made[:3]}
+    assert report.size_bytes > 0
+    assert report.kept == 2
+    assert not shelf.version_folder(made[0]).exists()
+
+
+def test_what_head_names_stays_however_old(shelf: Shelf) -> None:
+    first = shelf.made_current(b"1")
+    second = shelf.made_current(b"2")
+    shelf.repository.rollback(HOUR, first.version)
+    make_old(shelf.folder)
+
+    shelf.repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
+
+    assert shelf.reopened().versions(HOUR) == [first]
+    assert second.version not in "".join(shelf.names())
+
+
+def test_nothing_younger_than_the_grace_period_goes(shelf: Shelf) -> None:
+    old, young = shelf.publish(b"old"), shelf.publish(b"young")
+    make_old(shelf.version_folder(old))
+
+    shelf.repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
+
+    assert shelf.reopened().versions(HOUR) == [young]
+
+
+def test_what_a_serving_holds_stays(shelf: Shelf) -> None:
+    held, other = shelf.publish(b"held"), shelf.publish(b"other")
+    shelf.made_current(b"current")
+
+    shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE, in_use=[(HOUR, held.version)])
+
+    assert {one.version for one in shelf.repository.versions(HOUR)} > {held.version}
+    assert other not in shelf.reopened().versions(HOUR)
+
+
+def test_what_the_kept_was_made_from_stays_back_to_the_embedder(shelf: Shelf) -> None:
+    embedder = shelf.publish(b"network", Address.embedders(), version=FINGERPRINT)
+    shelf.publish(b"network nobody uses", Address.embedders(), version="f2")
+    quantiser = shelf.publish(b"codebook", Address.quantisers(FINGERPRINT))
+    vectors = shelf.publish(b"vectors", VECTORS, inputs=[as_input(embedder)])
+    hour = shelf.made_current(
+        b"hour",
+        inputs=[as_input(vectors), Input(kind="catalogue", window=None, version="c", digest="d")],
+        quantiser=quantiser.version,
+    )
+    day = shelf.glued("daily/2026-11-22", [hour])
+    month = shelf.glued("monthly/2026-11", [day])
+    later_vectors = shelf.made_current(b"later vectors", VECTORS)
+    later = shelf.made_current(b"later hour", inputs=[as_input(later_vectors)])
+
+    shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+
+    seen = shelf.reopened()
+    assert seen.versions(HOUR) == [later, hour]  # the day was made from the older one
+    assert seen.versions(VECTORS) == [later_vectors, vectors]
+    assert seen.versions(Address.quantisers(FINGERPRINT)) == [quantiser]
+    assert seen.versions(Address.embedders()) == [embedder]
+    assert seen.current(Address.index(FINGERPRINT, Window.parse("monthly/2026-11"))) == month
+    assert list(seen.verify()) == []
+
+
+def test_a_dry_run_tells_and_takes_nothing(shelf: Shelf) -> None:
+    for number in range(4):
+        shelf.made_current(b"%d" % number)
+    before = shelf.names()
+
+    told = shelf.repository.gc(keep=newest(1), grace=AT_ONCE, dry_run=True)
+
+    assert shelf.names() == before
+    done = shelf.repository.gc(keep=newest(1), grace=AT_ONCE)
+    assert told.removed == done.removed
+    assert told.kept == done.kept == 1
+
+
+def test_half_written_versions_go_when_the_grace_period_is_over(shelf: Shelf) -> None:
+    made = shelf.made_current(b"whole")
+    killed, writing = (shelf.publish(content) for content in (b"killed", b"being written"))
+    for half in (killed, writing):
+        (shelf.version_folder(half) / "manifest.json").unlink()
+    (shelf.version_folder(killed) / "manifest.json#12-34").write_text("{")
+    (shelf.folder / HOUR.path / "HEAD#12-34").write_text("x")
+    make_old(shelf.version_folder(killed))
+    make_old(shelf.folder / HOUR.path / "HEAD#12-34")
+
+    report = shelf.repository.gc(keep=newest(1), grace=timedelta(days=1))
+
+    assert [item.version for item in report.removed if item.version] == [killed.version]
+    assert not shelf.version_folder(killed).exists()
+    assert not any("#" in name for name in shelf.names())
+    assert (shelf.version_folder(writing) / "vectors.npy").exists()
+    assert shelf.repository.current(HOUR) == made
+
+
+def test_a_publish_that_finds_its_version_there_makes_it_young(shelf: Shelf) -> None:
+    made = shelf.publish(b"1")
+    shelf.made_current(b"2")
+    make_old(shelf.folder)
+
+    shelf.publish(b"1")
+    shelf.repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
+
+    assert shelf.repository.set_head(HOUR, made.version).version == made.version
+
+
+def test_a_version_that_becomes_current_during_gc_stays(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = shelf.publish(b"1")
+    shelf.made_current(b"2")
+    repository = shelf.repository
+    original = repository.storage.fence
+
+    def meanwhile(name: str, *, wait: bool = True) -> object:
+        if not wait:  # gc is about to delete
+            monkeypatch.setattr(repository.storage, "fence", original)
+            shelf.reopened().set_head(HOUR, made.version)
+        return original(name, wait=wait)
+
+    monkeypatch.setattr(repository.storage, "fence", meanwhile)
+    report = repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+
+    assert report.busy == [HOUR]
+    assert shelf.reopened().current(HOUR) == made
+
+
+def test_an_address_that_is_being_written_is_left_for_the_next_time(shelf: Shelf) -> None:
+    shelf.publish(b"1")
+    shelf.made_current(b"2")
+
+    with shelf.repository.storage.fence(HOUR.path):
+        report = shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+
+    assert report.busy == [HOUR]
+    assert report.removed == []
+    assert len(shelf.repository.versions(HOUR)) == 2
+
+
+def test_gc_beside_running_publishes_never_takes_what_they_made(shelf: Shelf) -> None:
+    ended, failures = threading.Event(), []
+
+    def publish(name: str) -> None:
+        mine = Shelf(shelf.folder, shelf.work / name)
+        shelf.work.mkdir(exist_ok=True)
+        try:
+            number = 0
+            while not ended.is_set():
+                number += 1
+                # Every second one comes back, and must not be taken while it does.
+                version = number % 14 if number % 2 else number
+                mine.made_current(f"{name} {version}".encode())
+                time.sleep(0.02)  # an address that is always being written is never cleared
+        except Exception as error:
+            failures.append(error)
+
+    writers = [threading.Thread(target=publish, args=(name,)) for name in ("a", "b")]
+    for writer in writers:
+        writer.start()
+    removed = 0
+    for _ in range(25):
+        report = shelf.reopened().gc(keep=ONLY_NEEDED, grace=timedelta(seconds=0.3))
+        removed += len(report.removed)
+        time.sleep(0.05)
+    ended.set()
+    for writer in writers:
+        writer.join()
+
+    assert failures == []
+    assert removed > 0
+    assert list(shelf.reopened().verify()) == []
+    assert shelf.reopened().current(HOUR) is not None
+
+
+def test_where_a_later_release_has_written_nothing_is_taken(shelf: Shelf) -> None:
+    for number in range(4):
+        shelf.made_current(b"%d" % number)
+    later = shelf.version_folder(shelf.publish(b"later")) / "manifest.json"
+    later.write_text(later.read_text().replace('"format": 1', '"format": 2'))
+    assert '"format": 2' in later.read_text()
+    before = shelf.names()
+
+    with pytest.raises(NewerFormat):
+        shelf.reopened().gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+
+    assert shelf.names() == before
+
+
+def test_a_damaged_head_keeps_all_its_versions(shelf: Shelf) -> None:
+    made = [shelf.made_current(b"%d" % number) for number in range(3)]
+    (shelf.folder / HOUR.path / "HEAD").write_bytes(b"")
+
+    shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+
+    assert shelf.reopened().versions(HOUR) == made[::-1]
+
+
+def test_files_that_are_no_artifacts_are_left_alone(shelf: Shelf) -> None:
+    shelf.made_current(b"1")
+    strange = [
+        shelf.folder / "notes.txt",
+        shelf.folder / "windows" / "readme" / "x",
+        shelf.folder / "windows" / FINGERPRINT / "weekly" / "2026-11" / "index" / "v" / "file",
+    ]
+    for file in strange:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("mine")
+    make_old(shelf.folder)
+
+    shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+
+    assert all(file.exists() for file in strange)
