@@ -37,4 +37,5 @@ class ProcessSpec:
 
 def photosearch_argv(*arguments: str) -> list[str]:
     """The argv of one of our own commands, run by this interpreter."""
-    return [sys.executable, "-m", "photosearch", *arguments]
+    # -P: modules in the current folder must not shadow the installed ones.
+    return [sys.executable, "-P", "-m", "photosearch", *arguments]
