@@ -7,6 +7,7 @@ means the same from wherever it is called and Dagster's processes, which run els
 
 import os
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -231,6 +232,8 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
         raise SettingsError(
             f"there is no settings file {path}", remedy="run 'photosearch init' to write one"
         )
+    if path.exists() and not path.is_file():  # pydantic-settings would pass over it in silence
+        raise SettingsError(f"{path} is not a file", remedy="move it out of the way")
 
     class FileSettings(Settings):
         @classmethod
@@ -248,12 +251,41 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
     try:
         return FileSettings(**{"base_dir": path.parent, **overrides})
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise _refusal(error, path) from error
+    except OSError as error:
         raise SettingsError(
-            f"setting {name} can't be used: {first['msg']}",
-            found=repr(first.get("input")),
-            remedy=f"correct it in {path} or in PHOTOSEARCH_{name.upper()}",
+            f"the settings file {path} can't be read",
+            found=str(error),
+            remedy="let this user read it",
         ) from error
     except ValueError as error:
-        raise SettingsError(f"{path} is not a TOML file: {error}") from error
+        raise SettingsError(
+            f"{path} is not a TOML file", found=str(error), remedy="correct that line"
+        ) from error
+
+
+def _refusal(error: ValidationError, path: Path) -> SettingsError:
+    """The first of pydantic's complaints, in our words."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    correct = f"correct it in {path} or in PHOTOSEARCH_{name.upper()}"
+    if first["type"] == "extra_forbidden":
+        near = get_close_matches(name, Settings.model_fields, n=1)
+        return SettingsError(
+            f"there is no setting {name}",
+            remedy=(f"did you mean {near[0]}? " if near else "")
+            + f"{correct}; 'photosearch settings' lists them all",
+        )
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, PhotosearchError):
+        return SettingsError(
+            f"setting {name} can't be used: {cause.what}",
+            found=cause.found,
+            limit=cause.limit,
+            remedy="; ".join(filter(None, (cause.remedy, correct))),
+        )
+    return SettingsError(
+        f"setting {name} can't be used: {first['msg']}",
+        found=repr(first.get("input")),
+        remedy=correct,
+    )
