@@ -5,6 +5,7 @@ One channel a server, kept open: a unary call on an open channel costs the calle
 client is too; :func:`search_once` and :func:`describe_once` serve scripts and tests.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from index_grpc.wire.index_pb2 import (
     SearchResponse,
 )
 from index_grpc.wire.index_pb2_grpc import IndexServiceStub
-from index_grpc.wire_errors import error_from_wire
+from index_grpc.wire_errors import ServerUnavailable, error_from_wire
 
 SERVICE = "photosearch.index.v1.IndexService"
 #: 10,000 hits with ids of 300 characters; gRPC's default is 4 MiB.
@@ -85,6 +86,16 @@ class IndexClient:
         except grpc.aio.AioRpcError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+    async def connect(self, *, deadline_s: float = 2.0) -> None:
+        """Open the channel now, so that the first search does not wait for it."""
+        try:
+            await asyncio.wait_for(self._channel.channel_ready(), deadline_s)
+        except TimeoutError as error:
+            raise ServerUnavailable(
+                f"the index server at {self.address} can't be reached",
+                limit=f"{deadline_s:g} s",
+            ) from error
 
     async def close(self) -> None:
         """Close the channel; calls under way end as ``ServerUnavailable``."""

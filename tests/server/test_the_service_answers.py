@@ -238,6 +238,7 @@ def test_the_async_client_asks_over_one_channel(serve: Serve) -> None:
 
     async def ask() -> None:
         async with IndexClient(served.address) as client:
+            await client.connect()
             assert await client.is_serving()
             description = await client.describe()
             vectors = served.pack.vectors[:20]
@@ -262,6 +263,8 @@ def test_the_async_client_says_when_no_server_answers() -> None:
     async def ask() -> None:
         async with IndexClient("127.0.0.1:1") as client:
             assert not await client.is_serving()
+            with pytest.raises(ServerUnavailable, match=r"can't be reached, the limit is 0\.2 s"):
+                await client.connect(deadline_s=0.2)
             with pytest.raises(ServerUnavailable):
                 await client.describe()
 

@@ -1,0 +1,158 @@
+"""``photosearch deployer`` as a real process: killed, started twice, told to end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from controller.status import read_status
+from index_grpc.client import is_serving_once
+from index_grpc.endpoints import read_endpoints
+from photosearch.processes import SUPERVISED, photosearch_argv
+from photosearch.settings import Settings
+from tests.controller.conftest import index_servers
+from tests.controller.made_repository import MadeRepository
+
+HOUR = "hourly/2026-11-22T05"
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(settings: Settings) -> Iterator[Start]:
+    """Starts deployers; they and their servers are gone after the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(*, supervised: bool = False) -> "subprocess.Popen[bytes]":
+        environment = settings.environment() | ({SUPERVISED: "test"} if supervised else {})
+        process = subprocess.Popen(
+            photosearch_argv("deployer"), env=environment, stderr=subprocess.PIPE
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+    for server in index_servers(settings):
+        server.kill()
+
+
+def until(condition: Callable[[], object], within_s: float = 40) -> None:
+    limit = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def serves(settings: Settings) -> bool:
+    status = read_status(settings)
+    return (
+        status is not None
+        and bool(status.servings)
+        and status.is_settled
+        and all(is_serving_once(e.address) for e in read_endpoints(settings.endpoints_dir))
+    )
+
+
+def test_sigterm_ends_every_server_and_withdraws_it(settings: Settings, start: Start) -> None:
+    MadeRepository(settings).hour(HOUR)
+    deployer = start()
+    until(lambda: serves(settings))
+
+    deployer.send_signal(signal.SIGTERM)
+
+    assert deployer.wait(20) == 0
+    assert index_servers(settings) == []
+    assert read_endpoints(settings.endpoints_dir) == []
+
+
+def test_a_second_deployer_is_refused(settings: Settings, start: Start) -> None:
+    MadeRepository(settings).hour(HOUR)
+    first = start()
+    until(lambda: serves(settings))
+
+    second = start()
+    _, errors = second.communicate(timeout=20)
+
+    assert second.returncode == 1
+    assert b"the deployer runs already" in errors
+    assert str(first.pid).encode() in errors
+    assert len(index_servers(settings)) == 1
+
+
+def test_without_a_supervisor_the_servers_end_with_a_killed_deployer(
+    settings: Settings, start: Start
+) -> None:
+    MadeRepository(settings).hour(HOUR)
+    deployer = start()
+    until(lambda: serves(settings))
+    (stale,) = read_endpoints(settings.endpoints_dir)
+
+    deployer.kill()
+    until(lambda: index_servers(settings) == [])
+    assert read_endpoints(settings.endpoints_dir) == [stale]
+    start()
+
+    until(lambda: serves(settings) and read_endpoints(settings.endpoints_dir) != [stale])
+    assert len(index_servers(settings)) == 1
+
+
+def test_under_a_supervisor_the_next_deployer_adopts_the_servers_of_a_killed_one(
+    settings: Settings, start: Start
+) -> None:
+    made = MadeRepository(settings)
+    made.hour(HOUR)
+    deployer = start(supervised=True)
+    until(lambda: serves(settings))
+    (before,) = read_endpoints(settings.endpoints_dir)
+    # A server that had been started but had not said where it listens, and a stale file.
+    folder = settings.state / "deployer" / "servings" / "hourly-lost"
+    folder.mkdir()
+    (folder / "serving.json").write_text("{")
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    lost = subprocess.Popen([*sleep, "--serving", str(folder / "serving.json")])
+    (settings.endpoints_dir / "stale.json").write_text(
+        before.model_copy(update={"serving": "stale"}).model_dump_json()
+    )
+
+    deployer.kill()
+    deployer.wait()
+    assert is_serving_once(before.address)
+    second = start(supervised=True)
+    until(lambda: (status := read_status(settings)) is not None and status.pid == second.pid)
+    until(lambda: serves(settings))
+
+    assert read_endpoints(settings.endpoints_dir) == [before]
+    assert [server.pid for server in index_servers(settings)] == [before.pid]
+    assert lost.wait(5) == -signal.SIGKILL
+    assert not folder.exists()
+
+    os.kill(before.pid, signal.SIGKILL)  # adopted servers are watched over like others
+    until(lambda: before.pid not in {e.pid for e in read_endpoints(settings.endpoints_dir)})
+    until(lambda: serves(settings))
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(20) == 0
+    assert index_servers(settings) == []
+
+
+def test_a_server_killed_with_its_deployer_leaves_no_file(settings: Settings, start: Start) -> None:
+    MadeRepository(settings).hour(HOUR)
+    deployer = start(supervised=True)
+    until(lambda: serves(settings))
+    (endpoint,) = read_endpoints(settings.endpoints_dir)
+
+    deployer.kill()
+    psutil.Process(endpoint.pid).kill()
+    start()
+    until(lambda: read_endpoints(settings.endpoints_dir) == [])
+
+    until(lambda: serves(settings))
+    folders = list(Path(settings.state / "deployer" / "servings").iterdir())
+    assert [folder.name for folder in folders] == [endpoint.serving]
