@@ -227,7 +227,11 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
     )
     path = (named or Path(SETTINGS_FILE)).resolve()
     if path.name != SETTINGS_FILE:
-        raise SettingsError(f"the settings file is called {SETTINGS_FILE}", found=str(path))
+        raise SettingsError(
+            f"the settings file is called {SETTINGS_FILE}",
+            found=str(path),
+            remedy=f"name a {SETTINGS_FILE}",
+        )
     if named is not None and not path.exists():
         raise SettingsError(
             f"there is no settings file {path}", remedy="run 'photosearch init' to write one"
