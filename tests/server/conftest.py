@@ -38,10 +38,12 @@ class MemoryPack:
         self.entered = threading.Event()
         self.leave = threading.Event()
         self.leave.set()
+        self.searches: list[int] = []
 
     def search(
         self, query: NDArray[np.float32], k: int, windows: Collection[Window] | None
     ) -> Sequence[MemoryRow]:
+        self.searches.append(k)
         self.entered.set()
         assert self.leave.wait(10)
         scores = self.vectors @ query
@@ -97,6 +99,7 @@ def serve(loaded: LoadedPack) -> Iterator[Callable[[], Served]]:
         server.serve(loaded)
         assert isinstance(loaded.pack, MemoryPack)
         loaded.pack.entered.clear()
+        loaded.pack.searches.clear()
         return Served(server, loaded.pack, loaded.serving)
 
     yield start

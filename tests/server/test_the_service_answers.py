@@ -20,7 +20,7 @@ from index_grpc.client import (
     search_request,
 )
 from index_grpc.errors import InvalidQuery, WindowNotHeld
-from index_grpc.server import IndexServer
+from index_grpc.server import SEARCH_THREADS, IndexServer
 from index_grpc.service import LoadedPack
 from index_grpc.wire.index_pb2_grpc import IndexServiceStub
 from index_grpc.wire_errors import DeadlinePassed, ForeignFingerprint, ServerUnavailable
@@ -186,17 +186,18 @@ def test_a_call_whose_caller_has_gone_is_dropped_without_a_search(serve: Serve) 
     request = search_request(np.ones(8, dtype=np.float32), 1, fingerprint=FINGERPRINT)
     with grpc.insecure_channel(served.address) as channel:
         search = IndexServiceStub(channel).Search
-        holding = [search.future(request, timeout=10) for _ in range(8)]  # every thread
+        holding = [search.future(request, timeout=10) for _ in range(SEARCH_THREADS)]
+        while len(served.pack.searches) < SEARCH_THREADS:
+            time.sleep(0.01)
         late = search.future(request, timeout=0.2)
         assert isinstance(late.exception(), grpc.RpcError)
 
-        served.pack.entered.clear()
         served.pack.leave.set()
         for call in holding:
             call.result()
         time.sleep(0.2)
 
-    assert not served.pack.entered.is_set()
+    assert len(served.pack.searches) == SEARCH_THREADS
 
 
 def test_a_dead_address_is_unavailable() -> None:
