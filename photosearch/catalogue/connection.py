@@ -7,6 +7,7 @@ would make an empty file where it finds none, so a missing file is refused befor
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,6 +15,7 @@ from photosearch.catalogue.schema import CatalogueError
 
 _CONNECT_SECONDS = 10
 _SQLITE_BUSY_SECONDS = 30
+_ROWS_AT_ONCE = 5_000
 
 
 def make_engine(url_text: str, base_dir: Path) -> sa.Engine:
@@ -70,7 +72,16 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
             remedy="check database_url, or run 'photosearch init --photos DIR' to make one",
         )
     with database_errors(engine), engine.connect() as connection:
-        yield connection.execution_options(yield_per=5_000)
+        yield connection.execution_options(yield_per=_ROWS_AT_ONCE)
+
+
+def stream(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
+    """The rows of a query, some thousands in memory at a time.
+
+    In parts, because one by one SQLAlchemy spends more on a row than the database.
+    """
+    for part in connection.execute(query).partitions(_ROWS_AT_ONCE):
+        yield from part
 
 
 @contextmanager

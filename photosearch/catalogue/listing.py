@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from photosearch.catalogue.times import spelled
+
 
 @dataclass(frozen=True, slots=True)
 class Photo:
@@ -54,22 +56,18 @@ class CatalogueDigest:
 def catalogue_digest(photos: Sequence[Photo]) -> str:
     """SHA-256 (hex) over photos, whatever their order."""
     return digest_of_lines(
-        [
-            photo_line(
-                p.listed_at.isoformat(timespec="microseconds"), p.photo_id, p.listing_id, p.path
-            )
-            for p in photos
-        ]
+        photo_line(spelled(photo.listed_at), photo.photo_id, photo.listing_id, photo.path)
+        for photo in photos
     )
 
 
-def photo_line(listed_at: str, photo_id: str, listing_id: str, path: str) -> str:
+def photo_line(listed_at: str, photo_id: object, listing_id: object, path: object) -> str:
     """One photo as it goes into the digest; sorts by time, then by photo.
 
     NUL ends each field: neither a path nor PostgreSQL's text can hold one, so that no two
-    photos share a line. ``listed_at`` is ISO with microseconds and ``+00:00``.
+    photos share a line. ``listed_at`` is a time as :func:`spelled`.
     """
-    return f"{listed_at}\0{photo_id}\0{listing_id}\0{path}\0"
+    return f"{listed_at}\0{photo_id}\0{listing_id}\0{path or ''}\0"
 
 
 def digest_of_lines(lines: Iterable[str]) -> str:
