@@ -192,8 +192,8 @@ def _add_catalogue(app: FastAPI, state: ApiState) -> None:
         else:
             content = await state.photos.thumbnail(entry, size)
         headers = {"ETag": f'"{content.tag}"', **PHOTO_HEADERS}
-        asked = request.headers.get("if-none-match", "")
-        if asked == "*" or headers["ETag"] in (one.strip() for one in asked.split(",")):
+        asked = request.headers.get("if-none-match", "").split(",")
+        if {"*", headers["ETag"]} & {one.strip().removeprefix("W/") for one in asked}:
             return Response(status_code=304, headers=headers)
         return Response(content.content, media_type=content.media_type, headers=headers)
 

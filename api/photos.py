@@ -86,14 +86,11 @@ class PhotoStore:
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _read(self, photo: Photo) -> bytes:
-        content = self._cache.read(photo.path)
-        if content is not None:
-            return content
-        if self._store is None:
-            # Opened when first needed: an API without its photos can still search.
-            self._store = ImageStore.open(self._settings.image_store_url)
         try:
-            return self._store.read(photo.path, self._settings.max_photo_bytes)
+            content = self._cache.read(photo.path)
+            if content is None:
+                content = self._opened().read(photo.path, self._settings.max_photo_bytes)
+            return content
         except PhotoUnreachable:
             raise
         except PhotoError as error:
@@ -104,6 +101,12 @@ class PhotoStore:
                 found=str(error),
                 remedy="put the file back or remove the photo from the catalogue",
             ) from error
+
+    def _opened(self) -> ImageStore:
+        """The image store, opened when first needed: without photos the API can still search."""
+        if self._store is None:
+            self._store = ImageStore.open(self._settings.image_store_url)
+        return self._store
 
     def _shrink(self, content: bytes, side: int, photo: Photo) -> PhotoBytes:
         pixels = decode_photo(

@@ -75,6 +75,14 @@ class _State:
     suspect_until: float = 0.0
     latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=100))
 
+    def begin(self, task: asyncio.Task[SearchResponse]) -> None:
+        """Count a call until its task is done, even if it is cancelled before it began."""
+        self.under_way += 1
+        task.add_done_callback(self._end)
+
+    def _end(self, _: asyncio.Task[SearchResponse]) -> None:
+        self.under_way -= 1
+
     def hedge_after_s(self) -> float | None:
         if len(self.latencies_s) < HEDGE_FROM:
             return None
@@ -112,12 +120,16 @@ class ServerPool:
         """
         ranked = sorted(servers, key=self._eagerness)
         if len(ranked) == 1:
+            state = self._state(ranked[0].address)
+            state.under_way += 1
             try:
                 response = await self._call(ranked[0], question, k, windows, deadline_s)
             except InvalidQuery:
                 raise
             except IndexGrpcError as error:
                 raise NoReply([(ranked[0], str(error))]) from error
+            finally:
+                state.under_way -= 1
             return Reply(ranked[0], response)
         return await self._ask_replicas(ranked, question, k, windows, deadline_s)
 
@@ -139,8 +151,11 @@ class ServerPool:
                 if waiting and len(calls) < 2:
                     server = waiting.pop(0)
                     left_s = ends - time.monotonic()
-                    call = self._call(server, question, k, windows, left_s)
-                    calls[asyncio.create_task(call)] = server
+                    task = asyncio.create_task(self._call(server, question, k, windows, left_s))
+                    # Counted from now, not from the task's first step: of queries that come
+                    # together each must see the others' choice.
+                    self._state(server.address).begin(task)
+                    calls[task] = server
                     if waiting and len(calls) < 2:
                         hedge_s = self._state(server.address).hedge_after_s()
                 done, _ = await asyncio.wait(
@@ -168,7 +183,6 @@ class ServerPool:
         deadline_s: float,
     ) -> SearchResponse:
         state = self._state(server.address)
-        state.under_way += 1
         start = time.monotonic()
         try:
             response = await state.client.search(
@@ -185,8 +199,6 @@ class ServerPool:
             state.suspect_until = time.monotonic() + min(first * 2**state.failures_in_row, longest)
             state.failures_in_row = min(state.failures_in_row + 1, 10)
             raise
-        finally:
-            state.under_way -= 1
         state.failures_in_row = 0
         state.suspect_until = 0.0
         state.latencies_s.append(time.monotonic() - start)

@@ -51,10 +51,12 @@ class Shop:
     folder: Path
     settings: Settings
     repository: Repository
-    embedder: Embedder
-    vectors: dict[str, NDArray[np.float32]]
     photos: dict[str, Photo]
+    embedder: Embedder = field(init=False)
+    vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     versions: dict[Window, str] = field(default_factory=dict)
+    #: Photos that an hour's index holds beside its own.
+    late: dict[str, Window] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -64,7 +66,11 @@ class Shop:
         return (self.folder / "photos" / self.photos[photo_id].path).read_bytes()
 
     def photos_in(self, window: Window) -> list[Photo]:
-        return [one for one in self.photos.values() if _is_in(one.listed_at, window)]
+        return [
+            one
+            for one in self.photos.values()
+            if _is_in(one.listed_at, window) or self.late.get(one.photo_id) == window
+        ]
 
 
 class Servers:
@@ -168,9 +174,28 @@ def build_shop(folder: Path) -> Shop:
     with Catalogue.open(settings) as catalogue:
         catalogue.create_tables()
         catalogue.write(listings, photos)
-    repository = Repository.open(settings.repository_url)
-    built = build_embedder(settings, [], len(photos), folder / "work")
-    repository.publish(
+    known = {one.photo_id: one for one in photos}
+    return _indexed(Shop(folder, settings, Repository.open(settings.repository_url), known))
+
+
+def embedded_anew(shop: Shop, **changes: object) -> Shop:
+    """The same shop with another embedder, which becomes current at once; see :func:`index`."""
+    settings = shop.settings.model_copy(update=changes)
+    renewed = Shop(shop.folder, settings, shop.repository, shop.photos)
+    _publish_embedder(renewed)
+    return renewed
+
+
+def _indexed(shop: Shop) -> Shop:
+    _publish_embedder(shop)
+    index(shop)
+    return shop
+
+
+def _publish_embedder(shop: Shop) -> None:
+    work = shop.folder / f"work-{shop.settings.embedder_precision}"
+    built = build_embedder(shop.settings, [], len(shop.photos), work)
+    shop.repository.publish(
         Address.embedders(),
         {path.name: path for path in built.folder.iterdir()},
         rows=0,
@@ -179,17 +204,15 @@ def build_shop(folder: Path) -> Shop:
         recipe={},
         version=built.fingerprint,
     )
-    repository.set_head(Address.embedders(), built.fingerprint)
-    embedder = open_embedder(built.folder, threads=1)
-    shop = Shop(folder, settings, repository, embedder, {}, {one.photo_id: one for one in photos})
-    for photo in photos:
+    shop.repository.set_head(Address.embedders(), built.fingerprint)
+    shop.embedder = open_embedder(built.folder, threads=1)
+    for photo in shop.photos.values():
         image = decode_photo(shop.photo_bytes(photo.photo_id), max_megapixels=50)
-        shop.vectors[photo.photo_id] = embedder.embed([image])[0]
-    _index(shop)
-    return shop
+        shop.vectors[photo.photo_id] = shop.embedder.embed([image])[0]
 
 
-def _index(shop: Shop) -> None:
+def index(shop: Shop) -> None:
+    """Index October, and November's hours and days."""
     span = Span(START, Window.holding(Granularity.HOURLY, NOW).start)
     # October's hours and days are not kept apart: a month of them would only cost time.
     november = Span(datetime(2026, 11, 1, tzinfo=UTC), span.end)
@@ -202,7 +225,7 @@ def _index(shop: Shop) -> None:
 
 def publish_index(shop: Shop, window: Window, finer: Sequence[Window] = ()) -> str:
     """Encode a window, or glue it from finer ones, publish it and move its HEAD."""
-    work = shop.folder / "work" / window.key
+    work = shop.folder / "work" / shop.fingerprint / window.key
     index = work / "index"
     index.mkdir(parents=True, exist_ok=True)
     if finer:

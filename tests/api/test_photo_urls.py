@@ -1,0 +1,236 @@
+"""A photo from a stranger's URL: bounded, and never from where strangers may not reach."""
+
+import asyncio
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from api.photo_url import PhotoUrls, is_public
+from api.problems import ApiProblem
+from tests.api.conftest import StartApi
+from tests.api.shop import Servers, Shop
+
+
+class Web(http.server.BaseHTTPRequestHandler):
+    """Answers by path: a photo, redirects, too much, too late, an error."""
+
+    photo = b""
+    seen: list[str]
+
+    def do_GET(self) -> None:
+        self.server.seen.append(self.headers["Host"])  # type: ignore[attr-defined]
+        path = self.path.partition("?")[0]
+        if path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/to/"))
+            self.end_headers()
+        elif path == "/again":
+            self.send_response(302)
+            self.send_header("Location", "/again")
+            self.end_headers()
+        elif path == "/missing":
+            self.send_error(404)
+        elif path == "/drip":
+            self.send_response(200)
+            self.end_headers()
+            for _ in range(100):
+                self.wfile.write(b"x")
+                self.wfile.flush()
+                time.sleep(0.1)
+        elif path == "/endless":
+            self.send_response(200)
+            self.end_headers()
+            for _ in range(1000):
+                self.wfile.write(b"x" * 65536)
+        elif path == "/large":
+            self.send_response(200)
+            self.send_header("Content-Length", str(1 << 40))
+            self.end_headers()
+        elif path == "/packed":
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            self.wfile.write(b"\x1f\x8b")
+        else:
+            self.send_response(200)
+            self.send_header("Content-Type", "image/jpeg")
+            self.send_header("Content-Length", str(len(self.photo)))
+            self.end_headers()
+            self.wfile.write(self.photo)
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def web(shop: Shop) -> Iterator[str]:
+    Web.photo = shop.photo_bytes("lamps/item 13.jpg")
+
+    class Server(http.server.ThreadingHTTPServer):
+        daemon_threads = True
+        seen: list[str] = []  # noqa: RUF012
+
+        def handle_error(self, *_: Any) -> None:
+            """Clients hang up here: that is what is tested."""
+
+    server = Server(("127.0.0.1", 0), Web)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def get(url: str, **limits: Any) -> bytes:
+    async def run() -> bytes:
+        settings = {"max_bytes": 1 << 20, "timeout_s": 5.0, "allow_private": True} | limits
+        urls = PhotoUrls(**settings)
+        try:
+            return await urls.get(url, 5)
+        finally:
+            await urls.close()
+
+    return asyncio.run(run())
+
+
+def test_a_url_finds_its_listing(start_api: StartApi, servers: Servers, web: str) -> None:
+    servers.serve_all()
+    api = start_api(photo_url_private=True)
+
+    answer = api.post("/v1/search", json={"url": f"{web}/lamp.jpg", "k": 1}).json()
+
+    assert answer["results"][0]["listing_id"] == "lamps/item 13"
+    assert "download" in answer["timings_ms"]
+
+
+def test_private_addresses_are_refused_by_default(whole: httpx.Client, web: str) -> None:
+    response = whole.post("/v1/search", json={"url": f"{web}/lamp.jpg"})
+
+    assert response.status_code == 422
+    problem = response.json()
+    assert problem["type"] == "urn:photosearch:bad-url"
+    assert problem["limit"] == "public addresses (photo_url_private)"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost/x",
+        "http://127.1/x",
+        "http://0x7f000001/x",
+        "http://2130706433/x",
+        "http://[::1]/x",
+        "http://[::ffff:127.0.0.1]/x",
+        "http://0.0.0.0/x",
+        "http://10.1.2.3/x",
+        "http://169.254.169.254/latest/meta-data",
+        "http://[fe80::1%25eth0]/x",
+        "http://[fd00::1]/x",
+        "http://100.64.0.1/x",
+        "ftp://example.org/x",
+        "file:///etc/passwd",
+        "gopher://127.0.0.1/x",
+        "data:image/png;base64,AAAA",
+        "//127.0.0.1/x",
+        "http://user:secret@127.0.0.1/x",
+        "http:///x",
+        "http://",
+        "nonsense",
+        "http://no-such-host.invalid/x",
+        "http://exa mple/x",
+        "http://127.0.0.1:99999/x",
+        "",
+    ],
+)
+def test_urls_that_lead_inside_or_nowhere_are_refused(whole: httpx.Client, url: str) -> None:
+    response = whole.post("/v1/search", json={"url": url})
+
+    assert response.status_code == 422, response.text
+    assert response.json()["type"] == "urn:photosearch:bad-url"
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1:248:1893:25c8:1946", True),
+        ("::ffff:93.184.216.34", True),
+        ("127.0.0.1", False),
+        ("192.168.1.1", False),
+        ("172.16.0.1", False),
+        ("169.254.169.254", False),
+        ("224.0.0.1", False),
+        ("240.0.0.1", False),
+        ("::", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("ff02::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("64:ff9b::10.0.0.1", False),
+        ("2002:7f00:1::", False),
+        ("2002:0a00:0001::", False),
+    ],
+)
+def test_public_addresses_are_told_from_others(address: str, public: bool) -> None:
+    assert is_public(address) is public
+
+
+def test_a_redirect_is_followed_and_checked_like_the_first_url(web: str) -> None:
+    assert get(f"{web}/to/{web}/photo.jpg") == Web.photo
+    for target in ("ftp://127.0.0.1/x", "file:///etc/passwd", "http://user@127.0.0.1/"):
+        with pytest.raises(ApiProblem, match="URL"):
+            get(f"{web}/to/{target}")
+    with pytest.raises(ApiProblem, match="redirects too often"):
+        get(f"{web}/again")
+
+
+def test_the_checked_address_is_the_one_that_is_connected_to(
+    web: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = web.rpartition(":")[2]
+    looked_up = []
+
+    async def resolve(_: object, host: str, *args: Any, **__: Any) -> list[Any]:
+        looked_up.append(host)
+        return [(2, 1, 6, "", ("127.0.0.1", int(port)))]
+
+    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", resolve)
+
+    content = get(f"http://shop.example:{port}/photo.jpg")
+
+    assert content == Web.photo
+    assert looked_up[0] == "shop.example"
+    assert "shop.example" not in looked_up[1:]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("missing", 422, "status 404"),
+        ("endless", 413, "more than 1048576 bytes"),
+        ("large", 413, "1099511627776 bytes"),
+        ("packed", 422, "gzip"),
+    ],
+)
+def test_what_is_no_photo_or_too_much_is_refused(
+    web: str, path: str, status: int, words: str
+) -> None:
+    with pytest.raises(ApiProblem) as refusal:
+        get(f"{web}/{path}")
+
+    assert refusal.value.status == status
+    assert words in (refusal.value.found or "")
+
+
+def test_a_url_that_drips_is_cut_off(web: str) -> None:
+    start = time.monotonic()
+
+    with pytest.raises(ApiProblem, match="in time"):
+        get(f"{web}/drip", timeout_s=0.5)
+
+    assert time.monotonic() - start < 3
