@@ -1,11 +1,9 @@
 """One window inside a pack: a range of the pack's rows, and its own files kept open.
 
-Rows and vectors are read from the window's files when they are needed, with ``pread``: they
-cost no memory, need no lock between threads, and stay readable when the files' names are
-deleted under a running server.
+Rows and vectors are read from the window's files when they are needed: they cost no memory
+and stay readable when the files' names are deleted under a running server.
 """
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from index_grpc.errors import DamagedIndex
 from index_grpc.exact import score_rows
 from index_grpc.index_files import IndexFolder
+from index_grpc.open_file import OpenFile
 from index_grpc.rows import RowTable
 from photosearch.windows import Window
 
@@ -29,7 +28,7 @@ class HeldWindow:
     first: int
     index: IndexFolder
     table: RowTable
-    vectors_file: int
+    vectors_file: OpenFile
 
     @property
     def rows(self) -> int:
@@ -46,7 +45,7 @@ class HeldWindow:
         scores = np.empty(self.rows, np.float32)
         for start in range(0, self.rows, _SCAN_ROWS_AT_ONCE):
             wanted = min(_SCAN_ROWS_AT_ONCE, self.rows - start) * row_bytes
-            read = os.pread(self.vectors_file, wanted, vectors.offset + start * row_bytes)
+            read = self.vectors_file.read_at(vectors.offset + start * row_bytes, wanted)
             if len(read) != wanted:
                 raise DamagedIndex(
                     f"{vectors.path} became shorter while it was served",
@@ -58,15 +57,10 @@ class HeldWindow:
 
     def close(self) -> None:
         self.table.close()
-        os.close(self.vectors_file)
+        self.vectors_file.close()
 
 
 def hold(window: Window, version: str, index: IndexFolder, first: int) -> HeldWindow:
     """Open a checked index as the rows from ``first`` on."""
-    table = index.row_table()
-    try:
-        vectors_file = os.open(index.vectors.path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        table.close()
-        raise
-    return HeldWindow(window, version, first, index, table, vectors_file)
+    vectors_file = OpenFile(index.vectors.path)
+    return HeldWindow(window, version, first, index, index.row_table(), vectors_file)

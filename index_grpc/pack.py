@@ -7,20 +7,19 @@ read much of the pack, their vectors are read and scored directly. So k stays k.
 """
 
 import ctypes
-import itertools
 import math
 import tempfile
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from index_grpc.errors import IndexMismatch, WindowNotHeld
 from index_grpc.exact import best_of
@@ -114,20 +113,18 @@ class Pack:
         require_alike(indexes)
         if quantiser is not None:
             require_dimension(quantiser, indexes[0].dimension, indexes[0].vectors.path)
-        with ExitStack() as opened, tempfile.TemporaryDirectory() as temporary:
-            held = []
-            first = 0
-            for pack_window, index in zip(ordered, indexes, strict=True):
-                held.append(hold(pack_window.window, pack_window.version, index, first))
-                opened.callback(held[-1].close)
-                first += index.rows
+        starts = accumulate((index.rows for index in indexes), initial=0)
+        held = [
+            hold(pack_window.window, pack_window.version, index, first)
+            for pack_window, index, first in zip(ordered, indexes, starts, strict=False)
+        ]
+        with tempfile.TemporaryDirectory() as temporary:
             searcher = _load(indexes, quantiser, Path(temporary), recall_target)
-            opened.pop_all()
         _give_back_memory()
         return cls(fingerprint, held, searcher)
 
     def search(
-        self, query: NDArray[np.float32], k: int, windows: Collection[Window] | None = None
+        self, query: ArrayLike, k: int, windows: Collection[Window] | None = None
     ) -> list[PackHit]:
         """The ``k`` nearest photos of ``windows`` (all held, when none are named), best first.
 
@@ -228,7 +225,7 @@ def _reopen(path: Path, like: NpyFile) -> NpyFile:
 
 
 def _require_disjoint(windows: Sequence[PackWindow]) -> None:
-    for before, after in itertools.pairwise(windows):
+    for before, after in pairwise(windows):
         if after.window.start < before.window.end:
             raise IndexMismatch(
                 f"windows {before.window} and {after.window} overlap",

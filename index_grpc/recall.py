@@ -20,7 +20,7 @@ from index_grpc.bfloat16 import from_bfloat16
 from index_grpc.exact import exact_neighbours
 from index_grpc.index_files import IndexFolder
 from index_grpc.quantiser import Quantiser, check_quantiser, require_dimension
-from index_grpc.search import TREE_MIN_ROWS, SearchParameters, TreeSearcher
+from index_grpc.search import TREE_MIN_ROWS, SearchParameters, TreeSearcher, require_codes
 from index_grpc.simulate import replay
 
 RECALL_AT = 10
@@ -67,19 +67,25 @@ def measure_recall(
 ) -> SearchParameters:
     """The recall@10 of one window's index, and the cheapest search that reaches ``target``.
 
-    Exact indexes and empty ones have recall 1 by definition. Below ``TREE_MIN_ROWS`` a
-    window is never searched by leaves on its own, so all leaves count and the number says
-    how well the codes keep the order. Needs no ScaNN; the same files give the same number.
+    Exact indexes, and those of no more rows than are reordered, have recall 1 by
+    construction. Below ``TREE_MIN_ROWS`` a window is never searched by leaves on its own, so
+    all leaves count and the number says how well the codes keep the order. Needs no ScaNN;
+    the same files give the same number.
 
     Raises:
         DamagedIndex, DamagedQuantiser: if files contradict themselves or one another.
+        IndexMismatch: if the index has no codes for the quantiser.
     """
     index = IndexFolder.open(folder)
-    if quantiser is None or index.rows == 0:
+    if quantiser is None:
+        index.check()
         return SearchParameters(0, 0, 1.0)
     checked = quantiser if isinstance(quantiser, Quantiser) else check_quantiser(quantiser)
+    require_codes(index.arrays, folder)
     require_dimension(checked, index.dimension, index.vectors.path)
     index.check(checked.leaves)
+    if index.rows <= REORDERS[0]:
+        return SearchParameters(checked.leaves, REORDERS[0], 1.0)  # every row is reordered
     widths = [checked.leaves] if index.rows < TREE_MIN_ROWS else leaf_widths(checked.leaves)
     queries = sample_queries(index.vectors.map(), min(WINDOW_QUERIES, 1 + _REPLAYED // index.rows))
     seen = replay(index, checked, queries, RECALL_AT)
@@ -129,6 +135,8 @@ def _cheapest(
             leaves = widths[at]
             cost = leaves * rows / widths[-1] + reorder * REORDER_COST
             reached.append((cost, SearchParameters(leaves, reorder, recall(leaves, reorder))))
+            if at == 0:
+                break  # deeper reordering can only cost more
     if reached:
         return min(reached, key=lambda candidate: candidate[0])[1]
     return SearchParameters(widths[-1], REORDERS[-1], recall(widths[-1], REORDERS[-1]))

@@ -6,7 +6,6 @@ asked for: a server of a million photos holds eight bytes a row, not a Python ob
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +13,10 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index_grpc.errors import DamagedIndex
+from index_grpc.open_file import OpenFile
 
 _NEWLINE = 0x0A
 _CHUNK_BYTES = 1 << 22
@@ -48,7 +49,7 @@ class Row(NamedTuple):
         Raises:
             ValueError: if the line is not such an object.
         """
-        return _row(json.loads(line))
+        return _row(_parse(line))
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:
@@ -64,9 +65,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
 class RowTable:
     """The rows of one ``rows.jsonl``, read one by one from the open file.
 
-    The file is read with ``pread``, not mapped: a file cut short under a running server then
-    gives an error and not a SIGBUS, and its pages do not count as the server's memory. It may
-    be used from many threads.
+    It may be used from many threads.
 
     Raises:
         DamagedIndex: if the file is missing, or its last line is cut off; and from indexing,
@@ -75,18 +74,8 @@ class RowTable:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._file = path.open("rb", buffering=0)
-        except OSError as error:
-            raise DamagedIndex(
-                f"the rows {path} can't be opened: {error.strerror}", remedy="build the index anew"
-            ) from error
-        self._descriptor = self._file.fileno()
-        try:
-            self._ends = _line_ends(self._descriptor, path)
-        except BaseException:
-            self._file.close()
-            raise
+        self._file = OpenFile(path)
+        self._ends = _line_ends(self._file)
         self.size_bytes = int(self._ends[-1]) if len(self._ends) else 0
 
     def __len__(self) -> int:
@@ -97,7 +86,7 @@ class RowTable:
         if not 0 <= index < len(self._ends):
             raise IndexError(index)
         start = self._ends.item(index - 1) if index else 0
-        return os.pread(self._descriptor, self._ends.item(index) - start, start)
+        return self._file.read_at(start, self._ends.item(index) - start)
 
     def __getitem__(self, index: int) -> Row:
         line = self.line(index)
@@ -138,7 +127,7 @@ def read_rows(places: Sequence[tuple[RowTable, int]]) -> list[Row]:
     """
     lines = b",".join([table.line(index) for table, index in places])
     try:
-        rows = [_row(fields) for fields in json.loads(b"[" + lines + b"]")]
+        rows = [_row(fields) for fields in _parse(b"[" + lines + b"]")]
     except ValueError:
         rows = []
     if len(rows) != len(places):
@@ -146,19 +135,28 @@ def read_rows(places: Sequence[tuple[RowTable, int]]) -> list[Row]:
     return rows
 
 
-def _line_ends(descriptor: int, path: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _line_ends(file: OpenFile) -> NDArray[np.int64]:
     """Where each line ends, its newline included: int64 [rows]."""
-    ends: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
+    ends = [np.empty(0, np.int64)]
     offset = 0
     last = b"\n"
-    while chunk := os.pread(descriptor, _CHUNK_BYTES, offset):
+    while chunk := file.read_at(offset, _CHUNK_BYTES):
         found = np.flatnonzero(np.frombuffer(chunk, np.uint8) == _NEWLINE)
         ends.append(found.astype(np.int64) + (offset + 1))
         offset += len(chunk)
         last = chunk[-1:]
     if last != b"\n":
-        raise DamagedIndex(f"the last line of {path} is cut off", remedy="build the index anew")
-    return np.concatenate(ends) if ends else np.empty(0, np.int64)
+        raise DamagedIndex(
+            f"the last line of {file.path} is cut off", remedy="build the index anew"
+        )
+    return np.concatenate(ends)
+
+
+def _parse(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError as error:  # a line of nothing but brackets
+        raise ValueError("not a row: nested too deeply") from error
 
 
 def _row(fields: Any) -> Row:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from index_grpc.errors import DamagedIndex, IndexMismatch, InvalidQuery
 from index_grpc.index_files import CODES, TOKENS, VECTORS, IndexFolder
@@ -151,6 +151,7 @@ def open_searcher(
 
     Raises:
         DamagedIndex, DamagedQuantiser: if files contradict themselves or one another.
+        IndexMismatch: if the index has no codes for the quantiser.
     """
     checked = None if quantiser is None else check_quantiser(quantiser)
     index = IndexFolder.open(folder)
@@ -181,12 +182,8 @@ def load_tree(
         IndexMismatch: if the index has no codes.
         DamagedQuantiser: if the quantiser is for another dimension.
     """
-    if CODES not in arrays:
-        raise IndexMismatch(
-            f"{arrays[VECTORS].path} has no codes beside it",
-            remedy="encode the window with the quantiser",
-        )
     vectors = arrays[VECTORS]
+    require_codes(arrays, vectors.path.parent)
     require_dimension(quantiser, vectors.shape[1], vectors.path)
     if parameters is None:
         parameters = SearchParameters(math.ceil(quantiser.leaves / 10), 200, math.nan)
@@ -206,6 +203,18 @@ def load_tree(
     return TreeSearcher(searcher, vectors.rows, vectors.shape[1], quantiser.leaves, parameters)
 
 
+def require_codes(arrays: Mapping[str, NpyFile], folder: Path) -> None:
+    """Refuse an exact index where a quantised one is needed.
+
+    Raises:
+        IndexMismatch: naming the folder.
+    """
+    if CODES not in arrays:
+        raise IndexMismatch(
+            f"the index {folder} has no codes", remedy="encode the window with the quantiser"
+        )
+
+
 class EmptySearcher:
     """An index without rows; ScaNN refuses empty arrays."""
 
@@ -223,7 +232,7 @@ class EmptySearcher:
         return np.empty(0, np.int64), np.empty(0, np.float32)
 
 
-def require_query(query: NDArray[Any], dimension: int, k: int) -> NDArray[np.float32]:
+def require_query(query: ArrayLike, dimension: int, k: int) -> NDArray[np.float32]:
     """``query`` as float32 [dim], C order.
 
     Raises:

@@ -37,8 +37,9 @@ class Replay:
         hits = 0
         for true, ranks, scores in zip(self.truth, self.leaf_ranks, self.code_scores, strict=True):
             reached = scores[ranks < leaves]
-            for row in true[ranks[true] < leaves]:
-                hits += int(np.count_nonzero(reached > scores[row])) < reorder
+            mine = scores[true[ranks[true] < leaves]]
+            better = np.count_nonzero(reached > mine[:, None], axis=1)
+            hits += int(np.count_nonzero(better < reorder))
         return hits / self.truth.size
 
 

@@ -1,0 +1,40 @@
+"""A file kept open for reading at any place, by any thread.
+
+``pread`` moves no position, so threads need no lock; the file stays readable when its name
+is deleted; and unlike a mapping it gives an error, not SIGBUS, when it is cut short, and its
+pages do not count as the process's memory. Closed when it is no longer referred to.
+"""
+
+import os
+import weakref
+from pathlib import Path
+
+from index_grpc.errors import DamagedIndex
+
+
+class OpenFile:
+    """An open file.
+
+    Raises:
+        DamagedIndex: if it can't be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise DamagedIndex(
+                f"{path} can't be opened: {error.strerror}", remedy="build the index anew"
+            ) from error
+        self.close = weakref.finalize(self, os.close, self._descriptor)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``offset`` on; fewer only at the end of the file.
+
+        Raises:
+            ValueError: if it was closed.
+        """
+        if not self.close.alive:
+            raise ValueError(f"{self.path} was closed")
+        return os.pread(self._descriptor, size, offset)
