@@ -8,7 +8,7 @@ a double.
 
 import io
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,6 +42,9 @@ NOW = datetime(2026, 11, 3, 2, 20, tzinfo=UTC)
 CATEGORIES = ("chairs", "lamps", "shoes", "bags", "cups", "toys")
 SHAPES = ("ellipse", "rectangle", "triangle", "ring", "cross", "bars")
 COLOURS = ("#c8443c", "#2f6db5", "#3f8f55", "#d9a520", "#7a4fa0", "#222831", "#e07b39", "#3aa6a6")
+
+
+Draw = Callable[[Path], tuple[list[Listing], list[Photo]]]
 
 
 @dataclass
@@ -160,7 +163,7 @@ class Servers:
             silent.close()
 
 
-def build_shop(folder: Path) -> Shop:
+def build_shop(folder: Path, draw: Draw | None = None) -> Shop:
     """Draw, embed and index the shop: all hours of November, its days, and October."""
     photos_dir = folder / "photos"
     settings = load_settings(
@@ -170,7 +173,7 @@ def build_shop(folder: Path) -> Shop:
         timeline_start=START,
         api_port=0,
     )
-    listings, photos = _draw(photos_dir)
+    listings, photos = (draw or draw_shapes)(photos_dir)
     with Catalogue.open(settings) as catalogue:
         catalogue.create_tables()
         catalogue.write(listings, photos)
@@ -263,14 +266,14 @@ def publish_index(shop: Shop, window: Window, finer: Sequence[Window] = ()) -> s
     return manifest.version
 
 
-def _draw(folder: Path) -> tuple[list[Listing], list[Photo]]:
+def draw_shapes(folder: Path) -> tuple[list[Listing], list[Photo]]:
     """Sixty listings by category, every sixth with a second photo, ids with slashes."""
     draw = np.random.default_rng(7)
     listings, photos = [], []
     for number in range(60):
         category = CATEGORIES[number % len(CATEGORIES)]
         listing_id = f"{category}/item {number:02}"
-        listed_at = _listed_at(number)
+        listed_at = time_of(number)
         ids = [f"{listing_id}.jpg"] + ([f"{listing_id} b.jpg"] if number % 6 == 0 else [])
         for turn, photo_id in enumerate(ids):
             path = folder / photo_id
@@ -291,7 +294,7 @@ def _draw(folder: Path) -> tuple[list[Listing], list[Photo]]:
     return listings, photos
 
 
-def _listed_at(number: int) -> datetime:
+def time_of(number: int) -> datetime:
     """Forty in October, twelve on the first of November, eight after."""
     if number < 40:
         return START + timedelta(hours=18 * number, minutes=number)

@@ -1,0 +1,267 @@
+// The page: a photo in, listings and the windows that answered out.
+
+import * as api from "/web/api.js";
+import * as timeline from "/web/timeline.js";
+import * as words from "/web/words.js";
+
+const $ = (id) => document.getElementById(id);
+const PAGE = 12;
+let running = 0;
+let last = null;
+let lastTimeline = null;
+let previewUrl = null;
+
+async function search(query, shown) {
+  const turn = ++running;
+  $("problem").hidden = true;
+  $("answer").hidden = false;
+  $("answer").setAttribute("aria-busy", "true");
+  $("words").textContent = "Searching…";
+  $("more").hidden = true;
+  showPreview(shown);
+  waiting();
+  try {
+    const answer = await api.search({ ...query, k: PAGE });
+    if (turn !== running) return;
+    last = answer;
+    $("results").replaceChildren();
+    show(answer);
+    $("results-title").focus({ preventScroll: true });
+    $("answer").scrollIntoView({ block: "nearest" });
+  } catch (error) {
+    if (turn !== running) return;
+    last = null;
+    $("answer").hidden = true;
+    $("timings-panel").hidden = true;
+    fail(error);
+  } finally {
+    if (turn === running) $("answer").setAttribute("aria-busy", "false");
+    refreshTimeline();
+  }
+}
+
+async function more() {
+  const turn = running;
+  $("more").disabled = true;
+  try {
+    const answer = await api.search({ cursor: last.cursor, k: PAGE });
+    if (turn !== running) return;
+    last = answer;
+    show(answer);
+  } catch (error) {
+    fail(error);
+  } finally {
+    $("more").disabled = false;
+  }
+}
+
+function show(answer) {
+  const list = $("results");
+  for (const result of answer.results) list.append(card(result));
+  if (!list.children.length) {
+    const none = document.createElement("li");
+    none.className = "none";
+    none.textContent = "No listing found.";
+    list.append(none);
+  }
+  $("words").textContent = words.coverage(answer);
+  $("more").hidden = answer.cursor === null;
+  showTimings(answer.timings_ms);
+  if (lastTimeline) timeline.draw($("timeline"), lastTimeline, answer.coverage.failed);
+}
+
+function card(result) {
+  const item = $("card").content.firstElementChild.cloneNode(true);
+  const photo = item.querySelector(".card-photo");
+  const title = result.title || result.listing_id;
+  photo.href = result.photo_url;
+  photo.firstElementChild.src = api.thumbnail(result.photo_url, 400);
+  photo.firstElementChild.alt = title;
+  photo.setAttribute("aria-label", `Photo of ${title}`);
+  item.querySelector("h3").textContent = title;
+  item.querySelector("h3").title = result.listing_id;
+  item.querySelector(".price").textContent = words.price(result.price);
+  item.querySelector(".category").textContent = result.category || "";
+  item.querySelector(".score-bar i").style.width = `${Math.max(0, result.score) * 100}%`;
+  item.querySelector(".score-number").textContent = result.score.toFixed(3);
+  item.querySelector(".score").title = "Cosine of the two embeddings";
+  item.querySelector(".card-window").textContent = `found in ${words.windowName(result.window)}`;
+  const button = item.querySelector("button");
+  button.setAttribute("aria-label", `More like ${title}`);
+  button.addEventListener("click", () => {
+    search({ listing_id: result.listing_id }, { url: api.thumbnail(result.photo_url, 400), name: title });
+    scrollTo({ top: 0, behavior: "smooth" });
+  });
+  return item;
+}
+
+function waiting() {
+  const cards = Array.from({ length: 6 }, () => {
+    const item = document.createElement("li");
+    item.className = "card waiting";
+    item.setAttribute("aria-hidden", "true");
+    item.innerHTML = '<div class="card-photo"></div><div class="card-body"><div class="line"></div><div class="line short"></div></div>';
+    return item;
+  });
+  $("results").replaceChildren(...cards);
+}
+
+function fail(error) {
+  const body = error instanceof api.Problem ? error.body : { what: String(error) };
+  const box = $("problem");
+  const title = document.createElement("h2");
+  title.textContent = sentence(body.what);
+  const facts = document.createElement("dl");
+  for (const [name, label] of [["found", "Found"], ["limit", "Limit"], ["remedy", "What to do"]]) {
+    if (!body[name]) continue;
+    const term = document.createElement("dt");
+    term.textContent = label;
+    const text = document.createElement("dd");
+    text.textContent = name === "remedy" ? sentence(body[name]) : body[name];
+    facts.append(term, text);
+  }
+  box.replaceChildren(title, facts);
+  box.hidden = false;
+}
+
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+function showPreview({ url, name }) {
+  const image = $("preview");
+  if (previewUrl) URL.revokeObjectURL(previewUrl);
+  previewUrl = url.startsWith("blob:") ? url : null;
+  image.src = url;
+  image.alt = `Your photo: ${name}`;
+  image.hidden = false;
+  $("drop-title").textContent = "Drop or paste another photo";
+  for (const one of $("samples").children) one.setAttribute("aria-pressed", String(one.dataset.title === name));
+}
+
+function showTimings(timings) {
+  const panel = $("timings");
+  const { total, ...stages } = timings;
+  const rest = Math.max(0, total - Object.values(stages).reduce((sum, one) => sum + one, 0));
+  const bar = document.createElement("div");
+  bar.className = "timing-bar";
+  bar.setAttribute("aria-hidden", "true");
+  const list = document.createElement("ul");
+  list.className = "timing-words";
+  const entries = [...Object.entries(stages).map(([name, ms], i) => [name, ms, `stage-${i}`]), ["rest", rest, "stage-rest"]];
+  for (const [name, ms, kind] of entries) {
+    const part = document.createElement("i");
+    part.className = kind;
+    part.style.width = `${(ms / Math.max(total, 0.01)) * 100}%`;
+    bar.append(part);
+    list.append(timing(name, ms, kind));
+  }
+  list.append(timing("total", total));
+  panel.replaceChildren(bar, list);
+  $("timings-panel").hidden = false;
+}
+
+function timing(name, ms, kind) {
+  const item = document.createElement("li");
+  if (kind) {
+    const swatch = document.createElement("i");
+    swatch.className = `swatch ${kind}`;
+    item.append(swatch);
+  }
+  const value = document.createElement("b");
+  value.textContent = `${ms.toFixed(1)} ms`;
+  item.append(`${name} `, value);
+  return item;
+}
+
+async function refreshTimeline() {
+  try {
+    lastTimeline = await api.windows();
+    $("timeline-words").textContent = words.timelineWords(lastTimeline);
+    timeline.draw($("timeline"), lastTimeline, last?.coverage.failed);
+    timeline.table($("cover-table"), lastTimeline);
+  } catch (error) {
+    $("timeline-words").textContent = error.message;
+  }
+}
+
+async function refreshReady() {
+  const pill = $("ready");
+  try {
+    const state = await api.ready();
+    pill.textContent = `ready, ${words.count(state.servers, "index server")}`;
+    pill.className = "pill good";
+    pill.title = "";
+  } catch (error) {
+    pill.textContent = "not ready";
+    pill.className = "pill warn";
+    pill.title = error.body ? `${error.body.found}: ${error.body.remedy}` : "";
+  }
+}
+
+async function showSamples() {
+  try {
+    const { listings } = await api.samples(12);
+    const tiles = listings.filter((one) => one.photos.length).map((one) => {
+      const tile = document.createElement("button");
+      const title = one.title || one.listing_id;
+      const image = document.createElement("img");
+      image.src = api.thumbnail(one.photos[0].photo_url, 200);
+      image.alt = "";
+      tile.type = "button";
+      tile.className = "sample";
+      tile.dataset.title = title;
+      tile.setAttribute("aria-label", `Search with ${title}`);
+      tile.setAttribute("aria-pressed", "false");
+      tile.title = title;
+      tile.append(image);
+      tile.addEventListener("click", () => searchSample(one, title));
+      return tile;
+    });
+    $("samples").replaceChildren(...tiles);
+    document.querySelector(".samples").hidden = tiles.length === 0;
+  } catch {
+    document.querySelector(".samples").hidden = true;
+  }
+}
+
+// The photo itself, as a shopper would send it, so that the listing finds itself first.
+async function searchSample(listing, title) {
+  const response = await fetch(listing.photos[0].photo_url).catch(() => null);
+  if (!response?.ok) return search({ listing_id: listing.listing_id }, { url: api.thumbnail(listing.photos[0].photo_url, 400), name: title });
+  const photo = await response.blob();
+  searchPhoto(new File([photo], title, { type: photo.type }));
+}
+
+function searchPhoto(photo) {
+  search({ photo }, { url: URL.createObjectURL(photo), name: photo.name || "pasted photo" });
+}
+
+const drop = $("drop");
+$("choose").addEventListener("click", () => $("file").click());
+$("file").addEventListener("change", (event) => {
+  if (event.target.files[0]) searchPhoto(event.target.files[0]);
+  event.target.value = "";
+});
+$("more").addEventListener("click", more);
+for (const name of ["dragenter", "dragover"]) {
+  document.addEventListener(name, (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+}
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) drop.classList.remove("over");
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  drop.classList.remove("over");
+  if (event.dataTransfer.files[0]) searchPhoto(event.dataTransfer.files[0]);
+});
+document.addEventListener("paste", (event) => {
+  if (event.clipboardData.files[0]) searchPhoto(event.clipboardData.files[0]);
+});
+
+showSamples();
+refreshTimeline();
+refreshReady();
+setInterval(refreshReady, 5000);
+setInterval(() => { if (!document.hidden) refreshTimeline(); }, 15000);

@@ -1,0 +1,52 @@
+// Times, numbers and coverage in words.
+
+const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const momentFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+const monthFormat = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric", timeZone: "UTC" });
+const priceFormat = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const numberFormat = new Intl.NumberFormat("en-GB");
+
+export const number = (value) => numberFormat.format(value);
+export const price = (value) => (value === null ? "" : priceFormat.format(value));
+export const count = (value, thing) => `${number(value)} ${thing}${value === 1 ? "" : "s"}`;
+
+export function moment(text) {
+  const time = new Date(text);
+  return time.getTime() % 86_400_000 === 0 ? dayFormat.format(time) : `${momentFormat.format(time)} UTC`;
+}
+
+export function windowName(key) {
+  const [granularity, start] = key.split("/");
+  if (granularity === "monthly") return monthFormat.format(new Date(`${start}-01T00:00Z`));
+  if (granularity === "daily") return dayFormat.format(new Date(`${start}T00:00Z`));
+  return `${momentFormat.format(new Date(`${start}:00Z`))} UTC`;
+}
+
+export function span(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)} seconds`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} minutes`;
+  if (seconds < 129_600) return `${Math.round(seconds / 3600)} hours`;
+  return `${Math.round(seconds / 86_400)} days`;
+}
+
+export function coverage(answer) {
+  const { coverage: found, timings_ms: timings } = answer;
+  const servers = new Set(found.windows.map((one) => one.served_by)).size;
+  const parts = [
+    `${count(found.windows.length, "window")} of ${count(servers, "index server")} in ${Math.round(timings.total)} ms`,
+  ];
+  parts.push(found.complete ? "all of time searched" : `${count(found.gaps.length, "gap")} in time`);
+  if (found.newest) parts.push(`up to ${span(found.staleness.behind_s)} ago`);
+  if (found.failed.length) parts.push(`${count(found.failed.length, "window")} failed`);
+  if (found.staleness.windows.length) parts.push(`${count(found.staleness.windows.length, "window")} stale`);
+  return parts.join(" · ");
+}
+
+export function timelineWords(timeline) {
+  const rows = timeline.cover.reduce((sum, one) => sum + one.rows, 0);
+  const servers = new Set(timeline.cover.map((one) => one.served_by)).size;
+  const text = `${count(timeline.cover.length, "window")} with ${count(rows, "photo")} on ${count(servers, "index server")}`;
+  if (timeline.complete) return `${text} cover all of time.`;
+  const gaps = timeline.gaps.map((gap) => `${moment(gap.start)} to ${moment(gap.end)}`);
+  return `${text}. Nothing answers for ${gaps.slice(0, 3).join(", ")}${gaps.length > 3 ? " and more" : ""}.`;
+}

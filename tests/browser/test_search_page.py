@@ -1,0 +1,228 @@
+"""The web page as a shopper uses it, in a real Chromium."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from api.discovery import EndpointDirectory
+from photosearch.catalogue.listing import Listing, Photo
+from photosearch.demo.draw.photograph import photograph
+from photosearch.demo.draw.products import KINDS
+from photosearch.windows import Window
+from tests.api.served import serving
+from tests.api.shop import Servers, Shop, build_shop, time_of
+
+pytestmark = pytest.mark.browser
+
+ARTIFACTS = Path("test-artifacts")
+
+
+def draw_products(folder: Path) -> tuple[list[Listing], list[Photo]]:
+    """Sixty listings that look like a shop's."""
+    listings, photos = [], []
+    for number in range(60):
+        kind = KINDS[number % 15]
+        photo_id = f"{kind.name}/{kind.name} {number:02}.jpg"
+        path = folder / photo_id
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(photograph(kind, number, 0, 224))
+        listed_at = time_of(number)
+        photos.append(Photo(photo_id, photo_id, photo_id, listed_at))
+        listings.append(
+            Listing(
+                photo_id,
+                kind.title(number),
+                kind.price(number),
+                kind.name,
+                "live",
+                listed_at,
+                (photo_id,),
+            )
+        )
+    return listings, photos
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return build_shop(tmp_path_factory.mktemp("shop"), draw_products)
+
+
+@pytest.fixture
+def servers(shop: Shop, tmp_path: Path) -> Iterator[Servers]:
+    running = Servers(shop, tmp_path / "endpoints")
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def address(shop: Shop, servers: Servers) -> Iterator[str]:
+    with serving(shop.settings, EndpointDirectory(servers.endpoints)) as api:
+        yield str(api.base_url)
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:  # closed before the API ends
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(15_000)
+    opened = context.new_page()
+    faults: list[str] = []
+    foreign: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on(
+        "console",
+        lambda message: (
+            faults.append(message.text)
+            if message.type == "error" and "the server responded" not in message.text
+            else None
+        ),
+    )
+    opened.on("request", lambda request: foreign.append(request.url))
+    yield opened
+    context.close()
+    assert faults == []
+    assert [url for url in foreign if not url.startswith(("http://127.0.0.1", "blob:"))] == []
+
+
+def picture(page: Page, name: str) -> None:
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / f"search-page-{name}.png", full_page=True)
+
+
+def test_a_sample_finds_itself_and_its_like(page: Page, servers: Servers, address: str) -> None:
+    servers.serve_all()
+    page.goto(address)
+    expect(page.locator("#ready")).to_contain_text("ready, 3 index servers", timeout=15_000)
+    expect(page.locator(".sample")).to_have_count(12)
+    picture(page, "start")
+
+    sample = page.locator(".sample").first
+    title = sample.get_attribute("data-title")
+    sample.click()
+
+    cards = page.locator(".card:not(.waiting)")
+    expect(cards).to_have_count(12)
+    expect(cards.first.locator("h3")).to_have_text(str(title))
+    assert float(cards.first.locator(".score-number").inner_text()) > 0.98
+    expect(page.locator("#words")).to_contain_text("5 windows of 3 index servers")
+    expect(page.locator("#words")).to_contain_text("all of time searched")
+    expect(page.locator("#timings")).to_contain_text("embed")
+    expect(page.locator("#timeline-words")).to_contain_text("cover all of time")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.card img')].every((one) => one.naturalWidth > 0)"
+    )
+    picture(page, "answer")
+
+
+def test_more_like_this_and_more_pages(page: Page, servers: Servers, address: str) -> None:
+    servers.serve_all()
+    page.goto(address)
+    page.locator(".sample").nth(3).click()
+    second = page.locator(".card:not(.waiting)").nth(1)
+    name = second.locator("h3").get_attribute("title")
+    second.get_by_role("button", name="More like").click()
+    expect(page.locator(".card.waiting")).to_have_count(0)
+    expect(page.locator(".card:not(.waiting)")).to_have_count(12)
+
+    page.get_by_role("button", name="Show more").click()
+
+    cards = page.locator(".card")
+    expect(cards).to_have_count(24)
+    names = [one.get_attribute("title") for one in cards.locator("h3").all()]
+    assert len(set(names)) == 24
+    assert name not in names
+
+
+def test_a_photo_is_chosen_from_the_disk(
+    page: Page, servers: Servers, address: str, shop: Shop
+) -> None:
+    servers.serve_all()
+    photo_id = next(iter(shop.photos))
+    page.goto(address)
+
+    page.locator("#file").set_input_files(
+        {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": shop.photo_bytes(photo_id)}
+    )
+
+    expect(page.locator(".card:not(.waiting) h3").first).to_have_attribute("title", photo_id)
+    expect(page.locator("#preview")).to_have_attribute("alt", "Your photo: mine.jpg")
+
+
+def test_a_file_that_is_no_photo_is_refused_with_what_to_do(
+    page: Page, servers: Servers, address: str
+) -> None:
+    servers.serve_all()
+    page.goto(address)
+
+    page.locator("#file").set_input_files(
+        {"name": "letter.jpg", "mimeType": "image/jpeg", "buffer": b"Dear Sir or Madam"}
+    )
+
+    expect(page.get_by_role("alert")).to_contain_text("letter.jpg")
+    expect(page.get_by_role("alert")).to_contain_text("What to do")
+    expect(page.locator("#answer")).to_be_hidden()
+    picture(page, "refused")
+
+
+def test_gaps_and_failures_are_seen(page: Page, servers: Servers, address: str) -> None:
+    servers.serve([Window.parse("monthly/2026-10")])
+    days = servers.serve([Window.parse(f"daily/2026-11-0{day}") for day in (1, 2)])
+    page.goto(address)
+    expect(page.locator("#ready")).to_contain_text("2 index servers", timeout=15_000)
+    servers.kill(days)
+
+    page.locator(".sample").first.click()
+
+    expect(page.locator("#words")).to_contain_text("2 windows failed")
+    expect(page.locator("#words")).to_contain_text("gap")
+    expect(page.locator(".gaps .run")).not_to_have_count(0)
+    expect(page.locator(".run.failed").first).to_be_visible()
+    picture(page, "gaps")
+
+
+def test_before_there_is_an_index_the_page_says_what_to_do(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.locator("#ready")).to_have_text("not ready")
+
+    page.locator(".sample").first.click()
+
+    expect(page.get_by_role("alert")).to_contain_text("photosearch materialize")
+    picture(page, "nothing")
+
+
+def test_the_page_fits_a_phone_and_the_dark(
+    browser: Browser, servers: Servers, address: str
+) -> None:
+    servers.serve_all()
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, color_scheme="dark", has_touch=True
+    )
+    page = context.new_page()
+    page.goto(address)
+    page.locator(".sample").nth(1).click()
+    expect(page.locator(".card:not(.waiting)")).to_have_count(12)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.card img')].slice(0, 4).every((one) => one.complete)"
+    )
+
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    picture(page, "phone-dark")
+    context.close()
+
+
+def test_the_page_is_used_with_the_keyboard_alone(
+    page: Page, servers: Servers, address: str
+) -> None:
+    servers.serve_all()
+    page.goto(address)
+    expect(page.locator(".sample")).to_have_count(12)
+
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.locator("#choose").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".card:not(.waiting)")).to_have_count(12)
+    expect(page.locator("#results-title")).to_be_focused()
