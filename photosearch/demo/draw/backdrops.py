@@ -1,0 +1,135 @@
+"""What stands behind the goods: studio paper, walls, wood, fabric, stone.
+
+Drawn as arrays. Grain is made once a process and cropped at random, because fresh noise for
+each of two thousand photos would cost more than the drawing itself.
+"""
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from photosearch.demo.draw.products import Pose
+
+Picture = NDArray[np.float32]  # [side, side, 3], 0 to 255
+
+_PAPERS = ("#f1efec", "#e7e2da", "#dfe5e8", "#efe3dc", "#dde4d8", "#e9e4ee", "#d5d9dd", "#f3ead2")
+_WALLS = ("#e4ded2", "#cfd6d4", "#d9c7b6", "#b9c4c9", "#c9b8ae", "#dcd8c8", "#a8b3a5", "#e6d3cb")
+_TIMBERS = ("#b98a58", "#7d5636", "#d2b48a", "#9c6b45", "#5a3f2d", "#c8a678")
+_FABRICS = ("#d8d2c6", "#8d97a3", "#b7a58e", "#5f6a74", "#c4b9b0", "#a5b0a0", "#e4dccf")
+_STONES = ("#ecebe8", "#cfcfce", "#8f9396", "#e0d8cd")
+
+
+def rgb(colour: str) -> Picture:
+    """``#rrggbb`` as float32 [3]."""
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
+
+
+@cache
+def _grain(cells_x: int, cells_y: int, size: int = 1024) -> Picture:
+    """Smooth noise, float32 [size, size] about 0 with deviation 1, of so many cells a side."""
+    rng = np.random.default_rng(cells_x * 1000 + cells_y)
+    small = rng.normal(size=(cells_y, cells_x)).astype(np.float32)
+    image = Image.fromarray(small, "F").resize((size, size), Image.Resampling.BICUBIC)
+    grain = np.asarray(image, np.float32)
+    return (grain / grain.std()).astype(np.float32)
+
+
+def grain(rng: np.random.Generator, cells_x: int, cells_y: int, height: int, width: int) -> Picture:
+    """A random piece of smooth noise, float32 [height, width], deviation about 1."""
+    whole = _grain(cells_x, cells_y)
+    y = int(rng.integers(0, whole.shape[0] - height + 1))
+    x = int(rng.integers(0, whole.shape[1] - width + 1))
+    piece = whole[y : y + height, x : x + width]
+    return piece[:, ::-1] if rng.random() < 0.5 else piece
+
+
+def _ramp(height: int, width: int, rng: np.random.Generator) -> Picture:
+    """Light that falls off away from one corner, float32 [height, width] about 1."""
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    return np.asarray(
+        1.02
+        - float(rng.uniform(0.02, 0.09)) * x * (1 if rng.random() < 0.5 else -1)
+        - 0.05 * y
+        - 0.05 * (x * x + y * y),
+        np.float32,
+    )
+
+
+def timber(rng: np.random.Generator, height: int, width: int, planks: int) -> Picture:
+    """Boards that run across, float32 [height, width, 3]."""
+    base = rgb(str(rng.choice(_TIMBERS)))
+    tone = 7 * grain(rng, 6, 160, height, width) + 4 * grain(rng, 40, 512, height, width)
+    rows = (np.arange(height) * planks // height).astype(int)
+    shift = rng.uniform(-13, 13, planks)[rows]
+    tone = tone + shift[:, None]
+    joint = np.flatnonzero(np.diff(rows)) + 1
+    tone[joint] -= 42
+    tone[np.clip(joint + 1, 0, height - 1)] -= 18
+    return np.asarray(base + tone[..., None], np.float32)
+
+
+def _fabric(rng: np.random.Generator, side: int) -> Picture:
+    base = rgb(str(rng.choice(_FABRICS)))
+    weave = 5 * grain(rng, 512, 512, side, side) + 4 * grain(rng, 9, 9, side, side)
+    lines = 3.5 * np.sin(np.arange(side, dtype=np.float32) * 2.1)
+    return np.asarray(base + (weave + lines[None, :] + lines[:, None])[..., None], np.float32)
+
+
+def _stone(rng: np.random.Generator, side: int) -> Picture:
+    base = rgb(str(rng.choice(_STONES)))
+    veins = np.abs(grain(rng, 7, 9, side, side) + 0.35 * grain(rng, 30, 30, side, side))
+    tone = -30 * np.exp(-(veins**2) / 0.004) + 4 * grain(rng, 9, 9, side, side)
+    return np.asarray(base + tone[..., None], np.float32)
+
+
+def _wall(rng: np.random.Generator, height: int, width: int) -> Picture:
+    base = rgb(str(rng.choice(_WALLS)))
+    tone = 3 * grain(rng, 9, 9, height, width) + 1.5 * grain(rng, 160, 160, height, width)
+    if rng.random() < 0.25:  # panelling
+        tone = tone - 12 * (np.arange(width) % int(rng.integers(40, 80)) < 2)
+    return np.asarray(base + tone[..., None], np.float32)
+
+
+def _room(rng: np.random.Generator, side: int, horizon: int, wood: bool) -> Picture:
+    picture = np.empty((side, side, 3), np.float32)
+    picture[:horizon] = _wall(rng, horizon, side)
+    depth = side - horizon
+    if wood:
+        picture[horizon:] = timber(rng, depth, side, int(rng.integers(3, 6)))
+    else:
+        floor = rgb(str(rng.choice(_PAPERS)))
+        picture[horizon:] = floor + 3 * grain(rng, 40, 40, depth, side)[..., None]
+    picture[horizon - 2 : horizon + 1] *= 0.72
+    return picture
+
+
+def _sweep(rng: np.random.Generator, side: int) -> Picture:
+    """Studio paper: one colour, darker where it bends to the wall."""
+    base = rgb(str(rng.choice(_PAPERS)))
+    y = np.linspace(0, 1, side, dtype=np.float32)
+    bend = float(rng.uniform(0.62, 0.74))
+    tone = -16 * np.exp(-(((y - bend) / 0.16) ** 2)) + 10 * (y > bend) * (y - bend)
+    return np.asarray(base + tone[:, None, None] + np.zeros((side, side, 1)), np.float32)
+
+
+def backdrop(pose: Pose, rng: np.random.Generator, side: int) -> Picture:
+    """A background that suits the pose, float32 [side, side, 3]."""
+    draw = float(rng.random())
+    if draw < 0.4:
+        picture = _sweep(rng, side)
+    elif pose == "stands":
+        picture = _room(rng, side, int(side * rng.uniform(0.58, 0.74)), bool(rng.random() < 0.65))
+    elif pose == "lies":
+        choice = int(rng.integers(3))
+        if choice == 0:
+            picture = timber(rng, side, side, int(rng.integers(4, 8)))
+        else:
+            picture = _fabric(rng, side) if choice == 1 else _stone(rng, side)
+    elif draw < 0.75:
+        picture = _wall(rng, side, side)
+    else:
+        picture = timber(rng, side, side, int(rng.integers(5, 9)))
+    return picture * _ramp(side, side, rng)[..., None]

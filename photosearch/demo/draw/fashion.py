@@ -1,0 +1,471 @@
+"""Things to wear and carry: shirts, dresses, sneakers, bags, watches."""
+
+from photosearch.demo.draw.emblems import emblem
+from photosearch.demo.draw.palette import darker, lighter
+from photosearch.demo.draw.pen import Pen, oval_path
+
+
+def shirt(pen: Pen) -> None:
+    half = pen.between("half", 78, 96)
+    hem = pen.between("hem", 316, 350)
+    sleeve = pen.choice("sleeve", ("short", "long", "cap"))
+    drop = {"short": 172, "long": 320, "cap": 128}[sleeve]
+    out = {"short": 172, "long": 158, "cap": 128}[sleeve]
+    neck = pen.choice("neck", ("crew", "vee", "collar", "hood"))
+    sleeves = pen.choice("sleeve-paint", (pen.paint, pen.paint, pen.accent))
+    for way in (-1, 1):
+        cuff = out - (34 if sleeve == "long" else 40)
+        arm = (
+            f"M{200 + way * 60} 62Q{200 + way * 96} 70 {200 + way * 108} 92"
+            f"L{200 + way * out} {drop}L{200 + way * cuff} {drop + 18}L{200 + way * half} 150z"
+        )
+        pen.fill(arm, sleeves, "cloth")
+        if pen.chance("cuffs", 0.4):
+            with pen.clipped(arm):
+                pen.line(
+                    f"M{200 + way * (out + 4)} {drop - 2}L{200 + way * (cuff - 6)} {drop + 18}",
+                    pen.detail,
+                    22,
+                )
+    body = (
+        f"M156 56Q200 {84 if neck == 'crew' else 66} 244 56L272 70Q{196 + half} 120 "
+        f"{200 + half} 168L{204 + half} {hem}Q200 {hem + 12} {196 - half} {hem}"
+        f"L{200 - half} 168Q{204 - half} 120 128 70z"
+    )
+    pen.fill(body, pen.paint)
+    with pen.clipped(body):
+        kind = pen.choice("print", ("emblem", "none", "band", "yoke", "pocket"))
+        if kind == "band":
+            y = pen.between("band", 130, 210)
+            pen.box(60, y, 280, pen.between("band-h", 24, 60), pen.accent)
+            pen.box(60, y - 10, 280, 6, pen.detail)
+        elif kind == "yoke":
+            pen.box(60, 40, 280, pen.between("yoke", 66, 100), pen.accent)
+        elif kind == "pocket":
+            pen.fill("M222 132H266V176L244 188L222 176z", pen.accent, "top")
+        elif kind == "emblem" and pen.pattern == "plain":
+            emblem(pen, 200, 178, pen.between("emblem-r", 34, 56), pen.accent)
+        pen.fill("M150 300Q190 200 168 120Q206 220 176 340z", "#000010", None, 0.07)
+        pen.fill("M250 330Q220 240 240 150Q262 240 262 330z", "#000010", None, 0.08)
+    pen.fill(body, "none", "cloth")
+    trim = pen.choice("trim", (pen.main, pen.accent, pen.detail))
+    if neck == "crew":
+        pen.line("M156 56Q200 98 244 56", darker(trim, 0.12), 11)
+    elif neck == "vee":
+        pen.fill("M158 54L200 118L242 54Q200 70 158 54z", darker(pen.main, 0.5))
+        pen.line("M156 54L200 120L244 54", trim, 10)
+    elif neck == "collar":
+        pen.line(f"M200 92V{hem if pen.chance('buttoned', 0.6) else 160}", darker(pen.main, 0.3), 2)
+        for index in range(6 if pen.chance("buttoned", 0.6) else 2):
+            pen.oval(200, 108 + index * 38, 4.5, None, pen.detail, "round")
+        pen.fill("M154 52L200 92L168 112L140 62z", trim, "top")
+        pen.fill("M246 52L200 92L232 112L260 62z", trim, "top")
+    else:
+        pen.fill("M140 66Q150 14 200 14T260 66Q236 104 200 104T140 66z", trim, "soft")
+        pen.fill("M166 66Q172 38 200 38T234 66Q222 90 200 90T166 66z", darker(pen.main, 0.5))
+        pen.line("M182 92V136M218 92V130", "#f4f1e8", 3)
+
+
+def dress(pen: Pen) -> None:
+    waist = pen.between("waist", 146, 186)
+    hem = pen.between("hem", 288, 362)
+    flare = pen.between("flare", 54, 136)
+    cinch = pen.between("cinch", 40, 54)
+    straps = pen.choice("straps", ("thin", "wide", "sleeves", "halter"))
+    if straps == "sleeves":
+        for way in (-1, 1):
+            pen.fill(
+                f"M{200 + way * 40} 50Q{200 + way * 74} 50 {200 + way * 84} 84"
+                f"L{200 + way * 92} 128L{200 + way * 58} 136L{200 + way * 52} 96z",
+                pen.choice("arms", (pen.paint, pen.accent)),
+                "cloth",
+            )
+    shoulder = {"thin": 44, "wide": 52, "sleeves": 54, "halter": 30}[straps]
+    if straps in ("thin", "halter"):
+        for way in (-1, 1):
+            inner = 200 + way * (12 if straps == "halter" else 40)
+            pen.line(f"M{200 + way * 42} 88L{inner} 34", pen.main, 7)
+        top = 84
+    else:
+        top = 48
+    bodice = (
+        f"M{200 - shoulder} {top}Q200 {top + pen.between('scoop', 16, 62)} {200 + shoulder} {top}"
+        f"Q{200 + 50} 110 {200 + 54} 122L{200 + cinch} {waist}H{200 - cinch}L{200 - 54} 122"
+        f"Q{200 - 50} 110 {200 - shoulder} {top}z"
+    )
+    skirt = (
+        f"M{200 - cinch} {waist}C{200 - cinch - 8} {waist + 40} {200 - flare} {hem - 70} "
+        f"{200 - flare} {hem}q{flare / 3} 12 {flare * 2 / 3} 2t{flare * 2 / 3} 0"
+        f"t{flare * 2 / 3} -2C{200 + flare} {hem - 70} {200 + cinch + 8} {waist + 40} "
+        f"{200 + cinch} {waist}z"
+    )
+    two = pen.chance("two-tone", 0.35)
+    pen.fill(skirt, pen.paint, "cloth")
+    with pen.clipped(skirt):
+        for index in range(5):
+            x = 200 + (index - 2) * flare * 0.4
+            pen.fill(
+                f"M{200 + (index - 2) * 12} {waist}L{x - 7} {hem + 16}L{x + 9} {hem + 16}z",
+                "#000014",
+                None,
+                0.12,
+            )
+        if pen.chance("border", 0.4):
+            pen.line(
+                f"M{180 - flare} {hem - 6}Q200 {hem + 18} {220 + flare} {hem - 6}",
+                pen.detail,
+                pen.between("border-w", 14, 34),
+            )
+        if pen.chance("tier", 0.3):
+            y = (waist + hem) / 2
+            pen.line(f"M{180 - flare} {y}Q200 {y + 22} {220 + flare} {y}", darker(pen.main, 0.3), 4)
+    pen.fill(bodice, pen.accent if two else pen.paint, "cloth")
+    if pen.chance("belt", 0.55):
+        pen.box(
+            200 - cinch - 2,
+            waist - 8,
+            2 * cinch + 4,
+            pen.between("belt-h", 10, 22),
+            pen.choice("belt", (pen.detail, pen.accent, "#2b2420")),
+            "cylinder",
+            3,
+        )
+
+
+def sneaker(pen: Pen) -> None:
+    collar = pen.between("collar", 128, 196)
+    sole = pen.between("sole", 20, 40)
+    base, toe = 336, pen.between("toe", 248, 272)
+    y = base - sole
+    upper = (
+        f"M48 {y + 4}C36 {y - 50} 44 {collar + 50} 52 {collar}Q92 {collar + 26} 142 {collar - 8}"
+        f"C166 {collar + 34} 206 {toe - 44} 262 {toe - 16}Q352 {toe - 4} 358 {y + 4}z"
+    )
+    sole_colour = pen.choice(
+        "sole-colour", ("#f3f1ec", "#f3f1ec", pen.accent, "#8d5a33", "#222226")
+    )
+    pen.fill(
+        f"M92 {collar + 8}Q110 {collar - 34} 148 {collar - 26}L196 {toe - 44}L140 {toe}z",
+        pen.choice("tongue", (pen.detail, pen.accent)),
+        "soft",
+    )
+    pen.fill(upper, pen.paint)
+    with pen.clipped(upper):
+        if pen.chance("toe-cap", 0.6):
+            pen.fill(
+                f"M290 {toe - 30}Q268 {y - 20} 276 {y + 10}H400V{toe - 40}z",
+                pen.choice("cap", ("#f0eee8", pen.accent, darker(pen.main, 0.2))),
+                "soft",
+            )
+        if pen.chance("heel", 0.6):
+            pen.fill(f"M20 {collar - 20}H86Q66 {y - 30} 92 {y + 10}H20z", pen.accent, "soft")
+        mark = pen.choice("mark", ("swoosh", "stripes", "star", "none", "wave", "panel"))
+        if mark == "swoosh":
+            pen.fill(
+                f"M96 {y - 46}Q130 {y + 6} 256 {toe - 2}Q140 {y - 22} 120 {y - 66}z", pen.accent
+            )
+        elif mark == "stripes":
+            for index in range(pen.choice("stripes", (2, 3, 4))):
+                x = 138 + index * 26
+                pen.line(f"M{x + 28} {collar + 20}L{x} {y + 8}", pen.accent, 11)
+        elif mark == "star":
+            emblem(pen, 118, y - 48, 25, pen.accent)
+        elif mark == "wave":
+            pen.line(f"M60 {y - 34}q40 -34 80 -6t90 0t80 4", pen.accent, 12)
+        elif mark == "panel":
+            pen.fill(f"M96 {collar}L150 {y + 10}H240L190 {toe - 60}z", pen.accent, "soft")
+    pen.fill(upper, "none", "top")
+    for index in range(pen.choice("laces", (4, 5, 6))):
+        share = index / 5
+        x, top = 152 + share * 74, collar + 8 + share * (toe - 30 - collar)
+        pen.line(f"M{x - 14} {top + 18}L{x + 24} {top - 4}", "#fbfaf6", 6)
+    pen.line(f"M52 {collar}Q92 {collar + 26} 142 {collar - 8}", darker(pen.main, 0.4), 7)
+    pen.fill(
+        f"M40 {y}Q200 {y + 10} 362 {y}Q372 {base - 8} 352 {base}H54Q34 {base} 40 {y}z",
+        sole_colour,
+        "top",
+    )
+    if pen.chance("sole-line", 0.5):
+        pen.line(
+            f"M44 {y + sole * 0.5}Q200 {y + sole * 0.5 + 8} 362 {y + sole * 0.5}", pen.accent, 4
+        )
+
+
+def handbag(pen: Pen) -> None:
+    half = pen.between("half", 96, 142)
+    top = pen.between("top", 150, 200)
+    taper = pen.between("taper", -22, 26)
+    base, corner = 344, pen.between("corner", 8, 40)
+    strap = pen.choice("strap", (pen.accent, pen.detail, "#7b4a2a", "#2a2420"))
+    rise = pen.between("rise", 70, 112)
+    handle = pen.choice("handle", ("arch", "two", "chain", "square"))
+    inner = half * 0.55
+    if handle == "square":
+        pen.rod(f"M{200 - inner} {top + 8}V{top - rise * 0.7}H{200 + inner}V{top + 8}", strap, 12)
+    elif handle == "chain":
+        for index in range(15):
+            share = index / 14 * 2 - 1
+            pen.ring(
+                200 + share * inner * 1.3, top - rise * (1 - share * share), 8, 6, pen.metal, 4
+            )
+    else:
+        if handle == "two":
+            pen.rod(
+                f"M{200 - inner + 14} {top}C{200 - inner + 14} {top - rise * 1.5} "
+                f"{200 + inner + 14} {top - rise * 1.5} {200 + inner + 14} {top}",
+                darker(strap, 0.3),
+                9,
+            )
+        pen.rod(
+            f"M{200 - inner} {top + 10}C{200 - inner} {top - rise * 1.3} {200 + inner} "
+            f"{top - rise * 1.3} {200 + inner} {top + 10}",
+            strap,
+            11,
+        )
+    left, right = 200 - half, 200 + half
+    body = (
+        f"M{left} {top}H{right}L{right + taper} {base - corner}Q{right + taper} {base} "
+        f"{right + taper - corner} {base}H{left - taper + corner}Q{left - taper} {base} "
+        f"{left - taper} {base - corner}z"
+    )
+    pen.fill(body, pen.paint)
+    with pen.clipped(body):
+        if pen.chance("bottom", 0.4):
+            pen.box(0, base - pen.between("bottom-h", 30, 70), 400, 100, pen.accent)
+    pen.fill(body, "none", "soft")
+    closing = pen.choice("closing", ("flap", "pocket", "buckle", "emblem", "zip"))
+    if closing == "flap":
+        drop = top + pen.between("flap", 56, 104)
+        pen.fill(
+            f"M{left} {top - 3}H{right}L{right - 6} {drop - 24}Q200 {drop + 30} {left + 6} "
+            f"{drop - 24}z",
+            pen.choice("flap-paint", (pen.main, pen.accent, pen.paint)),
+            "top",
+        )
+        pen.box(186, drop - 18, 28, 24, pen.metal, "metal", 4)
+    elif closing == "pocket":
+        pen.box(
+            200 - half * 0.6,
+            top + 58,
+            half * 1.2,
+            70,
+            pen.choice("p", (pen.paint, pen.accent)),
+            "top",
+            10,
+        )
+        pen.seam(f"M{200 - half * 0.55} {top + 66}H{200 + half * 0.55}", "#ffffff")
+    elif closing == "buckle":
+        for x in (200 - half * 0.5, 200 + half * 0.5):
+            pen.box(x - 10, top, 20, 90, strap, "cylinder", 3)
+            pen.ring(x, top + 74, 13, 11, pen.metal, 5)
+    elif closing == "emblem":
+        emblem(pen, 200, (top + base) / 2, 36, pen.accent)
+    else:
+        pen.line(f"M{left + 14} {top + 18}H{right - 14}", darker(pen.main, 0.5), 6)
+        pen.line(f"M{left + 14} {top + 18}H{right - 14}", pen.metal, 2)
+    pen.seam(f"M{left + 8} {top + 10}L{left - taper + 8} {base - corner}", lighter(pen.main, 0.5))
+    pen.seam(f"M{right - 8} {top + 10}L{right + taper - 8} {base - corner}", lighter(pen.main, 0.5))
+
+
+def backpack(pen: Pen) -> None:
+    half = pen.between("half", 88, 112)
+    top = pen.between("top", 66, 96)
+    crown = pen.between("crown", 34, 92)
+    left, right, base = 200 - half, 200 + half, 346
+    for way in (-1, 1):
+        pen.line(
+            f"M{200 + way * half * 0.6} 140Q{200 + way * (half + 40)} 200 "
+            f"{200 + way * half * 0.9} 330",
+            darker(pen.accent, 0.3),
+            18,
+        )
+    pen.line(f"M178 {top + 6}Q200 {top - 46} 222 {top + 6}", darker(pen.accent, 0.2), 11)
+    body = (
+        f"M{left} {top + crown}Q{left} {top} 200 {top}T{right} {top + crown}V{base - 26}"
+        f"Q{right} {base} {right - 26} {base}H{left + 26}Q{left} {base} {left} {base - 26}z"
+    )
+    pen.fill(body, pen.paint)
+    with pen.clipped(body):
+        if pen.chance("bottom", 0.45):
+            pen.box(0, base - 60, 400, 100, pen.accent)
+        if pen.chance("yoke", 0.35):
+            pen.box(0, 0, 400, top + 80, pen.detail)
+    pen.fill(body, "none", "soft")
+    pocket = pen.choice("pocket", ("one", "two", "flap", "tall"))
+    paint = pen.choice("pocket-paint", (pen.main, pen.accent, pen.paint))
+    if pocket == "two":
+        for x in (left + 14, 206):
+            pen.box(x, 230, half - 22, 92, paint, "soft", 14)
+            pen.line(f"M{x + 8} 250h{half - 38}", darker(pen.main, 0.5), 4)
+    elif pocket == "tall":
+        pen.box(left + 22, 176, 2 * half - 44, 150, paint, "soft", 26)
+        pen.line(f"M{left + 34} 206H{right - 34}", pen.metal, 4)
+    elif pocket == "flap":
+        pen.fill(
+            f"M{left - 2} {top + crown - 10}Q200 {top - 24} {right + 2} {top + crown - 10}"
+            f"V206Q200 226 {left - 2} 206z",
+            paint,
+            "top",
+        )
+        for x in (160, 240):
+            pen.box(x - 8, 190, 16, 74, "#8a5731", "cylinder", 2)
+            pen.box(x - 11, 226, 22, 16, pen.metal, "metal", 3)
+    else:
+        pen.box(left + 18, 232, 2 * half - 36, 92, paint, "soft", 20)
+        pen.line(f"M{left + 28} 256H{right - 28}", darker(pen.main, 0.5), 5)
+    if pen.chance("emblem", 0.5):
+        emblem(pen, 200, 152, 24, pen.detail if paint == pen.accent else pen.accent)
+    pen.line(
+        f"M{left + 16} {top + crown + 30}Q{left + 20} {top + 26} 200 {top + 22}"
+        f"T{right - 16} {top + crown + 30}",
+        darker(pen.main, 0.55),
+        3,
+    )
+
+
+def cap(pen: Pen) -> None:
+    crown = pen.between("crown", 92, 130)
+    y = 268
+    dome = (
+        f"M84 {y}C78 {y - crown * 1.2} 132 {y - crown * 1.45} 190 {y - crown * 1.45}"
+        f"S296 {y - crown} 288 {y}Q190 {y + 26} 84 {y}z"
+    )
+    pen.fill(dome, pen.paint)
+    with pen.clipped(dome):
+        if pen.chance("front", 0.45):
+            pen.fill(f"M190 {y - crown * 2}Q180 {y - 40} 196 {y + 30}H320V0z", pen.accent)
+        if pen.chance("band", 0.35):
+            pen.line(f"M70 {y - 10}Q190 {y + 18} 300 {y - 10}", pen.detail, 22)
+    pen.fill(dome, "none", "round")
+    for x, bend in ((136, -34), (194, 4), (246, 36)):
+        pen.seam(
+            f"M{x} {y + 6}Q{x + bend * 0.2} {y - crown} 190 {y - crown * 1.42}",
+            darker(pen.main, 0.5),
+        )
+    pen.oval(190, y - crown * 1.46, 9, 6, pen.accent, "round")
+    emblem(
+        pen,
+        226,
+        y - crown * 0.6,
+        pen.between("emblem-r", 22, 36),
+        pen.detail if pen.chance("front", 0.45) else pen.accent,
+    )
+    reach = pen.between("reach", 346, 384)
+    pen.fill(
+        f"M196 {y + 8}Q270 {y - 34} {reach} {y + 14}Q{reach + 4} {y + 34} {reach - 20} {y + 36}"
+        f"Q280 {y + 8} 200 {y + 22}z",
+        pen.choice("peak", (pen.main, pen.accent, pen.detail)),
+        "top",
+    )
+
+
+def watch(pen: Pen) -> None:
+    half = pen.between("strap-w", 30, 46)
+    case = pen.between("case", 68, 92)
+    strap = pen.choice("strap", ("leather", "links", "woven"))
+    colour = pen.choice("strap-colour", (pen.main, pen.paint, pen.paint, "#5b3921"))
+    if strap == "links":
+        colour = pen.metal
+    for way in (-1, 1):
+        far = 200 + way * 186
+        near = 200 + way * (case - 10)
+        pen.fill(
+            f"M{200 - half} {near}L{200 - half * 0.76} {far}Q200 {far + way * 14} "
+            f"{200 + half * 0.76} {far}L{200 + half} {near}z",
+            colour,
+            "cylinder",
+        )
+        if strap == "links":
+            for index in range(8):
+                y = near + way * (10 + index * 14)
+                pen.line(f"M{200 - half} {y}H{200 + half}", darker(colour, 0.5), 2)
+        elif strap == "leather":
+            for side in (-1, 1):
+                pen.seam(
+                    f"M{200 + side * half * 0.8} {near}L{200 + side * half * 0.62} {far}", "#f0e6d2"
+                )
+    square = pen.chance("square", 0.35)
+    metal = pen.metal
+    pen.box(200 + case - 6, 190, 20, 20, metal, "metal", 4)
+    if square:
+        pen.box(200 - case, 200 - case, 2 * case, 2 * case, metal, "metal", 24)
+        pen.box(212 - case, 212 - case, 2 * case - 24, 2 * case - 24, _face(pen), "soft", 16)
+    else:
+        pen.oval(200, 200, case, None, metal, "metal")
+        if pen.chance("bezel", 0.5):
+            pen.oval(200, 200, case - 5, None, pen.accent, "soft")
+        pen.oval(200, 200, case - 15, None, _face(pen), "soft")
+    ink = "#f7f5ee" if _face(pen) in (pen.main, "#1d2026") else "#202126"
+    marks = pen.choice("marks", ("bars", "dots", "digital", "dials"))
+    reach = case - 24
+    if marks == "digital":
+        pen.box(200 - reach * 0.72, 176, reach * 1.44, 48, "#9fb39a", "inside", 5)
+        for index, x in enumerate((-0.5, -0.2, 0.14, 0.44)):
+            pen.line(f"M{200 + reach * x} 186v{10 + index * 3}m0 4v10", "#20261f", 5)
+    else:
+        for index in range(12):
+            with pen.moved(f"rotate({index * 30} 200 200)"):
+                if marks == "dots":
+                    pen.oval(200, 204 - reach, 4, None, ink)
+                else:
+                    pen.line(f"M200 {202 - reach}v10", ink, 4 if index % 3 == 0 else 2)
+        if marks == "dials":
+            for x, y in ((-0.42, 0.1), (0.42, 0.1), (0, 0.5)):
+                pen.oval(200 + reach * x, 200 + reach * y, reach * 0.24, None, pen.detail, "soft")
+        for name, length, width in (("hour", 0.5, 6), ("minute", 0.8, 4)):
+            with pen.moved(f"rotate({pen.between(name, 0, 360):.0f} 200 200)"):
+                pen.line(f"M200 200V{200 - reach * length}", ink, width)
+        with pen.moved(f"rotate({pen.between('second', 0, 360):.0f} 200 200)"):
+            pen.line(f"M200 214V{200 - reach * 0.86}", pen.detail, 2)
+    pen.fill(
+        oval_path(200 - case * 0.2, 200 - case * 0.3, case * 0.5, case * 0.3), "#ffffff", None, 0.12
+    )
+
+
+def _face(pen: Pen) -> str:
+    return pen.choice("face", ("#f6f3ea", "#1d2026", pen.main, pen.detail, pen.accent))
+
+
+def sunglasses(pen: Pen) -> None:
+    form = pen.choice("form", ("round", "square", "cat", "aviator", "heart"))
+    wide = pen.between("wide", 64, 80)
+    high = pen.between("high", 48, 68)
+    tint = pen.choice("tint", ("#2b2b31", "#5b3f2a", "#31503c", "#33507a", "#7a3b5a", "#a0742a"))
+    lens = pen.fade(darker(tint, 0.3), lighter(tint, pen.between("fade", 0.1, 0.6)))
+    thick = pen.between("thick", 6, 18)
+    frame = pen.choice("frame", (pen.main, pen.main, pen.metal, pen.accent))
+    arms = pen.choice("arms", (frame, pen.accent, pen.detail))
+    for way in (-1, 1):
+        pen.rod(
+            f"M{200 + way * (wide * 2 + 12)} 176Q{200 + way * 196} 190 {200 + way * 176} 262",
+            arms,
+            11,
+        )
+    pen.rod(
+        f"M{200 - 22} 186Q200 {168 + pen.between('bridge', -8, 14)} 222 186", frame, thick * 0.8
+    )
+    for way in (-1, 1):
+        x, y = 200 + way * (wide + 14), 206
+        path = {
+            "round": oval_path(x, y, high * 1.05, high * 1.05),
+            "square": f"M{x - wide} {y - high}H{x + wide}L{x + wide - 8} {y + high}"
+            f"H{x - wide + 8}z",
+            "cat": f"M{x - way * wide} {y - high * 0.5}Q{x} {y - high * 0.8} {x + way * (wide + 14)}"
+            f" {y - high * 1.25}Q{x + way * wide} {y + high} {x} {y + high}"
+            f"T{x - way * wide} {y - high * 0.5}z",
+            "aviator": f"M{x - wide} {y - high}H{x + wide}C{x + wide + 6} {y + high} "
+            f"{x + way * 30} {y + high * 1.3} {x} {y + high * 1.2}"
+            f"C{x - wide * 0.9} {y + high} {x - wide} {y} {x - wide} {y - high}z",
+            "heart": f"M{x} {y + high * 1.2}C{x - wide * 1.6} {y} {x - wide} {y - high * 1.4} {x} "
+            f"{y - high * 0.6}C{x + wide} {y - high * 1.4} {x + wide * 1.6} {y} {x} "
+            f"{y + high * 1.2}z",
+        }[form]
+        pen.fill(path, lens)
+        with pen.clipped(path):
+            pen.line(
+                f"M{x - wide} {y + high}L{x + wide * 0.3} {y - high * 1.4}", "#ffffff", 16, 0.22
+            )
+        pen.line(path, darker(frame, 0.2), thick)
+        pen.line(path, frame, thick * 0.66)
+    if pen.chance("bar", 0.3):
+        pen.rod("M130 146H270", frame, thick * 0.6)

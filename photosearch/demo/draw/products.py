@@ -1,0 +1,97 @@
+"""The kinds of goods: how each is drawn, called, priced and photographed.
+
+``patterns`` repeats what is common: a shop has more plain sofas than zigzag ones. ``pose``
+says what the photographer does: things stand on a surface, lie flat seen from above, or hang
+before a wall.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from photosearch.demo.draw import fashion, furniture, gadgets, kitchen, outdoors
+from photosearch.demo.draw.design import Design
+from photosearch.demo.draw.patterns import PATTERNS
+from photosearch.demo.draw.pen import Pen
+
+Pose = Literal["stands", "lies", "hangs"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One category. ``low`` and ``high`` bound its prices; ``words`` end its titles."""
+
+    name: str
+    draw: Callable[[Pen], None]
+    pose: Pose
+    low: float
+    high: float
+    words: tuple[str, ...]
+    patterns: tuple[str, ...] = (*PATTERNS, "plain", "plain")
+
+    def svg(self, seed: int, transform: str = "") -> str:
+        """The drawing of one of its products as SVG on a transparent ground."""
+        pen = Pen(Design(self.name, seed), self.patterns)
+        self.draw(pen)
+        return pen.svg(transform)
+
+    def title(self, seed: int) -> str:
+        """What a seller would write above it."""
+        design = Design(self.name, seed)
+        pattern = Pen(design, self.patterns).pattern
+        first = "" if pattern == "plain" else f"{pattern} "
+        made = design.choice("word", self.words)
+        text = f"{first}{made} in {design.main} and {design.accent}"
+        return text[0].upper() + text[1:]
+
+    def price(self, seed: int) -> float:
+        """A price that looks like one: 24.90 or 24.00."""
+        design = Design(self.name, seed)
+        amount = self.low * (self.high / self.low) ** design.between("price", 0, 1)
+        whole = max(1, round(amount))
+        return whole - 0.1 if design.chance("odd", 0.6) else float(whole)
+
+
+_HARD = (
+    *("plain",) * 6,
+    *("striped", "hooped", "dotted", "checked", "chevron", "diagonal", "terrazzo", "wavy"),
+    *("triangular", "diamond", "starred", "zigzag", "bubbled"),
+)
+_FINE = (*PATTERNS, *("plain",) * 6)
+
+KINDS: tuple[Kind, ...] = (
+    Kind("mugs", kitchen.mug, "stands", 6, 28, ("stoneware mug", "coffee mug", "ceramic mug")),
+    Kind("teapots", kitchen.teapot, "stands", 18, 85, ("teapot", "porcelain teapot")),
+    Kind("vases", kitchen.vase, "stands", 15, 140, ("vase", "glazed vase", "hand-thrown vase")),
+    Kind("bottles", kitchen.bottle, "stands", 9, 38, ("water bottle", "steel bottle", "flask")),
+    Kind("bowls", kitchen.bowl, "stands", 8, 60, ("bowl", "salad bowl", "fruit bowl")),
+    Kind("chairs", furniture.chair, "stands", 35, 290, ("chair", "kitchen chair"), _FINE),
+    Kind("sofas", furniture.sofa, "stands", 190, 1900, ("sofa", "velvet sofa", "couch"), _FINE),
+    Kind("lamps", furniture.lamp, "stands", 22, 240, ("lamp", "table lamp", "reading lamp")),
+    Kind("clocks", furniture.clock, "hangs", 14, 120, ("wall clock", "kitchen clock"), _FINE),
+    Kind("tables", furniture.table, "stands", 60, 640, ("table", "side table", "desk"), _FINE),
+    Kind("plants", furniture.plant, "stands", 9, 75, ("potted plant", "house plant in a pot")),
+    Kind("shirts", fashion.shirt, "lies", 12, 70, ("shirt", "cotton top", "jersey"), _FINE),
+    Kind("dresses", fashion.dress, "lies", 25, 180, ("dress", "summer dress"), _FINE),
+    Kind("sneakers", fashion.sneaker, "stands", 35, 190, ("sneakers", "high-tops"), _FINE),
+    Kind("handbags", fashion.handbag, "stands", 30, 420, ("handbag", "tote bag"), _FINE),
+    Kind("backpacks", fashion.backpack, "stands", 25, 160, ("backpack", "rucksack"), _FINE),
+    Kind("caps", fashion.cap, "lies", 10, 45, ("cap", "baseball cap")),
+    Kind("watches", fashion.watch, "lies", 40, 900, ("watch", "wristwatch")),
+    Kind("sunglasses", fashion.sunglasses, "lies", 12, 190, ("sunglasses",)),
+    Kind("cameras", gadgets.camera, "stands", 60, 980, ("film camera", "camera"), _HARD),
+    Kind("headphones", gadgets.headphones, "hangs", 25, 320, ("headphones", "headset"), _HARD),
+    Kind("guitars", gadgets.guitar, "hangs", 80, 1400, ("guitar",), _HARD),
+    Kind("radios", gadgets.radio, "stands", 20, 210, ("radio", "kitchen radio"), _HARD),
+    Kind("books", gadgets.book, "lies", 4, 45, ("notebook", "clothbound book", "diary")),
+    Kind("bicycles", outdoors.bicycle, "stands", 120, 1600, ("bicycle", "city bike"), ("plain",)),
+    Kind("umbrellas", outdoors.umbrella, "hangs", 10, 60, ("umbrella",)),
+    Kind("kites", outdoors.kite, "hangs", 9, 65, ("kite",)),
+    Kind("toy cars", outdoors.toy_car, "stands", 4, 48, ("toy car", "model car"), _HARD),
+    Kind("skateboards", outdoors.skateboard, "lies", 30, 150, ("skateboard", "deck"), _FINE),
+    Kind("balls", outdoors.ball, "stands", 5, 40, ("ball", "play ball")),
+    Kind("suitcases", outdoors.suitcase, "stands", 40, 330, ("suitcase", "cabin case"), _FINE),
+    Kind("lanterns", outdoors.lantern, "stands", 12, 90, ("lantern", "garden lantern")),
+)
+
+KIND_OF = {kind.name: kind for kind in KINDS}

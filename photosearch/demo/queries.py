@@ -1,0 +1,204 @@
+"""Hard query pictures: a known product as a shopper's phone would see it.
+
+A query takes the product's cut-out and takes everything else away: another and busy
+background, turned, seen aslant, cut off at the edge, in coloured and uneven light, blurred,
+noisy, and pressed into a JPEG of quality 40. Only what a search by appearance should go by is
+left. So recall over such queries says something, and random weights fail on them.
+"""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from photosearch.demo.draw.backdrops import grain, timber
+
+QUERY_SIDE = 360
+JPEG_QUALITY = 40
+
+
+@dataclass(frozen=True)
+class Hardness:
+    """How far a query is from its photo: the most that each change may do."""
+
+    turn_degrees: float = 22
+    slant: float = 0.16  # how far a corner moves, in sides
+    crop: float = 0.1  # how much of the product may lie outside, in sides
+    light: float = 0.28  # unevenness and colour of the light
+    blur: float = 0.9  # pixels
+    noise: float = 7  # grey levels
+
+
+def render_query(
+    product: Image.Image, rng: np.random.Generator, hardness: Hardness | None = None
+) -> Image.Image:
+    """A hard picture of a product.
+
+    Args:
+        product: the cut-out, RGBA; only what its alpha shows is used.
+        rng: decides everything; the same generator state gives the same picture.
+        hardness: how hard; :class:`Hardness` as it stands by default.
+
+    Returns:
+        RGB, ``QUERY_SIDE`` square, with the marks of a JPEG of quality 40.
+    """
+    hard = hardness or Hardness()
+    side = QUERY_SIDE
+    seen = _placed(product, rng, hard, side)
+    picture = np.asarray(busy_background(rng, side), np.float32)
+    alpha = seen.getchannel("A")
+    shadow = alpha.filter(ImageFilter.GaussianBlur(9))
+    moved = np.roll(np.asarray(shadow, np.float32), rng.integers(-16, 17, 2), axis=(0, 1))
+    picture = picture * (1 - 0.5 * moved[..., None] / 255)
+    cover = np.asarray(alpha, np.float32)[..., None] / 255
+    picture = picture * (1 - cover) + np.asarray(seen, np.float32)[..., :3] * cover
+    picture = _lit(picture, rng, hard)
+    image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+    image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.2, 1)) * hard.blur))
+    return Image.open(io.BytesIO(as_jpeg(image))).convert("RGB")
+
+
+def as_jpeg(image: Image.Image, quality: int = JPEG_QUALITY) -> bytes:
+    """The picture as a JPEG file's bytes."""
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def _placed(
+    product: Image.Image, rng: np.random.Generator, hard: Hardness, side: int
+) -> Image.Image:
+    """The cut-out turned, slanted and set into an empty frame, partly outside it."""
+    box = product.getchannel("A").point(lambda level: 255 if level > 24 else 0).getbbox()
+    cut = product.crop(box) if box else product
+    cut.thumbnail((side, side), Image.Resampling.LANCZOS)
+    width, height = cut.size
+    long = max(width, height)
+    square = Image.new("RGBA", (long, long))
+    square.paste(cut, ((long - width) // 2, (long - height) // 2))
+    size = side * float(rng.uniform(0.72, 0.98))
+    corners = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)]) * size
+    corners += rng.uniform(-hard.slant, hard.slant, (4, 2)) * size * 0.5
+    angle = np.deg2rad(rng.uniform(-hard.turn_degrees, hard.turn_degrees))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    centre = side / 2 + rng.uniform(-hard.crop, hard.crop, 2) * side
+    target = corners @ turn.T + centre
+    source = [(0, 0), (long, 0), (long, long), (0, long)]
+    data = _perspective(target, np.array(source, float))
+    return square.transform(
+        (side, side), Image.Transform.PERSPECTIVE, tuple(data), Image.Resampling.BICUBIC
+    )
+
+
+def _perspective(target: NDArray[np.float64], source: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The eight numbers that map four points of the result onto four of the source."""
+    rows = []
+    for (x, y), (u, v) in zip(target, source, strict=True):
+        rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
+        rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
+    return np.linalg.solve(np.array(rows), source.reshape(8))
+
+
+def _lit(
+    picture: NDArray[np.float32], rng: np.random.Generator, hard: Hardness
+) -> NDArray[np.float32]:
+    """Uneven, coloured light, a little over or under, and the noise of a small sensor."""
+    side = picture.shape[0]
+    axis = np.linspace(-1, 1, side, dtype=np.float32)
+    angle = float(rng.uniform(0, 2 * np.pi))
+    ramp = np.cos(angle) * axis[None, :] + np.sin(angle) * axis[:, None]
+    level = float(rng.uniform(1 - hard.light * 0.6, 1 + hard.light * 0.4))
+    light = level * (1 + hard.light * 0.7 * ramp)
+    cast = rng.uniform(1 - hard.light * 0.35, 1 + hard.light * 0.35, 3)
+    contrast = float(rng.uniform(1 - hard.light * 0.5, 1 + hard.light * 0.3))
+    lit = ((picture - 120) * contrast + 120) * light[..., None] * cast
+    return np.asarray(lit + rng.normal(0, hard.noise, (side, side, 1)), np.float32)
+
+
+def busy_background(rng: np.random.Generator, side: int) -> Image.Image:
+    """A background as a phone finds it: boards, tiles, a printed cloth, grass, a full desk."""
+    painters = (_boards, _tiles, _printed_cloth, _grass, _desk, _lights)
+    return painters[int(rng.integers(len(painters)))](rng, side)
+
+
+def _colour(rng: np.random.Generator, low: int = 40, high: int = 225) -> tuple[int, int, int]:
+    red, green, blue = (int(level) for level in rng.integers(low, high, 3))
+    return red, green, blue
+
+
+def _array_image(picture: NDArray[np.float32]) -> Image.Image:
+    return Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+
+
+def _boards(rng: np.random.Generator, side: int) -> Image.Image:
+    board = _array_image(timber(rng, side, side, int(rng.integers(5, 12))))
+    return board.rotate(90) if rng.random() < 0.5 else board
+
+
+def _tiles(rng: np.random.Generator, side: int) -> Image.Image:
+    image = Image.new("RGB", (side, side), _colour(rng, 90, 200))
+    draw = ImageDraw.Draw(image)
+    base = np.array(_colour(rng))
+    wide, high = int(rng.integers(34, 80)), int(rng.integers(20, 60))
+    for row, y in enumerate(range(-high, side, high)):
+        for x in range(-wide, side + wide, wide):
+            shade = tuple(int(v) for v in np.clip(base + rng.integers(-28, 29), 0, 255))
+            left = x + (row % 2) * wide // 2
+            draw.rectangle((left + 2, y + 2, left + wide - 2, y + high - 2), fill=shade)
+    return image
+
+
+def _printed_cloth(rng: np.random.Generator, side: int) -> Image.Image:
+    image = Image.new("RGB", (side, side), _colour(rng))
+    draw = ImageDraw.Draw(image)
+    step, colours = int(rng.integers(26, 60)), [_colour(rng) for _ in range(3)]
+    striped = rng.random() < 0.5
+    for index, x in enumerate(range(-side, 2 * side, step)):
+        if striped:
+            draw.line((x, 0, x + side // 2, side), fill=colours[index % 3], width=step // 2)
+            continue
+        for row, y in enumerate(range(0, side + step, step)):
+            r = step // 3
+            cx = x + (row % 2) * step // 2
+            draw.ellipse((cx - r, y - r, cx + r, y + r), fill=colours[(index + row) % 3])
+    return image.filter(ImageFilter.GaussianBlur(1.2))
+
+
+def _grass(rng: np.random.Generator, side: int) -> Image.Image:
+    base = np.array((70, 110, 48) if rng.random() < 0.6 else (120, 96, 62), np.float32)
+    tone = 22 * grain(rng, 160, 90, side, side) + 16 * grain(rng, 40, 40, side, side)
+    return _array_image(base + (tone + 12 * grain(rng, 9, 9, side, side))[..., None])
+
+
+def _desk(rng: np.random.Generator, side: int) -> Image.Image:
+    """Papers, boxes and lids lying about."""
+    image = Image.new("RGB", (side, side), _colour(rng, 90, 220))
+    draw = ImageDraw.Draw(image)
+    for _ in range(int(rng.integers(14, 26))):
+        x, y = rng.integers(-40, side, 2)
+        size = int(rng.integers(40, 130))
+        if rng.random() < 0.3:
+            draw.ellipse((x, y, x + size, y + size), fill=_colour(rng), outline=_colour(rng))
+            continue
+        angle = float(rng.uniform(0, np.pi))
+        along = np.array((np.cos(angle), np.sin(angle))) * size
+        across = np.array((-np.sin(angle), np.cos(angle))) * size * rng.uniform(0.3, 1)
+        start = np.array((x, y), float)
+        corners = [start, start + along, start + along + across, start + across]
+        draw.polygon(
+            [(float(a), float(b)) for a, b in corners], fill=_colour(rng), outline=_colour(rng)
+        )
+    return image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.8, 3))))
+
+
+def _lights(rng: np.random.Generator, side: int) -> Image.Image:
+    """A street or a shop, far out of focus."""
+    image = Image.new("RGB", (side, side), _colour(rng, 20, 110))
+    draw = ImageDraw.Draw(image)
+    for _ in range(int(rng.integers(30, 60))):
+        x, y = rng.integers(0, side, 2)
+        r = int(rng.integers(8, 34))
+        draw.ellipse((x - r, y - r, x + r, y + r), fill=_colour(rng, 30, 240))
+    return image.filter(ImageFilter.GaussianBlur(4))
