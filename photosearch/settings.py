@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     max_failure_rate: float = Field(
         0.1, ge=0, le=1, description="Share of a window's photos that may be unusable."
     )
+    automation: bool = Field(
+        True, description="Dagster's sensors, which build windows by themselves, start switched on."
+    )
     step_runner: Literal["in_process", "subprocess"] = Field(
         "in_process", description="Where a step's work runs."
     )

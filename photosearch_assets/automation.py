@@ -44,7 +44,9 @@ def condition_of(step: DagStep, steps: Sequence[DagStep]) -> dg.AutomationCondit
     ).with_label("build once its inputs are there; rebuild on new data")
 
 
-def sensors_of(steps: Sequence[DagStep]) -> list[dg.AutomationConditionSensorDefinition]:
+def sensors_of(
+    steps: Sequence[DagStep], status: dg.DefaultSensorStatus
+) -> list[dg.AutomationConditionSensorDefinition]:
     """A sensor for each granularity, so that one can be paused in Dagit without the others.
 
     More than one window at a tick becomes one backfill, which the backfill policy turns into
@@ -63,7 +65,7 @@ def sensors_of(steps: Sequence[DagStep]) -> list[dg.AutomationConditionSensorDef
                 dg.AutomationConditionSensorDefinition(
                     name=f"build_{label}",
                     target=dg.AssetSelection.assets(*names),
-                    default_status=dg.DefaultSensorStatus.RUNNING,
+                    default_status=status,
                     minimum_interval_seconds=TICK_S,
                     run_tags={"photosearch/source": "automation"},
                 )

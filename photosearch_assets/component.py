@@ -46,18 +46,24 @@ class PhotosearchDag(dg.Component, dg.Model, dg.Resolvable):
 
 def definitions_of(steps: Sequence[DagStep]) -> dg.Definitions:
     """One asset for each step, and the sensors that keep them up to date."""
-    start = load_settings().timeline_start
+    settings = load_settings()
+    start = settings.timeline_start
+    status = (
+        dg.DefaultSensorStatus.RUNNING if settings.automation else dg.DefaultSensorStatus.STOPPED
+    )
     granularities = {step.name: step.windows for step in steps}
     return dg.Definitions(
         assets=[asset_of(step, granularities, start, condition_of(step, steps)) for step in steps],
-        sensors=[*sensors_of(steps), *_reconcilers(granularities)],
+        sensors=[*sensors_of(steps, status), *_reconcilers(granularities, status)],
         # A step has its own threads or processes; a process for each asset of a run would cost
         # two seconds and give nothing.
         executor=dg.in_process_executor,
     )
 
 
-def _reconcilers(granularities: Mapping[str, Granularity | None]) -> list[dg.SensorDefinition]:
+def _reconcilers(
+    granularities: Mapping[str, Granularity | None], status: dg.DefaultSensorStatus
+) -> list[dg.SensorDefinition]:
     # A second component file may hold a team's steps alone.
     whole = all(name in granularities for name in OWN_ASSETS)
-    return [reconciler_of(granularities)] if whole else []
+    return [reconciler_of(granularities, status)] if whole else []

@@ -95,14 +95,16 @@ class Demand:
         )
 
 
-def reconciler_of(granularities: Mapping[str, Granularity | None]) -> dg.SensorDefinition:
+def reconciler_of(
+    granularities: Mapping[str, Granularity | None], status: dg.DefaultSensorStatus
+) -> dg.SensorDefinition:
     """The sensor; ``granularities`` are those of all assets, by name."""
 
     @dg.sensor(
         name="reconciler",
         target=dg.AssetSelection.assets(*OWN_ASSETS),
         minimum_interval_seconds=TICK_S,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=status,
         description="Compares catalogue, photos, manifests and HEADs; asks for what differs.",
     )
     def reconciler(context: dg.SensorEvaluationContext) -> dg.SensorResult:

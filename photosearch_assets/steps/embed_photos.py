@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +32,13 @@ from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.photo_strip import spread
 from photosearch_assets.steps.result import StepResult, Unusable
 from photosearch_assets.steps.shelf import Recipe
+from photosearch_assets.steps.side_by_side import side_by_side
 
 NAME = "embeddings"
 HOW: dict[str, JsonValue] = {"step": "embed", "format": 1}
 _PHOTOS_AT_ONCE = 256
-"""A killed step loses at most the work on so many photos."""
+_HOURS_AT_ONCE = 128
+"""A killed step loses at most the work on so many photos, or so many hours with few."""
 
 
 def recipe_of(report: PhotoReport, fingerprint: str) -> Recipe:
@@ -104,7 +107,7 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
         hour = _Hour(window, report, _known_vectors(window, context))
         batch.append(hour)
         waiting += len(hour.missing)
-        if waiting >= _PHOTOS_AT_ONCE:
+        if waiting >= _PHOTOS_AT_ONCE or len(batch) >= _HOURS_AT_ONCE:
             yield from _embed(batch, context)
             batch, waiting = [], 0
     yield from _embed(batch, context)
@@ -143,17 +146,20 @@ def _embed(hours: Sequence[_Hour], context: StepContext) -> Iterator[StepResult]
     reasons = {sha_of[failure.photo_id]: failure.reason for failure in embedded.failures}
     embedding_s = time.monotonic() - started
     total = max(1, len(photos))
+    shares = [len(hour.missing) / total for hour in hours]
+    started = time.monotonic()
     for hour in hours:
-        share = len(hour.missing) / total
         hour.vectors.update(vectors)
-        started = time.monotonic()
-        manifest, health = _publish(hour, reasons, context)
-        seconds = embedding_s * share + time.monotonic() - started
-        yield _result(hour.window, hour.report, manifest, context, True, seconds, health)
+    with context.work_folder(NAME) as work:
+        published = side_by_side(lambda hour: _publish(hour, reasons, work, context), hours)
+    publishing_s = (time.monotonic() - started) / len(hours)
+    for hour, share, (manifest, rows) in zip(hours, shares, published, strict=True):
+        seconds = embedding_s * share + publishing_s
+        yield _result(hour.window, hour.report, manifest, context, True, seconds, rows)
 
 
 def _publish(
-    hour: _Hour, reasons: dict[str, str], context: StepContext
+    hour: _Hour, reasons: dict[str, str], work: Path, context: StepContext
 ) -> tuple[Manifest, NDArray[np.float32]]:
     """Publish the hour; the manifest, and the vectors float32 [rows, dim]."""
     kept = [photo for photo in hour.report.photos if photo.sha256 in hour.vectors]
@@ -167,20 +173,20 @@ def _publish(
         for photo in hour.report.photos
         if photo.sha256 not in hour.vectors
     ]
-    with context.work_folder(NAME) as work:
-        write_embeddings(work, vectors, rows)
-        manifest = context.shelf(Kind.EMBEDDINGS).publish(
-            hour.window,
-            recipe_of(hour.report, context.fingerprint),
-            {name: work / name for name in (VECTORS, ROWS)},
-            rows=len(rows),
-            dimension=context.embedder.dimension,
-            failures=failures,
-            run_id=context.run_id,
-            recipe_now=lambda: recipe_of(
-                context.image_cache.read_report(hour.window) or hour.report, context.fingerprint
-            ),
-        )
+    folder = work / hour.window.start_text
+    write_embeddings(folder, vectors, rows)
+    manifest = context.shelf(Kind.EMBEDDINGS).publish(
+        hour.window,
+        recipe_of(hour.report, context.fingerprint),
+        {name: folder / name for name in (VECTORS, ROWS)},
+        rows=len(rows),
+        dimension=context.embedder.dimension,
+        failures=failures,
+        run_id=context.run_id,
+        recipe_now=lambda: recipe_of(
+            context.image_cache.read_report(hour.window) or hour.report, context.fingerprint
+        ),
+    )
     return manifest, vectors
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from index_grpc.encode import EncodeOutcome, Encoder, EncodeTask
-from photosearch.errors import PhotosearchError
+from index_grpc.encode import EncodedIndex, EncodeOutcome, Encoder, EncodeTask
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.manifest import Manifest
 from photosearch.windows import Window
@@ -23,6 +22,7 @@ from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.recall_gate import RecallGate
 from photosearch_assets.steps.result import StepResult
 from photosearch_assets.steps.shelf import Recipe, Shelf, as_input
+from photosearch_assets.steps.side_by_side import side_by_side
 
 NAME = "hourly_index"
 HOW: dict[str, JsonValue] = {"step": "encode", "format": 1}
@@ -109,7 +109,6 @@ def _encode(
 ) -> Iterator[StepResult]:
     embeddings = context.shelf(Kind.EMBEDDINGS)
     indexes = context.shelf(Kind.INDEX)
-    failure: PhotosearchError | None = None
     with context.work_folder(NAME) as work:
         started = time.monotonic()
         manifests = {window: embeddings.require(window, "") for window in windows}
@@ -118,21 +117,21 @@ def _encode(
             for window in windows
         ]
         outcomes: list[EncodeOutcome] = list(encoder.encode_many(tasks))
-        shared_s = (time.monotonic() - started) / len(windows)
-        for window, outcome in zip(windows, outcomes, strict=True):
-            started = time.monotonic()
-            try:
-                encoded = outcome.require()
-            except PhotosearchError as error:
-                failure = failure or error
-                continue
-            recall = gate.measure(encoded.folder, manifests[window].rows)
-            manifest = indexes.publish(
+        encoded = [
+            (window, outcome.index)
+            for window, outcome in zip(windows, outcomes, strict=True)
+            if outcome.index is not None
+        ]
+
+        def publish(one: tuple[Window, EncodedIndex]) -> Manifest:
+            window, index = one
+            recall = gate.measure(index.folder, index.rows)
+            return indexes.publish(
                 window,
                 recipes[window],
-                {file.name: file for file in sorted(encoded.folder.iterdir())},
-                rows=encoded.rows,
-                dimension=encoded.dimension,
+                {file.name: file for file in sorted(index.folder.iterdir())},
+                rows=index.rows,
+                dimension=index.dimension,
                 quantiser=quantiser.version,
                 recall=recall.recall,
                 details=recall.details,
@@ -141,10 +140,13 @@ def _encode(
                 may_serve=gate.allows,
                 recipe_now=partial(_recipe_now, window, context),
             )
-            seconds = shared_s + time.monotonic() - started
-            yield _result(window, manifest, embeddings, context, seconds=seconds, done=True)
-    if failure is not None:
-        raise failure
+
+        published = side_by_side(publish, encoded)
+        seconds = (time.monotonic() - started) / len(windows)
+    for (window, _), manifest in zip(encoded, published, strict=True):
+        yield _result(window, manifest, embeddings, context, seconds=seconds, done=True)
+    for outcome in outcomes:
+        outcome.require()
 
 
 def _recipe_now(window: Window, context: StepContext) -> Recipe:

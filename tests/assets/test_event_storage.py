@@ -1,0 +1,116 @@
+"""Our event log beside the stock one: the same story, told faster."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+KEYS = [f"2026-01-01T{hour:02}" for hour in range(6)]
+
+
+@pytest.fixture(params=["stock", "ours"])
+def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    storage: dict[str, Any] = {"sqlite": {"base_dir": str(tmp_path / "storage")}}
+    if request.param == "ours":
+        storage = {
+            "custom": {
+                "module": "photosearch_assets.event_storage",
+                "class": "PhotosearchSqliteStorage",
+                "config": {"base_dir": str(tmp_path / "storage")},
+            }
+        }
+    config = {"storage": storage, "telemetry": {"enabled": False}}
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        yield instance
+
+
+def asset(failing: str | None = None) -> dg.AssetsDefinition:
+    partitions = dg.HourlyPartitionsDefinition("2026-01-01T00", fmt="%Y-%m-%dT%H")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spec = dg.AssetCheckSpec("sound", asset="thing", partitions_def=partitions)
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec("thing", partitions_def=partitions)],
+        check_specs=[spec],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def thing(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        for key in context.partition_keys:
+            context.add_asset_metadata({"rows": len(key)}, partition_key=key)
+        yield dg.MaterializeResult(data_version=dg.DataVersion("seven"))
+        for key in context.partition_keys:
+            yield dg.AssetCheckEvaluation(
+                dg.AssetKey("thing"), "sound", key != failing, partition=key
+            )
+        yield dg.Output(None, output_name="thing_sound")
+
+    return thing
+
+
+def materialize(instance: dg.DagsterInstance, **options: Any) -> Any:
+    return dg.materialize(
+        [asset(**options)],
+        instance=instance,
+        tags={
+            "dagster/asset_partition_range_start": KEYS[0],
+            "dagster/asset_partition_range_end": KEYS[-1],
+        },
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    )
+
+
+def test_all_partitions_are_materialized_with_their_own_metadata(
+    instance: dg.DagsterInstance,
+) -> None:
+    ended = materialize(instance)
+
+    assert ended.success
+    assert sorted(instance.get_materialized_partitions(dg.AssetKey("thing"))) == KEYS
+    records = instance.fetch_materializations(dg.AssetKey("thing"), limit=100).records
+    assert sorted(str(record.partition_key) for record in records) == KEYS
+    assert len({record.storage_id for record in records}) == len(KEYS)
+    last = instance.get_latest_materialization_event(dg.AssetKey("thing"))
+    assert last is not None
+    assert last.asset_materialization is not None
+    assert last.asset_materialization.partition == KEYS[-1]
+    assert last.asset_materialization.tags["dagster/data_version"] == "seven"
+
+
+def test_the_run_tells_every_event_once_and_in_order(instance: dg.DagsterInstance) -> None:
+    ended = materialize(instance)
+
+    events = [
+        entry.dagster_event
+        for entry in instance.all_logs(ended.run_id)
+        if entry.dagster_event is not None
+    ]
+    kinds = [event.event_type_value for event in events]
+    assert kinds.count("ASSET_MATERIALIZATION") == len(KEYS)
+    assert kinds.count("ASSET_CHECK_EVALUATION") == len(KEYS)
+    assert kinds.index("ASSET_MATERIALIZATION") < kinds.index("ASSET_CHECK_EVALUATION")
+    assert kinds.index("ASSET_CHECK_EVALUATION") < kinds.index("STEP_SUCCESS")
+    assert kinds[-1] == "PIPELINE_SUCCESS"
+
+
+def test_a_check_is_kept_for_each_partition(instance: dg.DagsterInstance) -> None:
+    materialize(instance, failing=KEYS[3])
+
+    storage = instance.event_log_storage
+    key = dg.AssetCheckKey(dg.AssetKey("thing"), "sound")
+    history = storage.get_asset_check_execution_history(key, limit=100)
+    found = {str(record.partition): record.status.value for record in history}
+    assert found == {key: "FAILED" if key == KEYS[3] else "SUCCEEDED" for key in KEYS}
+
+
+def test_a_second_run_is_told_after_the_first(instance: dg.DagsterInstance) -> None:
+    first = materialize(instance)
+    second = materialize(instance)
+
+    records = instance.fetch_materializations(dg.AssetKey("thing"), limit=2 * len(KEYS)).records
+    assert [record.run_id for record in records] == [second.run_id] * 6 + [first.run_id] * 6
