@@ -11,6 +11,7 @@ from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, HeadMoved
 from photosearch.repository.folder import FolderStorage
 from photosearch.repository.heads import Head
+from photosearch.repository.storage import TagMoved
 from photosearch.windows import Window
 from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, end_of, in_process
 
@@ -146,6 +147,25 @@ def test_publishers_who_know_of_no_lock_still_make_one_manifest(shelf: Shelf) ->
     stored = storage.read("embedders/v/manifest.json")
     assert stored is not None
     assert stored.content == b"%d" % made.index(True)
+
+
+def test_the_swap_itself_lets_one_of_24_writers_through(shelf: Shelf) -> None:
+    together = threading.Barrier(WRITERS)
+
+    def swap(number: int) -> bytes | None:
+        storage = FolderStorage(shelf.folder)
+        together.wait()
+        try:
+            storage.replace("embedders/HEAD", b"%d" % number, None)
+        except TagMoved:
+            return None
+        return b"%d" % number
+
+    (shelf.folder / "embedders").mkdir(parents=True)
+    with ThreadPoolExecutor(WRITERS) as pool:
+        (winner,) = (each for each in pool.map(swap, range(WRITERS)) if each is not None)
+
+    assert (shelf.folder / "embedders" / "HEAD").read_bytes() == winner
 
 
 def test_rolling_back_makes_an_earlier_version_current(shelf: Shelf) -> None:
