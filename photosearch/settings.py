@@ -93,7 +93,13 @@ class Settings(BaseSettings):
         None, description="Weights file for a torchvision network (a state dict)."
     )
     embedder_precision: Literal["int8", "float32"] = Field(
-        "int8", description="int8 is twice as fast on a CPU; float32 can run on a GPU."
+        "int8", description="int8 is faster on a CPU; float32 can run on a GPU."
+    )
+    embedder_mean: tuple[float, float, float] | None = Field(
+        None, description="Mean a network of your own expects, pixels in 0..1; ImageNet's by default."
+    )
+    embedder_std: tuple[float, float, float] | None = Field(
+        None, description="Deviation a network of your own expects; ImageNet's by default."
     )
     embed_device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where batches are embedded."
