@@ -124,7 +124,8 @@ function fail(error) {
   box.hidden = false;
 }
 
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+// A sentence begins with a capital, unless it begins with the name of a file.
+const sentence = (text) => (/^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text);
 
 function showPreview({ url, name }) {
   const image = $("preview");

@@ -35,7 +35,8 @@ export function draw(element, timeline, failed = []) {
   element.replaceChildren();
   for (const lane of timeline.timeline) {
     const failing = timeline.cover.filter((one) => one.granularity === lane.granularity && failedKeys.has(one.window));
-    const bars = lane.runs.map((run) => bar(run, place));
+    const bars = lane.runs.filter((run) => !run.in_cover).map((run) => bar(run, place));
+    bars.push(...timeline.cover.filter((one) => one.granularity === lane.granularity).map((one) => coverBar(one, place)));
     bars.push(...failing.map((one) => failedBar(one, place)));
     element.append(laneOf(NAMES[lane.granularity], bars, `${words.number(lane.ready)} of ${words.number(lane.windows)} ready`));
   }
@@ -49,11 +50,14 @@ export function draw(element, timeline, failed = []) {
 }
 
 function bar(run, place) {
-  const kind = run.state === "missing" ? "missing" : run.state === "stale" ? "stale" : run.in_cover ? "cover" : "ready";
   const rows = run.rows === null ? "" : `, ${words.count(run.rows, "photo")}`;
   const served = run.served_by ? `, held by ${run.served_by}` : "";
-  const answers = run.in_cover ? ", answers" : "";
-  return piece(kind, run, place, `${words.moment(run.start)} to ${words.moment(run.end)}: ${words.count(run.windows, "window")} ${run.state}${rows}${answers}${served}`);
+  return piece(run.state, run, place, `${words.moment(run.start)} to ${words.moment(run.end)}: ${words.count(run.windows, "window")} ${run.state}${rows}${served}`);
+}
+
+function coverBar(one, place) {
+  const kind = one.stale ? "cover stale" : "cover";
+  return piece(kind, one, place, `${words.windowName(one.window)}: ${words.count(one.rows, "photo")}, answered by ${one.served_by}${one.stale ? ", stale" : ""}`);
 }
 
 function failedBar(one, place) {
@@ -104,10 +108,9 @@ function ruler(knots) {
 }
 
 export function table(element, timeline) {
-  const head = element.createTHead ? element : null;
-  head.replaceChildren();
+  element.replaceChildren();
   const titles = ["Window", "Granularity", "Photos", "Version", "Served by", "State"];
-  const top = head.createTHead().insertRow();
+  const top = element.createTHead().insertRow();
   for (const title of titles) {
     const cell = document.createElement("th");
     cell.scope = "col";
@@ -115,7 +118,7 @@ export function table(element, timeline) {
     if (title === "Photos") cell.className = "number";
     top.append(cell);
   }
-  const body = head.createTBody();
+  const body = element.createTBody();
   for (const one of timeline.cover) {
     const row = body.insertRow();
     const texts = [words.windowName(one.window), one.granularity, words.number(one.rows), one.version, one.served_by, one.stale ? "stale" : "ready"];

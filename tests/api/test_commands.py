@@ -1,0 +1,150 @@
+"""The commands that ask over REST, as a person types them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from photosearch.settings import load_settings
+from tests.api.shop import Shop
+
+
+def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "photosearch", *arguments],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "140", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def photo(shop: Shop, tmp_path: Path) -> Path:
+    file = tmp_path / "query photo.jpg"
+    file.write_bytes(shop.photo_bytes("lamps/item 13.jpg"))
+    return file
+
+
+def test_search_prints_a_table_and_what_was_searched(
+    whole: httpx.Client, photo: Path, tmp_path: Path
+) -> None:
+    found = run("search", str(photo), "-k", "3", "--url", str(whole.base_url), cwd=tmp_path)
+
+    assert found.returncode == 0, found.stderr
+    lines = found.stdout.splitlines()
+    assert "listing" in lines[0]
+    assert "lamps/item 13" in lines[1]
+    assert "Lamp no. 13" in lines[1]
+    assert "monthly/2026-10" in lines[1]
+    assert "complete: 5 windows of 3 index servers, up to 2026-11-03 02:00" in found.stdout
+
+
+def test_search_json_prints_the_rest_answer(
+    whole: httpx.Client, photo: Path, tmp_path: Path
+) -> None:
+    found = run(
+        "search", str(photo), "-k", "2", "--json", "--url", str(whole.base_url), cwd=tmp_path
+    )
+
+    answer = json.loads(found.stdout)
+    assert [len(answer["results"]), answer["coverage"]["complete"]] == [2, True]
+
+
+def test_windows_prints_the_cover(whole: httpx.Client, tmp_path: Path) -> None:
+    shown = run("windows", "--url", str(whole.base_url), cwd=tmp_path)
+    as_json = run("windows", "--json", "--url", str(whole.base_url), cwd=tmp_path)
+
+    assert shown.returncode == 0, shown.stderr
+    assert "2026-11-03T01" in shown.stdout
+    assert "hourly: 50 of 794 ready, 744 missing" in shown.stdout
+    assert len(json.loads(as_json.stdout)["cover"]) == 5
+
+
+def test_without_an_api_the_remedy_is_named(photo: Path, tmp_path: Path) -> None:
+    for command in (["search", str(photo)], ["windows"]):
+        refused = run(*command, "--url", "http://127.0.0.1:9", cwd=tmp_path)
+
+        assert refused.returncode == 1
+        assert "photosearch up" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_a_problem_of_the_api_is_one_line(whole: httpx.Client, tmp_path: Path) -> None:
+    letter = tmp_path / "letter.jpg"
+    letter.write_text("Dear Sir or Madam")
+
+    refused = run("search", str(letter), "--url", str(whole.base_url), cwd=tmp_path)
+    missing = run("search", "no.jpg", "--url", str(whole.base_url), cwd=tmp_path)
+
+    assert refused.returncode == missing.returncode == 1
+    assert "letter.jpg" in refused.stderr
+    assert "no.jpg" in missing.stderr
+    assert "Traceback" not in refused.stderr + missing.stderr
+
+
+def test_the_api_runs_as_a_process_and_ends_when_told(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "photosearch.toml").write_text(
+        f'state_dir = "{shop.settings.state}"\ntimeline_start = 2026-10-01T00:00:00Z\n'
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "photosearch", "api", "--port", port],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        ends = time.monotonic() + 60
+        while True:
+            try:
+                health = httpx.get(f"{url}/healthz", trust_env=False)
+                break
+            except httpx.TransportError:
+                assert process.poll() is None
+                assert time.monotonic() < ends
+                time.sleep(0.1)
+        second = run("api", "--port", port, cwd=tmp_path)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+
+    assert health.json()["status"] == "ok"
+    assert second.returncode == 1
+    assert f"can't listen on 127.0.0.1:{port}" in second.stderr
+    assert "another api_port" in second.stderr
+    assert process.returncode in (0, -signal.SIGTERM)
+    assert "Traceback" not in errors
+
+
+def test_the_process_is_ready_when_it_answers_at_all(tmp_path: Path) -> None:
+    from api.processes import api
+
+    spec = api(load_settings(base_dir=tmp_path, api_host="0.0.0.0", api_port=8181))
+
+    assert spec.ready_url == "http://127.0.0.1:8181/healthz"
+    assert spec.argv[-1] == "api"
+
+
+def test_asking_imports_no_application(tmp_path: Path) -> None:
+    code = (
+        "import sys, api.commands; "
+        "print([n for n in ('fastapi', 'grpc', 'onnxruntime', 'uvicorn') if n in sys.modules])"
+    )
+
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+    )
+
+    assert printed.stdout.strip() == "[]"
