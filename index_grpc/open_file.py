@@ -27,14 +27,17 @@ class OpenFile:
             raise DamagedIndex(
                 f"{path} can't be opened: {error.strerror}", remedy="build the index anew"
             ) from error
-        self.close = weakref.finalize(self, os.close, self._descriptor)
+        self._finalizer = weakref.finalize(self, os.close, self._descriptor)
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset`` on; fewer only at the end of the file.
 
         Raises:
-            ValueError: if it was closed.
+            OSError: if it was closed.
         """
-        if not self.close.alive:
-            raise ValueError(f"{self.path} was closed")
         return os.pread(self._descriptor, size, offset)
+
+    def close(self) -> None:
+        """Close it; what reads after gets an error, not another file of the same number."""
+        self._descriptor = -1
+        self._finalizer()

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from index_grpc.errors import IndexMismatch, WindowNotHeld
 from index_grpc.exact import best_of
 from index_grpc.glue import join_arrays, require_alike
-from index_grpc.held import HeldWindow, hold
+from index_grpc.held_window import HeldWindow, hold
 from index_grpc.index_files import VECTORS, IndexFolder
 from index_grpc.npy_files import NpyFile, open_npy
 from index_grpc.quantiser import Quantiser, check_quantiser, require_dimension
@@ -165,7 +165,7 @@ class Pack:
             ) from None
 
     def _nearest(self, vector: NDArray[np.float32], k: int, asked: Sequence[HeldWindow]) -> Nearest:
-        wanted = sum(held.rows for held in asked)
+        wanted = self.rows if asked is self._held else sum(held.rows for held in asked)
         k = min(k, wanted)
         if wanted == self.rows:
             return self.searcher.nearest(vector, k, k)

@@ -6,6 +6,7 @@ asked for: a server of a million photos holds eight bytes a row, not a Python ob
 """
 
 import json
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -75,18 +76,19 @@ class RowTable:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = OpenFile(path)
-        self._ends = _line_ends(self._file)
-        self.size_bytes = int(self._ends[-1]) if len(self._ends) else 0
+        # An array gives a plain int twice as fast as numpy does, in as many bytes.
+        self._starts = array("q", _line_starts(self._file).tobytes())
+        self.size_bytes = self._starts[-1]
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self._starts) - 1
 
     def line(self, index: int) -> bytes:
         """The text of one row, as it lies in the file, its newline included."""
-        if not 0 <= index < len(self._ends):
+        if not 0 <= index < len(self):
             raise IndexError(index)
-        start = self._ends.item(index - 1) if index else 0
-        return self._file.read_at(start, self._ends.item(index) - start)
+        start = self._starts[index]
+        return self._file.read_at(start, self._starts[index + 1] - start)
 
     def __getitem__(self, index: int) -> Row:
         line = self.line(index)
@@ -135,21 +137,21 @@ def read_rows(places: Sequence[tuple[RowTable, int]]) -> list[Row]:
     return rows
 
 
-def _line_ends(file: OpenFile) -> NDArray[np.int64]:
-    """Where each line ends, its newline included: int64 [rows]."""
-    ends = [np.empty(0, np.int64)]
+def _line_starts(file: OpenFile) -> NDArray[np.int64]:
+    """Where each line starts, and the file's end: int64 [rows + 1]."""
+    starts = [np.zeros(1, np.int64)]
     offset = 0
     last = b"\n"
     while chunk := file.read_at(offset, _CHUNK_BYTES):
         found = np.flatnonzero(np.frombuffer(chunk, np.uint8) == _NEWLINE)
-        ends.append(found.astype(np.int64) + (offset + 1))
+        starts.append(found.astype(np.int64) + (offset + 1))
         offset += len(chunk)
         last = chunk[-1:]
     if last != b"\n":
         raise DamagedIndex(
             f"the last line of {file.path} is cut off", remedy="build the index anew"
         )
-    return np.concatenate(ends)
+    return np.concatenate(starts)
 
 
 def _parse(text: str | bytes) -> Any:

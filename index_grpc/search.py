@@ -128,7 +128,9 @@ class TreeSearcher:
         Measured on clustered vectors: ten times the depth needs 1.3 times the leaves and three
         times the reordering for the same recall.
         """
-        growth = max(1.0, depth / 10)
+        if depth <= 10:
+            return self.parameters.leaves_to_search, self.parameters.reorder
+        growth = depth / 10
         leaves = math.ceil(self.parameters.leaves_to_search * growth**0.12)
         reorder = math.ceil(max(self.parameters.reorder * growth**0.5, 1.5 * depth))
         return min(leaves, self.leaves), min(reorder, self.rows)

@@ -125,7 +125,8 @@ def test_a_deeper_search_looks_wider(encode: Encode, quantiser: Quantiser) -> No
     leaves, reorder = searcher.effort(100)
     assert leaves > 4
     assert reorder >= 150
-    assert searcher.effort(10**6) == (24 if leaves > 24 else searcher.effort(10**6)[0], 700)
+    assert searcher.effort(10**6)[1] == 700
+    assert searcher.effort(10**12)[0] == 24
 
 
 @pytest.mark.parametrize("kind", ["exact", "tree", "empty"])
