@@ -4,6 +4,7 @@ import logging
 import signal
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from controller.server_process import ServerProcess
@@ -21,6 +22,7 @@ from index_grpc.loading import Refusal
 from index_grpc.serving import Serving
 from photosearch.backoff import Backoff
 from photosearch.settings import Settings
+from photosearch.windows import Window
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +61,22 @@ class HeldServing:
     _ready_since: float = 0.0
     _health_at: float = 0.0
     _silent: int = 0
+
+    @cached_property
+    def windows(self) -> list[Window]:
+        """What it holds, in time order."""
+        return self.serving.parsed_windows()
+
+    @cached_property
+    def window_keys(self) -> frozenset[str]:
+        """The keys of what it holds."""
+        return frozenset(served.window for served in self.serving.windows)
+
+    def is_newer_than(self, other: "HeldServing") -> bool:
+        """Whether it became ready later, so that of two versions its is the right one."""
+        if self._ready_at is None or other._ready_at is None:
+            return False
+        return self._ready_at > other._ready_at
 
     @property
     def is_ending(self) -> bool:
@@ -171,7 +189,8 @@ class HeldServing:
         if not self.is_ending:
             if self.state is not State.STARTING and now > self._ready_since + STEADY_S:
                 self.backoff.succeeded()
-            self.reason = ended if self.refusal is None else self.refusal.reason
+            seen = f"{ended}; see {self.settings.logs_dir / 'index-server.log'}"
+            self.reason = seen if self.refusal is None else self.refusal.reason
             pause = self.backoff.failed(now)
             _log.warning("%s: %s; again in %.0f s", self.serving.name, self.reason, pause)
         self.process.forget()

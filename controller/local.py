@@ -27,7 +27,6 @@ from photosearch.errors import PhotosearchError
 from photosearch.only_one import only_one
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
-from photosearch.windows import Window
 
 _log = logging.getLogger(__name__)
 
@@ -168,25 +167,29 @@ class LocalDeployer:
                 held.keep(anew=True)
 
     def _start_due(self, now: float) -> None:
-        starting = sum(held.state is State.STARTING for held in self._held.values())
+        starting = [held for held in self._held.values() if held.state is State.STARTING]
         for held in self._held.values():
             needed = held.wanted or held.answered
-            if held.state is State.WAITING and needed and held.backoff.is_due(now):
-                if starting >= STARTS_AT_ONCE:
-                    return
+            if held.state is not State.WAITING or not needed or not held.backoff.is_due(now):
+                continue
+            if len(starting) >= STARTS_AT_ONCE:
+                return
+            # A backlog moves HEADs every second. To start a server for each would load the
+            # machine and never come to an end, so one that holds the same windows goes first.
+            if all(held.window_keys.isdisjoint(other.window_keys) for other in starting):
                 held.start()
-                starting += 1
+                starting.append(held)
 
     def _retire_unneeded(self, now: float) -> None:
-        answering = self._answering()
         for held in [held for held in self._held.values() if not held.wanted]:
             if held.is_ending:
                 continue
-            if held.answered and self._is_needed(held, answering):
+            if held.process is None and not held.answered:
+                del self._held[held.serving.name]
+            elif self._is_needed(held):
                 if held.state is State.RETIRING:
                     held.keep()
-                continue
-            if held.process is None:
+            elif held.process is None:
                 del self._held[held.serving.name]
             elif held.state is State.STARTING:
                 held.end(now)
@@ -206,19 +209,19 @@ class LocalDeployer:
         if waited >= self._settings.drain_s:
             held.end(now)
 
-    def _is_needed(self, held: HeldServing, answering: list[Window]) -> bool:
+    def _is_needed(self, held: HeldServing) -> bool:
+        """Whether a window would be lost that no Ready newer or coarser one answers."""
         is_current = held.serving.fingerprint == self._wanted.fingerprint
         still_wanted = list(self._wanted.ready) if is_current and not self._problem else None
-        return bool(unanswered(held.serving.parsed_windows(), answering, still_wanted))
-
-    def _answering(self) -> list[Window]:
-        return list(
-            chain.from_iterable(
-                held.serving.parsed_windows()
-                for held in self._held.values()
-                if held.wanted and held.state is State.READY and held.announced
-            )
+        answering = chain.from_iterable(
+            other.windows
+            for other in self._held.values()
+            if other is not held
+            and other.state is State.READY
+            and other.announced
+            and (other.wanted or other.is_newer_than(held))
         )
+        return bool(unanswered(held.windows, answering, still_wanted))
 
     def _pause_s(self) -> float:
         busy = any(

@@ -1,10 +1,11 @@
-"""Work that gives way to everything else on the machine.
+"""Work that gives way to what answers.
 
 A server that loads a pack uses a whole core for seconds while its predecessor still answers
 on the same machine. On Linux each thread has a priority of its own, and a thread inherits it
-from the one that starts it. So the loading runs in a thread of the lowest priority, and the
+from the one that starts it. So the loading runs in a thread of low priority, and the
 threads that answer later are started from the main thread and keep the usual one; lowering a
-whole process could not be taken back without privileges.
+whole process could not be taken back without privileges. Low, not lowest: beside a backlog
+that keeps all cores busy, a load at nice 19 gets 1 % of a core and takes minutes.
 """
 
 import os
@@ -14,11 +15,11 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
-LOWEST_PRIORITY = 19
+NICENESS = 10
 
 
 class LowPriorityWork(Generic[Result]):
-    """Runs ``work`` once in a thread of the lowest priority."""
+    """Runs ``work`` once in a thread of low priority."""
 
     def __init__(self, name: str, work: Callable[[], Result]) -> None:
         self._work = work
@@ -50,7 +51,7 @@ class LowPriorityWork(Generic[Result]):
 
 
 def lower_this_thread() -> None:
-    """Give this thread, and those it starts, the lowest priority; on Linux only."""
+    """Give this thread, and those it starts, low priority; on Linux only."""
     if sys.platform == "linux":
         # There a "process" of setpriority is a thread: see NOTES of setpriority(2).
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,7 +1,7 @@
 """The process that serves one pack for its life.
 
 It binds its port first and says NOT_SERVING, then verifies, glues, loads and warms up in the
-background at the lowest priority, and only then says SERVING: who started it can watch
+background at low priority, and only then says SERVING: who started it can watch
 without guessing, and nobody is answered by an unverified or cold index. SIGTERM says
 NOT_SERVING first, goes on answering for a moment so that callers can turn away, refuses new
 calls, and ends when those under way are answered.

@@ -248,3 +248,19 @@ def test_a_repository_that_can_not_be_read_leaves_the_servings_as_they_are(
     assert "Input/output error" in (deployment.status.problem or "")
     assert deployment.pids == pids
     assert deployment.served() == {HOURS[0]: manifest.version}
+
+
+def test_a_backlog_is_served_while_it_grows_and_starts_few_servers(
+    deployment: Deployment,
+) -> None:
+    for hour in HOURS:
+        deployment.made.hour(hour)
+        published = time.monotonic()
+        deployment.until(lambda since=published: time.monotonic() > since + 0.4)  # type: ignore[misc]
+    served_meanwhile = deployment.served()
+    deployment.settle()
+
+    assert served_meanwhile
+    assert deployment.served().keys() == set(HOURS)
+    log = (deployment.settings.logs_dir / "index-server.log").read_text()
+    assert log.count(" serves ") < len(HOURS)
