@@ -96,10 +96,10 @@ class Settings(BaseSettings):
         "int8", description="int8 is faster on a CPU; float32 can run on a GPU."
     )
     embedder_mean: tuple[float, float, float] | None = Field(
-        None, description="Mean a network of your own expects, pixels in 0..1; ImageNet's by default."
+        None, description="Mean that your own network expects, pixels in 0..1; ImageNet's by default."
     )
     embedder_std: tuple[float, float, float] | None = Field(
-        None, description="Deviation a network of your own expects; ImageNet's by default."
+        None, description="Deviation that your own network expects; ImageNet's by default."
     )
     embed_device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where batches are embedded."

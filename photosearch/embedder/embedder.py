@@ -15,6 +15,8 @@ from photosearch.embedder.embedder_file import MODEL_FILE, PROJECTION_FILE, Embe
 from photosearch.embedder.errors import BadVector
 from photosearch.embedder.projection import Projection
 
+_SHORTEST = 1e-12
+
 
 class NetworkSession(Protocol):
     """A loaded network."""
@@ -54,54 +56,88 @@ class Embedder:
         vectors = np.empty((len(images), self.dimension), np.float32)
         for start in range(0, len(images), self.batch):
             part = slice(start, start + self.batch)
-            vectors[part] = self._embed_part(images[part], named[part])
+            prepared = [
+                self.prepare(image, name)
+                for image, name in zip(images[part], named[part], strict=True)
+            ]
+            for row, result in enumerate(self.embed_prepared(prepared, named[part]), start):
+                if isinstance(result, BadVector):
+                    raise result
+                vectors[row] = result
         return vectors
 
-    def _embed_part(
-        self, images: Sequence[NDArray[np.uint8]], names: Sequence[str]
-    ) -> NDArray[np.float32]:
-        prepared = np.stack(
-            [self.file.preprocessing.prepare(i, n) for i, n in zip(images, names, strict=True)]
-        )
-        rows = [
-            _unit(row, name, "the network")
-            for row, name in zip(self._session.run(prepared), names, strict=True)
-        ]
-        if self._projection is not None:
-            rows = [
-                _unit(self._projection.apply(row), name, "the projection")
-                for row, name in zip(rows, names, strict=True)
-            ]
-        return np.stack(rows).astype(np.float32)
+    def prepare(self, image: NDArray[np.uint8], name: str = "photo") -> NDArray[np.float32]:
+        """A decoded photo as the network reads it, float32 [3, side, side]; may run in a thread.
+
+        Raises:
+            EmbedderError: if ``image`` is not a decoded photo.
+        """
+        return self.file.preprocessing.prepare(image, name)
+
+    def embed_prepared(
+        self, prepared: Sequence[NDArray[np.float32]], names: Sequence[str]
+    ) -> list[NDArray[np.float32] | BadVector]:
+        """For each of at most ``batch`` prepared photos its vector, or why it has none."""
+        results: list[NDArray[np.float32] | BadVector] = []
+        for features, name in zip(self._session.run(np.stack(prepared)), names, strict=True):
+            try:
+                row = _unit(self._treat(features), name, "the network")
+                if self._projection is not None:
+                    row = _unit(self._projection.apply(row), name, "the projection")
+                results.append(row.astype(np.float32))
+            except BadVector as error:
+                results.append(error)
+        return results
+
+    def _treat(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        exact = features.astype(np.float64)
+        if self.file.output == "unit_length":
+            return exact
+        rooted: NDArray[np.float64] = np.copysign(np.sqrt(np.abs(exact)), exact)
+        return rooted
 
 
 def open_embedder(folder: Path, *, device: str = "cpu", threads: int = 0) -> Embedder:
     """Open an embedder's folder (``model.onnx``, ``embedder.json``, perhaps ``projection.npy``).
 
-    ``threads`` compute one photo on a CPU; 0 means one a core.
+    ``device`` is what :func:`~photosearch.embedder.device.choose_device` says: ``cpu`` runs ONNX
+    Runtime, where ``threads`` (0: one a core) compute one photo; ``cuda`` runs torch in batches.
 
     Raises:
         DamagedEmbedder: if a file is missing or not the one that ``embedder.json`` names.
         EmbedderError: if the network can't be loaded.
     """
-    from photosearch.embedder.onnx_session import OnnxSession
-
     file = EmbedderFile.read(folder)
+    session = open_session(folder / MODEL_FILE, device=device, threads=threads)
     projection = None
     if file.projection_sha256 is not None:
         projection = Projection.read(folder / PROJECTION_FILE)
-    return Embedder(file, OnnxSession(folder / MODEL_FILE, threads=threads), projection)
+    return Embedder(file, session, projection)
 
 
-def _unit(row: NDArray[np.floating], name: str, source: str) -> NDArray[np.float64]:
-    exact = row.astype(np.float64)
-    length = float(np.sqrt(np.dot(exact, exact)))
-    if not np.isfinite(length) or length < 1e-12:
+def open_session(model: Path, *, device: str = "cpu", threads: int = 0) -> NetworkSession:
+    """Load a model file on a device.
+
+    Raises:
+        EmbedderError: if it can't be loaded there.
+    """
+    if device == "cpu":
+        from photosearch.embedder.onnx_session import OnnxSession
+
+        return OnnxSession(model, threads=threads)
+    from photosearch.embedder.torch_session import TorchSession
+
+    return TorchSession(model, device=device)
+
+
+def _unit(row: NDArray[np.float64], name: str, source: str) -> NDArray[np.float64]:
+    length = float(np.sqrt(np.dot(row, row)))
+    if not np.isfinite(length) or length < _SHORTEST:
         raise BadVector(
-            f"{name!r} has no usable vector: {source} gave {'zeros' if length < 1e-12 else 'NaN'}",
-            found=f"length {length}",
-            limit="a finite length above 0",
+            f"{name!r} has no usable vector",
+            found=f"{source} gave {'only zeros' if length < _SHORTEST else 'values not finite'}",
+            limit="a vector with a direction",
             remedy="look at the photo; if many fail, at the network",
         )
-    unit: NDArray[np.float64] = exact / length
+    unit: NDArray[np.float64] = row / length
     return unit

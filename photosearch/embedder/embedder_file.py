@@ -21,6 +21,11 @@ PROJECTION_FILE = "projection.npy"
 EMBEDDER_FILE = "embedder.json"
 
 
+OutputTreatment = Literal["root_unit_length", "unit_length"]
+"""What is done to a network's features before the projection: ``root_unit_length`` takes their
+square roots (keeping the sign), so that a few strong features don't outvote the many."""
+
+
 class EmbedderFile(BaseModel):
     """The content of ``embedder.json``."""
 
@@ -34,7 +39,7 @@ class EmbedderFile(BaseModel):
     features: int
     projection_sha256: str | None
     dimension: int
-    output: Literal["unit_length"] = "unit_length"
+    output: OutputTreatment
 
     @property
     def fingerprint(self) -> str:

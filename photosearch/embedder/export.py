@@ -3,14 +3,20 @@
 Needs the extra ``torch``. What torch writes beside the graph (module names, stack traces with
 the exporting machine's paths) is removed, so that the file depends on the network alone.
 
-    python -m photosearch.embedder.export efficientnet_lite0 model.onnx
+    python -m photosearch.embedder.export FOLDER
+
+writes the default network's files, as they are shipped, into FOLDER. To make an ONNX file of a
+network of your own, call :func:`export_network`.
 """
 
+import argparse
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photosearch.embedder import efficientnet_lite0
+from photosearch.embedder.calibration import CALIBRATION_PICTURES, draw_calibration_picture
+from photosearch.embedder.embedder_file import file_sha256
 from photosearch.embedder.errors import EmbedderError
 
 if TYPE_CHECKING:
@@ -66,6 +72,27 @@ def export_network(network: "nn.Module", side: int, path: Path) -> None:
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
+def export_default(folder: Path) -> None:
+    """Write ``float32.onnx``, ``int8.onnx`` and ``SHA256SUMS`` of the default network.
+
+    Raises:
+        EmbedderError: if the extra ``torch`` is not installed.
+    """
+    from photosearch.embedder.quantise import quantise_network
+    from photosearch.embedder.registry import DEFAULT_PREPROCESSING
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / "float32.onnx", folder / "int8.onnx"]
+    export_network(default_network(), efficientnet_lite0.INPUT_SIDE, files[0])
+    pictures = [
+        DEFAULT_PREPROCESSING.prepare(draw_calibration_picture(seed))
+        for seed in range(CALIBRATION_PICTURES)
+    ]
+    quantise_network(files[0], files[1], pictures)
+    sums = "".join(f"{file_sha256(file)}  {file.name}\n" for file in files)
+    (folder / "SHA256SUMS").write_text(sums)
+
+
 def torch_is_missing(what: str) -> EmbedderError:
     """The error for work that needs the extra."""
     return EmbedderError(
@@ -81,3 +108,9 @@ def _forget_origin(model: "onnx.ModelProto") -> None:
         del part.metadata_props[:]
         part.doc_string = ""
     del graph.value_info[:]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Export the default network as it is shipped.")
+    parser.add_argument("folder", type=Path, help="where the files are written")
+    export_default(parser.parse_args().folder)

@@ -4,6 +4,10 @@ Pillow resizes the uint8 picture in fixed-point integers and the rest is one mul
 one addition a value, so that the same photo gives the same bits on every machine, with or
 without torch. A second implementation (torchvision's resize, OpenCV's) would differ in
 antialiasing, and query vectors would drift from the catalogue's.
+
+The centre square is taken, since the same thing comes upright in the catalogue and lying in a
+query: on hard renderings of photographs recall@1 was .823, .774 with the whole photo squashed
+and .794 with white borders.
 """
 
 from typing import Literal
@@ -25,7 +29,7 @@ class Preprocessing(BaseModel):
 
     side: int = Field(ge=16, le=1024, description="Input height and width in pixels.")
     framing: Framing = Field(
-        "squash", description="squash: whole photo to the square; crop: centre square."
+        "crop", description="crop: the centre square; squash: the whole photo to the square."
     )
     mean: tuple[float, float, float] = Field(description="Mean of a channel, pixels in 0..1.")
     std: tuple[float, float, float] = Field(description="Deviation of a channel, pixels in 0..1.")
@@ -43,13 +47,12 @@ class Preprocessing(BaseModel):
                 limit="uint8 [height, width, 3]",
                 remedy="decode it with photosearch.images first",
             )
-        square = self._square(image)
         scale = 1.0 / (255.0 * np.asarray(self.std))
         shift = -np.asarray(self.mean) / np.asarray(self.std)
-        planes = square.transpose(2, 0, 1).astype(np.float32)
-        planes *= scale.astype(np.float32)[:, None, None]
-        planes += shift.astype(np.float32)[:, None, None]
-        return planes
+        planes = np.ascontiguousarray(self._square(image).transpose(2, 0, 1))
+        prepared = np.multiply(planes, scale[:, None, None].astype(np.float32), dtype=np.float32)
+        prepared += shift[:, None, None].astype(np.float32)
+        return prepared
 
     def _square(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = image.shape[:2]
