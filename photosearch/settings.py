@@ -96,7 +96,7 @@ class Settings(BaseSettings):
         "int8", description="int8 is faster on a CPU; float32 can run on a GPU."
     )
     embedder_mean: tuple[float, float, float] | None = Field(
-        None, description="Mean that your own network expects, pixels in 0..1; ImageNet's by default."
+        None, description="Mean your own network expects, pixels in 0..1; ImageNet's by default."
     )
     embedder_std: tuple[float, float, float] | None = Field(
         None, description="Deviation that your own network expects; ImageNet's by default."
