@@ -29,7 +29,7 @@ def damages(manifest: Manifest, folder: Path, address: Address) -> Iterator[Dama
             yield DamagedArtifact(
                 f"{path} should have {entry.size} bytes and sha256 {entry.sha256}",
                 found=found,
-                remedy="discard this version and make it again",
+                remedy="run 'photosearch verify --discard', then 'photosearch materialize'",
             )
 
 

@@ -106,7 +106,7 @@ def parse_manifest(content: bytes, path: str) -> Manifest:
         raise DamagedArtifact(
             f"{path} is not a manifest",
             found=f"{place}: {first['msg']}" if place else first["msg"],
-            remedy="discard this version and make it again",
+            remedy="run 'photosearch verify --discard', then 'photosearch materialize'",
         ) from error
     _refuse_newer(manifest.format, path)
     return manifest

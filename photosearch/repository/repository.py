@@ -261,14 +261,18 @@ class Repository:
     def verify(self) -> Iterator[DamagedArtifact]:
         """Read every file of every version; one error for each that is damaged."""
         for address, version in self.everything():
-            try:
-                manifest = self._read_manifest(address, version)
-            except DamagedArtifact as damage:
-                yield damage
-                continue
-            if manifest is not None:
-                folder = self.storage.local_folder(address.folder(version))
-                yield from damages(manifest, folder, address)
+            yield from self.check(address, version)
+
+    def check(self, address: Address, version: str) -> Iterator[DamagedArtifact]:
+        """Read every file of one version; one error for each that is damaged."""
+        try:
+            manifest = self._read_manifest(address, version)
+        except DamagedArtifact as damage:
+            yield damage
+            return
+        if manifest is not None:
+            folder = self.storage.local_folder(address.folder(version))
+            yield from damages(manifest, folder, address)
 
     def everything(self) -> Iterator[tuple[Address, str]]:
         """Every version that has a manifest, by one listing."""

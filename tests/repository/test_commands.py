@@ -1,0 +1,85 @@
+"""The commands that look after the repository, run as a person runs them."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from index_grpc.endpoints import Endpoint, EndpointWindow, write_endpoint
+from photosearch.cli import main
+from photosearch.settings import load_settings
+from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """A repository where the commands look for it."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("PHOTOSEARCH_"):
+            monkeypatch.delenv(name)
+    return Shelf(tmp_path / ".photosearch" / "repository", tmp_path / "work")
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    return int(ended.value.code or 0), capsys.readouterr().out
+
+
+def test_verify_names_what_is_damaged_and_discard_takes_it_away(
+    shop: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = shop.made_current(b"vectors")
+    assert run(capsys, "verify") == (0, "0 of 1 versions damaged\n")
+    (shop.version_folder(made) / "vectors.npy").write_bytes(b"vectorz")
+
+    code, told = run(capsys, "verify")
+    assert code == 1
+    assert f"{HOUR.folder(made.version)}/vectors.npy should have 7 bytes" in told
+    assert "photosearch verify --discard" in told
+
+    code, told = run(capsys, "verify", "--discard")
+    assert code == 0
+    assert "photosearch materialize" in told
+    assert run(capsys, "verify") == (0, "0 of 0 versions damaged\n")
+    assert shop.reopened().head(HOUR) is None
+
+
+def test_gc_tells_what_goes_and_keeps_what_an_index_server_holds(
+    shop: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held, old, current = (shop.made_current(content) for content in (b"1", b"2", b"3"))
+    write_endpoint(
+        load_settings().endpoints_dir,
+        Endpoint(
+            serving="s",
+            address="127.0.0.1:1",
+            fingerprint=FINGERPRINT,
+            quantiser=None,
+            windows=(EndpointWindow(window="hourly/2026-11-22T14", version=held.version, rows=1),),
+            pid=1,
+            ready_at=datetime.now(UTC),
+        ),
+    )
+    words = ("gc", "--keep", "1", "--grace-hours", "0")
+
+    code, told = run(capsys, *words, "--dry-run")
+    assert code == 0
+    assert f"{HOUR.path}/{old.version}" in told
+    assert "1 would be deleted" in told
+    assert len(shop.reopened().versions(HOUR)) == 3
+
+    assert "1 deleted" in run(capsys, *words)[1]
+    assert shop.reopened().versions(HOUR) == [current, held]
+
+
+def test_gc_by_default_takes_nothing_of_today(
+    shop: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(5):
+        shop.made_current(b"%d" % number)
+
+    assert "0 deleted" in run(capsys, "gc")[1]
+    assert "5 versions kept" in run(capsys, "gc")[1]
