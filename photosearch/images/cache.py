@@ -38,23 +38,17 @@ class ImageCache:
     # Photos
 
     def path_of(self, photo_path: str) -> Path | None:
-        """The file with a photo's bytes; none if it is not here.
-
-        Raises:
-            PhotoError: if the path is unsafe.
-        """
-        through = self.reads_through
-        if through is not None:
-            require_relative(photo_path)
-            try:
-                return Path(file_inside(through, photo_path))
-            except (PhotoError, ImageStoreError):
-                return None
-        entry = self._entry(photo_path)
+        """The file with a photo's bytes; none if it is not here, as with an unsafe path."""
+        try:
+            if self.reads_through is not None:
+                return Path(file_inside(self.reads_through, photo_path))
+            entry = self._entry(photo_path)
+        except (PhotoError, ImageStoreError):
+            return None  # the fetch says why
         return entry if entry.is_file() else None
 
     def read(self, photo_path: str) -> bytes | None:
-        """A photo's bytes; none if it is not here. Raises as :meth:`path_of`."""
+        """A photo's bytes; none if it is not here, as with an unsafe path."""
         path = self.path_of(photo_path)
         try:
             return None if path is None else path.read_bytes()

@@ -1,0 +1,143 @@
+"""The image cache: whole or not at all, kept for a while; and the reports in it."""
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from photosearch.catalogue.listing import Photo, catalogue_digest
+from photosearch.images.cache import ImageCache
+from photosearch.images.fetch import FetchedPhoto, FetchReport
+from photosearch.images.photo_error import ImageStoreError, PhotoError
+from photosearch.images.report import PhotoFailure, PhotoReport
+from photosearch.windows import Window
+
+HOUR = Window.parse("hourly/2026-11-22T14")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> ImageCache:
+    return ImageCache(tmp_path / "cache")
+
+
+def test_a_photo_is_kept_and_replaced(cache: ImageCache) -> None:
+    assert cache.read("a/b.jpg") is None
+    assert cache.path_of("a/b.jpg") is None
+
+    cache.put("a/b.jpg", b"first")
+    cache.put("a/b.jpg", b"second")
+
+    path = cache.path_of("a/b.jpg")
+    assert path is not None
+    assert path.read_bytes() == cache.read("a/b.jpg") == b"second"
+
+
+def test_a_path_that_leads_out_is_refused(cache: ImageCache) -> None:
+    with pytest.raises(PhotoError):
+        cache.put("../a.jpg", b"")
+    assert cache.read("/etc/passwd") is None
+
+
+def test_a_failed_write_leaves_the_former_photo(
+    cache: ImageCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.put("a.jpg", b"first")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(ImageStoreError, match="No space left on device; make room on the disk"):
+        cache.put("a.jpg", b"second")
+
+    assert cache.read("a.jpg") == b"first"
+    assert len([path for path in cache.folder.rglob("*") if path.is_file()]) == 1
+
+
+def test_old_photos_are_swept_once_a_day_and_reports_are_not(cache: ImageCache) -> None:
+    for name in ("old.jpg", "new.jpg"):
+        cache.put(name, b"x")
+    cache.write_report(HOUR, report())
+    month_ago = time.time() - 31 * 86_400
+    for path in (cache.path_of("old.jpg"), cache.report(HOUR)):
+        assert path is not None
+        os.utime(path, (month_ago, month_ago))
+
+    assert cache.sweep(keep_days=30) == 1
+    assert cache.sweep(keep_days=0) == 0  # not twice a day
+
+    assert cache.read("old.jpg") is None
+    assert cache.read("new.jpg") == b"x"
+    assert cache.read_report(HOUR) is not None
+
+
+def test_a_cache_that_read_through_keeps_copies_again_when_told(
+    cache: ImageCache, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"near")
+    cache.put("a.jpg", b"copy")
+
+    cache.read_through(str(tmp_path))
+    near = cache.read("a.jpg")
+    cache.read_through(None)
+
+    assert near == b"near"
+    assert ImageCache(cache.folder).read("a.jpg") == b"copy"
+
+
+# Reports
+
+
+def photos() -> list[Photo]:
+    return [
+        Photo("b", "lamp", "b.jpg", datetime(2026, 11, 22, 14, 5, tzinfo=UTC)),
+        Photo("a", "lamp", "a.jpg", datetime(2026, 11, 22, 14, 5, tzinfo=UTC)),
+        Photo("c", "hat", "c.jpg", datetime(2026, 11, 22, 14, 1, tzinfo=UTC)),
+    ]
+
+
+def report(sha256: str = "00", reason: str = "missing", from_cache: int = 0) -> PhotoReport:
+    fetched = FetchReport(
+        fetched={"a": FetchedPhoto(sha256, 7), "c": FetchedPhoto("11", 8)},
+        failed=[PhotoFailure(photo_id="b", reason=reason)],
+        from_cache=from_cache,
+    )
+    return PhotoReport.of(HOUR, photos(), fetched)
+
+
+def test_a_report_comes_back_as_it_was_written(cache: ImageCache) -> None:
+    assert cache.read_report(HOUR) is None
+
+    cache.write_report(HOUR, report())
+
+    found = cache.read_report(HOUR)
+    assert found == report()
+    assert [photo.photo_id for photo in found.photos] == ["c", "a"]
+    assert [photo.photo for photo in found.photos] == [photos()[2], photos()[1]]
+    assert found.catalogue_digest == catalogue_digest(photos())
+    assert found.failures == [PhotoFailure(photo_id="b", reason="missing")]
+
+
+def test_a_damaged_report_is_none(cache: ImageCache) -> None:
+    cache.write_report(HOUR, report())
+    path = cache.report(HOUR)
+    path.write_bytes(path.read_bytes()[:-10])
+
+    assert cache.read_report(HOUR) is None
+
+
+def test_a_reports_digest_tells_what_the_photos_are_and_not_how_they_came() -> None:
+    assert report().digest == report(reason="busy", from_cache=1).digest
+    assert report().digest != report(sha256="22").digest
+    fewer = report().model_copy(update={"failures": []})
+    assert report().digest != fewer.digest
+
+
+def test_a_report_of_an_empty_hour_is_a_report(cache: ImageCache) -> None:
+    cache.write_report(HOUR, PhotoReport.of(HOUR, [], FetchReport()))
+
+    found = cache.read_report(HOUR)
+    assert found is not None
+    assert (found.photos, found.failures) == ([], [])
