@@ -70,6 +70,10 @@ def ensure_home(settings: Settings) -> Path:
         draft = home / f".dagster.yaml.{os.getpid()}"
         draft.write_text(text)
         draft.replace(config)
+        # Dagit's first page would be a form for a newsletter.
+        asked = home / ".nux" / "nux.yaml"
+        asked.parent.mkdir(exist_ok=True)
+        asked.write_text("seen: 1\n")
     return home
 
 

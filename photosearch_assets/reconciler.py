@@ -102,7 +102,7 @@ def reconciler_of(
 
     @dg.sensor(
         name="reconciler",
-        target=dg.AssetSelection.assets(*OWN_ASSETS),
+        asset_selection=dg.AssetSelection.assets(*OWN_ASSETS),
         minimum_interval_seconds=TICK_S,
         default_status=status,
         description="Compares catalogue, photos, manifests and HEADs; asks for what differs.",

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 import photosearch_assets
 from photosearch_assets.component import PhotosearchDag
@@ -52,6 +52,10 @@ def test_each_step_is_an_asset_with_its_own_partitions(shop: Shop) -> None:
         "monthly_index": (["daily_index"], "%Y-%m"),
     }
     assert all(spec.code_version for spec in found.values())
+
+
+def test_a_code_server_can_load_all_of_it(shop: Shop) -> None:
+    dg.Definitions.validate_loadable(load())
 
 
 def test_a_window_is_a_partition_under_its_own_key(shop: Shop) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 KEYS = [f"2026-01-01T{hour:02}" for hour in range(6)]
 
@@ -79,7 +79,7 @@ def test_all_partitions_are_materialized_with_their_own_metadata(
     assert last is not None
     assert last.asset_materialization is not None
     assert last.asset_materialization.partition == KEYS[-1]
-    assert last.asset_materialization.tags["dagster/data_version"] == "seven"
+    assert (last.asset_materialization.tags or {})["dagster/data_version"] == "seven"
 
 
 def test_the_run_tells_every_event_once_and_in_order(instance: dg.DagsterInstance) -> None:

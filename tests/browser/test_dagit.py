@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -18,14 +19,16 @@ from playwright.sync_api import Browser, Page, expect
 
 from photosearch.processes import ProcessSpec
 from photosearch.settings import SETTINGS_FILE, SETTINGS_VARIABLE
+from photosearch.windows import Granularity, Window
 from photosearch_assets import processes
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
-from tests.assets.conftest import Shop, hours
+from tests.assets.conftest import Shop
 
 ARTIFACTS = Path("test-artifacts")
 WITHIN_MS = 60_000
-HOUR = hours(0, 1)[0]
+NOW = datetime.now(UTC)
+HOUR = Window.holding(Granularity.HOURLY, NOW - timedelta(hours=1))
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -34,10 +37,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     (tmp_path / "photos").mkdir()
     shop = Shop(tmp_path)
-    shop.configure(dagster_port=_free_port(), automation=False)
+    start = Window.holding(Granularity.MONTHLY, HOUR.start).start
+    shop.configure(dagster_port=_free_port(), automation=False, timeline_start=start)
     monkeypatch.setenv(SETTINGS_VARIABLE, str(tmp_path / SETTINGS_FILE))
     shop.settings.state.mkdir()
-    shop.list_hours(1, photos=6)
+    for number in range(6):
+        shop.list_photo(f"p{number}.png", HOUR.start + timedelta(minutes=number))
     with StepContext(shop.settings) as context:
         list(own_step("embedder")([], context))
     return shop
