@@ -30,9 +30,9 @@ def verify(
     """Read every file of the model repository and name those that are damaged."""
     repository = Repository.open(load_settings().repository_url)
     progress = Console(stderr=True)
-    versions = list(repository.everything())
+    artifacts = list(repository.everything())
     damaged = 0
-    for address, version in track(versions, "verifying", console=progress, transient=True):
+    for address, version in track(artifacts, "verifying", console=progress, transient=True):
         damages = list(repository.check(address, version))
         for damage in damages:
             typer.echo(str(damage))
@@ -40,14 +40,12 @@ def verify(
             damaged += 1
             if discard:
                 repository.discard(address, version)
+    versions = sum(version is not None for _, version in artifacts)
+    typer.echo(f"{versions} versions read, {damaged} damaged{' and discarded' * discard}")
     if damaged and discard:
-        typer.echo(
-            f"{damaged} of {len(versions)} versions discarded: run 'photosearch materialize'"
-        )
-    else:
-        typer.echo(f"{damaged} of {len(versions)} versions damaged")
-        if damaged:
-            raise typer.Exit(1)
+        typer.echo("run 'photosearch materialize' to make them again")
+    elif damaged:
+        raise typer.Exit(1)
 
 
 def gc(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from photosearch.repository.addresses import Address
-from photosearch.repository.errors import DamagedArtifact, RepositoryError
+from photosearch.repository.errors import MAKE_AGAIN, DamagedArtifact, RepositoryError
 from photosearch.repository.manifest import FileEntry, Manifest
 
 
@@ -29,7 +29,7 @@ def damages(manifest: Manifest, folder: Path, address: Address) -> Iterator[Dama
             yield DamagedArtifact(
                 f"{path} should have {entry.size} bytes and sha256 {entry.sha256}",
                 found=found,
-                remedy="run 'photosearch verify --discard', then 'photosearch materialize'",
+                remedy=MAKE_AGAIN,
             )
 
 

@@ -6,6 +6,8 @@ is made again, a head that moved is read again, and a full disk is a person's bu
 
 from photosearch.errors import PhotosearchError
 
+MAKE_AGAIN = "run 'photosearch verify --discard', then 'photosearch materialize'"
+
 
 class RepositoryError(PhotosearchError):
     """The base of the model repository's errors."""
@@ -21,10 +23,6 @@ class DamagedArtifact(RepositoryError):
 
 class NewerFormat(RepositoryError):
     """A manifest of a format that this version of the code does not know."""
-
-
-class VersionConflict(RepositoryError):
-    """A version that exists already, with other bytes."""
 
 
 class HeadMoved(RepositoryError):

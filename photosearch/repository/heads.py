@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from photosearch.repository.addresses import HEAD, Address, Kind, require_name
-from photosearch.repository.errors import DamagedArtifact, HeadMoved, RepositoryError
+from photosearch.repository.errors import MAKE_AGAIN, DamagedArtifact, HeadMoved, RepositoryError
 from photosearch.repository.storage import Storage, TagMoved
 from photosearch.windows import Granularity, Window, WindowError
 
@@ -31,7 +31,7 @@ def read_head(storage: Storage, address: Address) -> Head | None:
         raise DamagedArtifact(
             f"{address.head_path} names no version",
             found=repr(stored.content[:40]),
-            remedy="roll back to one of the versions beside it, or make the artifact again",
+            remedy=MAKE_AGAIN,
         )
     return Head(version, stored.tag)
 

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from photosearch.repository.errors import DamagedArtifact, NewerFormat
+from photosearch.repository.errors import MAKE_AGAIN, DamagedArtifact, NewerFormat
 
 FORMAT = 1
 VERSION_DIGITS = 16
@@ -106,7 +106,7 @@ def parse_manifest(content: bytes, path: str) -> Manifest:
         raise DamagedArtifact(
             f"{path} is not a manifest",
             found=f"{place}: {first['msg']}" if place else first["msg"],
-            remedy="run 'photosearch verify --discard', then 'photosearch materialize'",
+            remedy=MAKE_AGAIN,
         ) from error
     _refuse_newer(manifest.format, path)
     return manifest

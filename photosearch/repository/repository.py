@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from photosearch.repository.addresses import (
+    HEAD,
     MANIFEST,
     TOP_FOLDERS,
     Address,
@@ -23,6 +24,7 @@ from photosearch.repository.addresses import (
 )
 from photosearch.repository.contents import damages, file_entry
 from photosearch.repository.errors import (
+    MAKE_AGAIN,
     ArtifactMissing,
     DamagedArtifact,
     HeadMoved,
@@ -222,17 +224,20 @@ class Repository:
                 raise damage
         return folder
 
-    def discard(self, address: Address, version: str) -> None:
+    def discard(self, address: Address, version: str | None) -> None:
         """Take a version away at once, damaged as a rule, so that it is made again.
 
-        HEAD goes with it if it names this version; what is gone already is fine.
+        HEAD goes with it if it names this version; with None, HEAD alone goes. What is gone
+        already is fine.
         """
-        folder, path = address.folder(version), address.manifest_path(version)
         with self.storage.fence(address.path):
             stored = self.storage.read(address.head_path)
-            if stored is not None and version_in(stored.content) == version:
+            if stored is not None and version in (None, version_in(stored.content)):
                 self.storage.delete([address.head_path])
-            self.storage.delete([path])
+            if version is None:
+                return
+            self.storage.delete([address.manifest_path(version)])
+            folder = address.folder(version)
             self.storage.delete([file.path for file in self.storage.files(folder)])
         self.forget(address, version)
 
@@ -263,24 +268,39 @@ class Repository:
         for address, version in self.everything():
             yield from self.check(address, version)
 
-    def check(self, address: Address, version: str) -> Iterator[DamagedArtifact]:
-        """Read every file of one version; one error for each that is damaged."""
-        try:
-            manifest = self._read_manifest(address, version)
-        except DamagedArtifact as damage:
-            yield damage
-            return
-        if manifest is not None:
-            folder = self.storage.local_folder(address.folder(version))
-            yield from damages(manifest, folder, address)
-
-    def everything(self) -> Iterator[tuple[Address, str]]:
-        """Every version that has a manifest, by one listing."""
+    def everything(self) -> Iterator[tuple[Address, str | None]]:
+        """Every version that has a manifest, and with None every HEAD; by one listing."""
         for top in TOP_FOLDERS:
             for file in self.storage.files(top):
                 found = Address.locate(file.path)
-                if found is not None and found[1].endswith(f"/{MANIFEST}"):
-                    yield found[0], found[1].removesuffix(f"/{MANIFEST}")
+                if found is not None:
+                    address, rest = found
+                    if rest == HEAD:
+                        yield address, None
+                    elif rest.endswith(f"/{MANIFEST}"):
+                        yield address, rest.removesuffix(f"/{MANIFEST}")
+
+    def check(self, address: Address, version: str | None) -> Iterator[DamagedArtifact]:
+        """Read every file of one version, or HEAD; one error for each that is damaged."""
+        try:
+            if version is None:
+                head = self.head(address)
+                if head is not None:
+                    self._require(address, head.version)
+                return
+            manifest = self._read_manifest(address, version)
+        except DamagedArtifact as damage:
+            yield damage
+        except ArtifactMissing as missing:
+            yield DamagedArtifact(
+                f"{address.head_path} names a version that is not there",
+                found=missing.what,
+                remedy=MAKE_AGAIN,
+            )
+        else:
+            if manifest is not None:  # else gc took it since it was listed
+                folder = self.storage.local_folder(address.folder(version))
+                yield from damages(manifest, folder, address)
 
     def _move(self, address: Address, version: str, expected: str | None) -> Head:
         with self.storage.fence(address.path):  # gc deletes manifests behind this fence

@@ -32,7 +32,7 @@ def test_verify_names_what_is_damaged_and_discard_takes_it_away(
     shop: Shelf, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = shop.made_current(b"vectors")
-    assert run(capsys, "verify") == (0, "0 of 1 versions damaged\n")
+    assert run(capsys, "verify") == (0, "1 versions read, 0 damaged\n")
     (shop.version_folder(made) / "vectors.npy").write_bytes(b"vectorz")
 
     code, told = run(capsys, "verify")
@@ -43,7 +43,7 @@ def test_verify_names_what_is_damaged_and_discard_takes_it_away(
     code, told = run(capsys, "verify", "--discard")
     assert code == 0
     assert "photosearch materialize" in told
-    assert run(capsys, "verify") == (0, "0 of 0 versions damaged\n")
+    assert run(capsys, "verify") == (0, "0 versions read, 0 damaged\n")
     assert shop.reopened().head(HOUR) is None
 
 

@@ -109,3 +109,17 @@ def test_discarding_a_version_that_is_not_current_leaves_head(shelf: Shelf) -> N
     shelf.repository.discard(HOUR, older.version)
 
     assert shelf.repository.current(HOUR) == made
+
+
+@pytest.mark.parametrize("content", [b"", b"0123456789abcdef\n"], ids=["no version", "no such"])
+def test_a_head_that_leads_nowhere_is_found_and_discarded(shelf: Shelf, content: bytes) -> None:
+    made = shelf.made_current(b"vectors")
+    (shelf.folder / HOUR.path / "HEAD").write_bytes(content)
+
+    (damage,) = shelf.repository.verify()
+    assert f"{HOUR.path}/HEAD" in damage.what
+    shelf.repository.discard(HOUR, None)
+
+    assert list(shelf.repository.verify()) == []
+    assert shelf.repository.head(HOUR) is None
+    assert shelf.made_current(b"vectors") == made

@@ -140,25 +140,31 @@ def test_a_publish_that_finds_its_version_there_makes_it_young(shelf: Shelf) -> 
     assert shelf.repository.set_head(HOUR, made.version).version == made.version
 
 
-def test_a_version_that_becomes_current_during_gc_stays(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("use", ["publish", "set_head"])
+def test_a_version_that_comes_into_use_during_gc_stays(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, use: str
 ) -> None:
     made = shelf.publish(b"1")
     shelf.made_current(b"2")
+    make_old(shelf.folder)
     repository = shelf.repository
     original = repository.storage.fence
 
     def meanwhile(name: str, *, wait: bool = True) -> object:
         if not wait:  # gc is about to delete
             monkeypatch.setattr(repository.storage, "fence", original)
-            shelf.reopened().set_head(HOUR, made.version)
+            if use == "publish":
+                shelf.publish(b"1")
+            else:
+                shelf.reopened().set_head(HOUR, made.version)
         return original(name, wait=wait)
 
     monkeypatch.setattr(repository.storage, "fence", meanwhile)
-    report = repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+    report = repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
 
     assert report.busy == [HOUR]
-    assert shelf.reopened().current(HOUR) == made
+    assert shelf.reopened().set_head(HOUR, made.version).version == made.version
+    assert list(shelf.reopened().verify()) == []
 
 
 def test_an_address_that_is_being_written_is_left_for_the_next_time(shelf: Shelf) -> None:

@@ -201,10 +201,13 @@ def test_a_version_that_is_not_there_is_named(shelf: Shelf) -> None:
         shelf.repository.local_files(HOUR, "abc")
 
 
-def test_a_manifest_of_a_later_release_is_refused_and_never_replaced(shelf: Shelf) -> None:
+@pytest.mark.parametrize("change", [{}, {"rows": {"live": 1}}], ids=["readable", "unreadable"])
+def test_a_manifest_of_a_later_release_is_refused_and_never_replaced(
+    shelf: Shelf, change: dict[str, object]
+) -> None:
     made = shelf.publish(b"vectors")
     path = shelf.version_folder(made) / "manifest.json"
-    document = json.loads(path.read_text()) | {"format": 2, "rows": {"live": 1}}
+    document = json.loads(path.read_text()) | {"format": 2} | change
     path.write_text(json.dumps(document))
 
     with pytest.raises(NewerFormat) as refusal:
