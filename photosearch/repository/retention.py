@@ -87,7 +87,7 @@ def collect(
     removed: list[Removed] = []
     busy: list[Address] = []
     for (address, version), files in found.files.items():
-        if (address, version) in needed or not _all_older(files, oldest_s):
+        if (address, version) in needed:
             continue
         whole = (address, version) in found.manifests
         reason = "nothing needs it" if whole else "its writer did not finish it"
