@@ -142,8 +142,10 @@ class Pack:
             [(held.table, row - held.first) for held, row in zip(owners, numbers, strict=True)]
         )
         return [
-            PackHit(row.photo_id, row.listing_id, score, held.window, row.listed_at)
-            for row, score, held in zip(found, scores.tolist(), owners, strict=True)
+            PackHit(photo_id, listing_id, score, held.window, listed_at)
+            for (photo_id, listing_id, listed_at, _), score, held in zip(
+                found, scores.tolist(), owners, strict=True
+            )
         ]
 
     def close(self) -> None:
