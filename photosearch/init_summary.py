@@ -43,11 +43,12 @@ def print_summary(
         row("", _change(change))
     row("Catalogue", catalogue.shown_url)
     row("Listings", _count(size.listings, size.listings_without_photos, "without a photo"))
-    row("Photos", _count(size.photos, size.photos_without_listing, "without a listing, left out"))
+    row(
+        "Photos",
+        _count(size.photos, size.photos_without_listing, "more have no listing"),
+    )
     if scan is not None:
-        row(
-            "This scan", f"{scan.added:,} added, {scan.changed:,} changed, {scan.removed:,} removed"
-        )
+        row("Scan", f"{scan.added:,} added, {scan.changed:,} changed, {scan.removed:,} removed")
         row("Dates", _dates(scan))
         for reason, files in scan.passed_over.items():
             row("Passed over", f"{files:,} {reason}")
@@ -75,7 +76,7 @@ def _change(change: SettingChange) -> str:
 
 
 def _count(count: int, lonely: int, what: str) -> str:
-    return f"{count:,}" + (f" ({lonely:,} more {what})" if lonely else "")
+    return f"{count:,}" + (f" ({lonely:,} {what})" if lonely else "")
 
 
 def _dates(scan: FolderScan) -> str:

@@ -50,7 +50,7 @@ def find_photos(folder: Path) -> FolderFiles:
         )
     root, found = os.path.realpath(folder), FolderFiles()
     try:
-        next(os.scandir(root), None)
+        os.scandir(root).close()
     except OSError as error:
         raise CatalogueError(
             f"the folder of photos {folder} can't be read",

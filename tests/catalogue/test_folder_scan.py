@@ -1,0 +1,279 @@
+"""A folder of photos as a catalogue."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from photosearch.catalogue.catalogue import Catalogue, CatalogueError
+from photosearch.catalogue.exif_date import UnbelievableDateError, read_exif_date, taken_at
+from photosearch.catalogue.folder import FolderScan, scan_folder
+from photosearch.catalogue.folder_files import find_photos
+from photosearch.catalogue.listing import Listing
+from photosearch.settings import Settings
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+FILE_TIME = datetime(2026, 11, 20, 8, tzinfo=UTC)
+
+
+def draw(
+    file: Path, taken: str | None = None, offset: str | None = None, tag: int = 0x9003
+) -> Path:
+    """A photo file from FILE_TIME, with an EXIF date if given."""
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"  # Pillow writes none that holds nested tags alone
+    if taken is not None:
+        place = exif if tag == 0x0132 else exif.get_ifd(0x8769)
+        place[tag] = taken
+    if offset is not None:
+        exif.get_ifd(0x8769)[{0x9003: 0x9011, 0x9004: 0x9012}.get(tag, 0x9010)] = offset
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (20, 10), "red").save(file, exif=exif)
+    os.utime(file, (FILE_TIME.timestamp(),) * 2)
+    return file
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
+    with Catalogue.open(Settings(base_dir=tmp_path)) as catalogue:
+        yield catalogue
+
+
+def scan(folder: Path, catalogue: Catalogue) -> FolderScan:
+    return scan_folder(folder, catalogue, now=NOW)
+
+
+def test_each_photo_becomes_a_listing_of_its_own(folder: Path, catalogue: Catalogue) -> None:
+    draw(folder / "shoes" / "new" / "red ä.jpg", "2026:11:22 14:05:00")
+    draw(folder / "hat.PNG")
+
+    found = scan(folder, catalogue)
+
+    assert (found.photos, found.added) == (2, 2)
+    shoe = "shoes/new/red ä.jpg"
+    taken = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
+    assert catalogue.listings([shoe, "hat.PNG"]) == {
+        shoe: Listing(shoe, "red ä", None, "shoes", "live", taken, (shoe,)),
+        "hat.PNG": Listing("hat.PNG", "hat", None, None, "live", FILE_TIME, ("hat.PNG",)),
+    }
+    photo = catalogue.photo(shoe)
+    assert photo is not None
+    assert photo.path == shoe
+
+
+def test_a_second_scan_adds_changes_and_removes_what_differs(
+    folder: Path, catalogue: Catalogue
+) -> None:
+    for name in ("same.jpg", "touched.jpg", "gone.jpg"):
+        draw(folder / name)
+    scan(folder, catalogue)
+    _execute(catalogue, "UPDATE listings SET status = 'sold' WHERE id = 'same.jpg'")
+
+    (folder / "gone.jpg").unlink()
+    os.utime(folder / "touched.jpg", (FILE_TIME.timestamp() + 60,) * 2)
+    draw(folder / "added.jpg")
+    found = scan(folder, catalogue)
+    third = scan(folder, catalogue)
+
+    assert (found.added, found.changed, found.removed) == (1, 1, 1)
+    assert (third.added, third.changed, third.removed) == (0, 0, 0)
+    listings = catalogue.listings(["same.jpg", "touched.jpg", "gone.jpg", "added.jpg"])
+    assert sorted(listings) == ["added.jpg", "same.jpg", "touched.jpg"]
+    assert listings["same.jpg"].status == "sold"
+    assert listings["touched.jpg"].listed_at == FILE_TIME + timedelta(minutes=1)
+    assert catalogue.size().photos_without_listing == 0
+
+
+def test_an_empty_folder_changes_nothing(folder: Path, catalogue: Catalogue) -> None:
+    draw(folder / "a.jpg")
+    scan(folder, catalogue)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "notes.txt").write_text("no photo")
+    (folder / "b.heic").write_bytes(b"")
+
+    with pytest.raises(CatalogueError, match=r"holds no photos: found 1 \.heic files"):
+        scan(folder, catalogue)
+
+    assert catalogue.photo_count() == 1
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path, catalogue: Catalogue) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(CatalogueError, match="found nothing there"):
+        scan(tmp_path / "nowhere", catalogue)
+    with pytest.raises(CatalogueError, match="found a file"):
+        scan(tmp_path / "file", catalogue)
+
+
+def test_what_is_passed_over_is_counted_by_its_reason(folder: Path, tmp_path: Path) -> None:
+    draw(folder / "a.jpg")
+    draw(tmp_path / "outside.jpg")
+    draw(folder / ".hidden" / "b.jpg")
+    draw(folder / "._a.jpg")
+    (folder / "inside.jpg").symlink_to("a.jpg")
+    (folder / "outside.jpg").symlink_to(tmp_path / "outside.jpg")
+    (folder / "broken.jpg").symlink_to(folder / "nowhere.jpg")
+    (folder / "around").symlink_to(folder)
+    (folder / "folder.jpg").mkdir()
+    os.mkfifo(folder / "pipe.jpg")
+    for name in ("x.HEIC", "y.heic", "z.cr2", "readme.txt", "tab\t.jpg"):
+        (folder / name).touch()
+    Path(os.fsdecode(os.fsencode(folder) + b"/latin\xe4.jpg")).touch()
+
+    found = find_photos(folder)
+
+    assert [photo.path for photo in found.photos] == ["a.jpg", "inside.jpg"]
+    assert found.passed_over == {
+        ".heic files, a format that is not read": 2,
+        ".cr2 files, a format that is not read": 1,
+        "links out of the folder": 1,
+        "links to nothing": 1,
+        "things that are no files": 1,
+        "names with control characters": 1,
+        "names that are not UTF-8": 1,
+    }
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone who may not read")
+def test_a_folder_that_may_not_be_read_is_said(tmp_path: Path) -> None:
+    closed = draw(tmp_path / "closed" / "shut" / "a.jpg").parent
+    closed.chmod(0o700)
+    draw(tmp_path / "closed" / "b.jpg")
+    for parent in tmp_path.parents:
+        if parent.name.startswith(("pytest-", "test_")):
+            parent.chmod(0o755)
+    tmp_path.chmod(0o755)
+
+    # os.seteuid is for the whole process, so another one looks.
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from photosearch.catalogue.folder_files import find_photos\n"
+        "os.setuid(65534); found = find_photos(Path(sys.argv[1]))\n"
+        "print(len(found.photos), dict(found.passed_over))\n"
+        "find_photos(Path(sys.argv[1]) / 'shut')"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(closed.parent)], capture_output=True, text=True
+    )
+
+    assert run.stdout == "1 {'folders that may not be read': 1}\n"
+    assert "shut can't be read: found Permission denied" in run.stderr
+
+
+def test_damaged_photos_are_listed_to_fail_by_themselves(
+    folder: Path, catalogue: Catalogue
+) -> None:
+    folder.mkdir()
+    (folder / "empty.jpg").touch()
+    (folder / "text.png").write_text("no photo")
+
+    assert scan(folder, catalogue).dated_by_file == 2
+
+
+def test_progress_tells_how_many_of_how_many(folder: Path, catalogue: Catalogue) -> None:
+    draw(folder / "a.jpg")
+    draw(folder / "b.jpg")
+    heard: list[tuple[int, int]] = []
+
+    scan_folder(folder, catalogue, now=NOW, on_progress=lambda *done: heard.append(done))
+
+    assert heard == [(1, 2), (2, 2)]
+
+
+# Dates
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
+def test_the_cameras_date_is_read_from_every_format(tmp_path: Path, suffix: str) -> None:
+    tag = 0x0132 if suffix == ".tif" else 0x9003  # Pillow writes no nested tags to TIFF
+    file = draw(tmp_path / f"a{suffix}", "2026:11:22 14:05:00", tag=tag)
+
+    assert taken_at(file, NOW) == datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
+
+
+def test_a_date_with_an_offset_is_moved_to_utc(tmp_path: Path) -> None:
+    file = draw(tmp_path / "a.jpg", "2026:11:22 14:05:00", offset="+02:00")
+
+    assert taken_at(file, NOW) == datetime(2026, 11, 22, 12, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("tag", [0x9004, 0x0132])
+def test_without_the_original_date_the_next_best_counts(tmp_path: Path, tag: int) -> None:
+    file = draw(tmp_path / "a.jpg", "2026:11:22 14:05:00", tag=tag)
+
+    assert taken_at(file, NOW) == datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("date", [None, "", "    :  :     :  :  "])
+def test_a_photo_without_a_date_says_nothing(tmp_path: Path, date: str | None) -> None:
+    file = draw(tmp_path / "a.jpg", date)
+
+    if date and date.strip():
+        with pytest.raises(UnbelievableDateError):
+            taken_at(file, NOW)
+    else:
+        assert taken_at(file, NOW) is None
+
+
+ABSURD = ["0000:00:00 00:00:00", "1904:01:01 00:00:00", "1970:01:01 00:00:00"]
+ABSURD += ["2026:11:23 12:00:01", "2099:01:01 00:00:00", "2026:02:30 10:00:00", "yesterday"]
+
+
+@pytest.mark.parametrize("date", ABSURD)
+def test_a_date_that_can_not_be_true_gives_way_to_the_files(
+    folder: Path, catalogue: Catalogue, date: str
+) -> None:
+    draw(folder / "a.jpg", date)
+
+    found = scan(folder, catalogue)
+
+    assert (found.dated_by_camera, found.dated_by_file, found.unbelievable_dates) == (0, 1, 1)
+    assert catalogue.time_range() == (FILE_TIME, FILE_TIME)
+
+
+def test_a_files_time_in_the_future_is_reported_by_the_catalogue(
+    folder: Path, catalogue: Catalogue
+) -> None:
+    file = draw(folder / "a.jpg")
+    os.utime(file, (NOW.timestamp() + 60,) * 2)
+
+    scan(folder, catalogue)
+
+    assert [misplaced.listing_id for misplaced in catalogue.outside(FILE_TIME, NOW)] == ["a.jpg"]
+
+
+@given(st.datetimes())
+def test_every_exif_date_is_read_to_the_second(moment: datetime) -> None:
+    text = f"{moment.year:04}:{moment:%m:%d %H:%M:%S}"
+
+    assert read_exif_date(text) == moment.replace(microsecond=0, tzinfo=UTC)
+
+
+@given(st.text(max_size=25), st.none() | st.text(max_size=8))
+def test_any_text_is_a_date_or_none(date: str, offset: str | None) -> None:
+    found = read_exif_date(date, offset)
+
+    assert found is None or found.tzinfo is UTC
+
+
+def _execute(catalogue: Catalogue, statement: str) -> None:
+    engine = sa.create_engine(catalogue.shown_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()

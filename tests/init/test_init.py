@@ -1,0 +1,224 @@
+"""``photosearch init`` as a user calls it."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import tomlkit
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from photosearch.cli import command_line
+from photosearch.errors import PhotosearchError
+from photosearch.settings import SettingsError, load_settings
+
+Init = Callable[..., str]
+NOVEMBER = datetime(2025, 11, 20, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's current folder, with a folder of two photos."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    for name in [key for key in os.environ if key.startswith("PHOTOSEARCH_")]:
+        monkeypatch.delenv(name)
+    draw("pics/a.jpg", NOVEMBER)
+    draw("pics/shoes/b.jpg", NOVEMBER + timedelta(days=40))
+    return tmp_path
+
+
+def draw(name: str, listed: datetime) -> None:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (20, 10), "red").save(name)
+    os.utime(name, (listed.timestamp(),) * 2)
+
+
+def init(*arguments: str) -> str:
+    """What the command prints; its error is raised."""
+    result: Result = CliRunner().invoke(command_line(["init"]), ["init", *arguments])
+    if result.exception is not None:
+        raise result.exception
+    return " ".join(result.output.split())
+
+
+def test_a_folder_is_set_up_by_one_command(home: Path) -> None:
+    said = init("--photos", "pics")
+
+    settings = load_settings()
+    assert settings.photos_url == "pics"
+    assert settings.timeline_start == datetime(2025, 11, 1, tzinfo=UTC)
+    assert "Listings 2 Photos 2 Scan 2 added, 0 changed, 0 removed" in said
+    assert "Listed 2025-11-20 08:00 to 2025-12-30 08:00 UTC" in said
+    assert "Timeline since 2025-11" in said
+    assert "Next: photosearch materialize, then photosearch up" in said
+    assert "photosearch init scans it again" in said
+
+
+def test_a_folder_elsewhere_is_kept_as_an_absolute_path(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "work").mkdir()
+    monkeypatch.chdir(home / "work")
+
+    init("--photos", "../pics")
+
+    assert load_settings().photos_url == str(home / "pics")
+
+
+def test_a_second_init_scans_again_and_keeps_the_users_edits(home: Path) -> None:
+    init("--photos", "pics")
+    file = home / "photosearch.toml"
+    edited = file.read_text().replace("2025-11-01", "2025-12-01")
+    file.write_text(f"# mine\nmax_k = 7  # few\n{edited}")
+    before = file.read_text()
+    draw("pics/c.jpg", NOVEMBER)
+
+    said = init()
+
+    assert file.read_text() == before
+    assert "Scan 1 added" in said
+    assert "timeline_start = 2025-12-01 00:00:00+00:00, kept" in said
+    assert "Left out 2 listings, such as a.jpg: it is from before the timeline's start" in said
+    assert "set it to 2025-11-01T00:00:00Z" in said
+
+
+def test_another_folder_replaces_the_first_and_is_said(home: Path) -> None:
+    init("--photos", "pics")
+    draw("more/d.jpg", NOVEMBER)
+
+    said = init("--photos", "more")
+
+    assert "photos_url = more, was pics" in said
+    assert "1 added, 0 changed, 2 removed" in said
+    assert load_settings().photos_url == "more"
+
+
+def test_what_can_not_be_used_is_reported(home: Path) -> None:
+    draw("pics/tomorrow.jpg", datetime.now(UTC) + timedelta(days=1))
+    draw("pics/epoch.jpg", datetime(1970, 1, 1, tzinfo=UTC))
+    Path("pics/phone.heic").touch()
+
+    said = init("--photos", "pics")
+
+    assert load_settings().timeline_start == datetime(2025, 11, 1, tzinfo=UTC)
+    assert "1 listing, such as tomorrow.jpg: it is from the future" in said
+    assert "1 listing, such as epoch.jpg: it is from before the timeline's start" in said
+    assert "Passed over 1 .heic files, a format that is not read" in said
+
+
+def test_a_very_long_timeline_is_warned_of(home: Path) -> None:
+    draw("pics/old.jpg", datetime(1999, 5, 5, tzinfo=UTC))
+
+    assert "A later timeline_start" in init("--photos", "pics")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "does not know where the photos are"),
+        (["--photos", "nowhere"], "nowhere can't be read: found nothing there"),
+        (["--photos", "pics/a.jpg"], "can't be read: found a file"),
+        (["--photos", "empty"], "holds no photos"),
+        (["--photos", "s3://bucket/photos"], "without a database, the photos have to lie in"),
+        (["--database", "shop"], "is no SQLAlchemy URL"),
+        (["--database", "mysql://shop"], "lies in SQLite or PostgreSQL: found mysql"),
+        (["--database", "sqlite:///shop.db"], "there is no catalogue"),
+        (["--database", "postgresql://me:secret@127.0.0.1:1/shop"], "me:***@127.0.0.1:1/shop"),
+    ],
+)
+def test_bad_input_is_named_and_no_file_is_made(
+    home: Path, arguments: list[str], message: str
+) -> None:
+    (home / "empty").mkdir()
+
+    with pytest.raises(PhotosearchError) as caught:
+        init(*arguments)
+
+    assert message in str(caught.value)
+    assert caught.value.remedy is not None
+    assert not (home / "photosearch.toml").exists()
+
+
+def test_a_settings_file_that_is_no_toml_is_left_alone(home: Path) -> None:
+    file = home / "photosearch.toml"
+    file.write_text("photos_url = \n")
+
+    with pytest.raises(SettingsError, match="not a TOML file"):
+        init("--photos", "pics")
+
+    assert file.read_text() == "photos_url = \n"
+
+
+# A database
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def shop(request: pytest.FixtureRequest, home: Path) -> str:
+    """A shop's database with two lamps: one with two photos, one without; a stray photo."""
+    url = "sqlite:///shop.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        for statement in (
+            "CREATE TABLE goods (id INTEGER PRIMARY KEY, title TEXT, price NUMERIC(10, 2),"
+            " category TEXT, status TEXT, listed_at TIMESTAMP)",
+            "CREATE TABLE photos (id INTEGER PRIMARY KEY, listing_id INTEGER, path TEXT)",
+            "INSERT INTO goods VALUES (1, 'Lamp', 10, 'lamps', 'live', '2026-05-05 10:00:00'),"
+            " (2, 'Lamp', 10, 'lamps', 'live', '2026-06-05 10:00:00'),"
+            " (3, 'Lamp', 10, 'lamps', 'live', NULL)",
+            "INSERT INTO photos VALUES (1, 1, 'a.jpg'), (2, 1, 'gone.jpg'), (3, 9, 'b.jpg')",
+        ):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    return url
+
+
+def test_a_wrong_table_is_corrected_in_the_file_that_init_wrote(home: Path, shop: str) -> None:
+    with pytest.raises(PhotosearchError) as caught:
+        init("--database", shop, "--photos", "pics")
+
+    assert "the catalogue has no table 'listings': found goods, photos" in str(caught.value)
+    assert f"set listings_table in {home}/photosearch.toml" in str(caught.value)
+
+    file = home / "photosearch.toml"
+    file.write_text(file.read_text() + 'listings_table = "goods"\n')
+    said = init()
+
+    assert load_settings().timeline_start == datetime(2026, 5, 1, tzinfo=UTC)
+    assert "Listings 3 (2 without a photo)" in said
+    assert "Photos 2 (1 more have no listing)" in said
+    assert "Photos read 1 of 2 tried; photo 'gone.jpg' is missing" in said
+    assert "Left out 1 listing, such as 3: it has no time" in said
+    assert "scans it again" not in said
+
+
+def test_a_sqlite_url_means_the_same_from_any_folder(home: Path, shop: str) -> None:
+    os.environ["PHOTOSEARCH_LISTINGS_TABLE"] = "goods"
+    try:
+        init("--database", shop)
+    finally:
+        del os.environ["PHOTOSEARCH_LISTINGS_TABLE"]
+
+    url = str(tomlkit.parse((home / "photosearch.toml").read_text())["database_url"])
+    assert url == (f"sqlite:///{home}/shop.db" if shop.startswith("sqlite") else shop)
+
+
+def test_a_database_without_a_folder_says_that_photos_are_missing(home: Path, shop: str) -> None:
+    (home / "photosearch.toml").write_text('listings_table = "goods"\n')
+
+    assert "say where they lie with --photos DIR" in init("--database", shop)
+
+
+def test_a_database_set_before_stays_when_only_the_photos_move(home: Path, shop: str) -> None:
+    (home / "photosearch.toml").write_text('listings_table = "goods"\n')
+    init("--database", shop)
+
+    said = init("--photos", "pics")
+
+    assert "Photos read 1 of 2 tried" in said
+    assert load_settings().database_url is not None
