@@ -17,18 +17,19 @@ from photosearch.demo.draw.backdrops import grain, timber
 
 QUERY_SIDE = 360
 JPEG_QUALITY = 40
+_NARROWEST = 0.62  # a phone held upright or across
 
 
 @dataclass(frozen=True)
 class Hardness:
     """How far a query is from its photo: the most that each change may do."""
 
-    turn_degrees: float = 22
-    slant: float = 0.16  # how far a corner moves, in sides
-    crop: float = 0.1  # how much of the product may lie outside, in sides
-    light: float = 0.28  # unevenness and colour of the light
+    turn_degrees: float = 14
+    slant: float = 0.14  # how far a corner moves, in sides
+    crop: float = 0.06  # how far off the middle, in sides: what lies outside is cut off
+    light: float = 0.25  # unevenness and colour of the light
     blur: float = 0.9  # pixels
-    noise: float = 7  # grey levels
+    noise: float = 6  # grey levels
 
 
 def render_query(
@@ -42,20 +43,27 @@ def render_query(
         hardness: how hard; :class:`Hardness` as it stands by default.
 
     Returns:
-        RGB, ``QUERY_SIDE`` square, with the marks of a JPEG of quality 40.
+        RGB, its long side ``QUERY_SIDE``, with the marks of a JPEG of quality 40.
     """
     hard = hardness or Hardness()
-    side = QUERY_SIDE
-    seen = _placed(product, rng, hard, side)
-    picture = np.asarray(busy_background(rng, side), np.float32)
+    box = product.getchannel("A").point(lambda level: 255 if level > 24 else 0).getbbox()
+    cut = product.crop(box) if box else product
+    aspect = min(max(cut.width / cut.height * rng.uniform(0.85, 1.18), _NARROWEST), 1 / _NARROWEST)
+    frame = (
+        (QUERY_SIDE, round(QUERY_SIDE / aspect))
+        if aspect > 1
+        else (round(QUERY_SIDE * aspect), QUERY_SIDE)
+    )
+    seen = _placed(cut, rng, hard, frame)
+    background = busy_background(rng, QUERY_SIDE).crop((0, 0, *frame))
+    picture = np.array(background, np.float32)
     alpha = seen.getchannel("A")
     shadow = alpha.filter(ImageFilter.GaussianBlur(9))
     moved = np.roll(np.asarray(shadow, np.float32), rng.integers(-16, 17, 2), axis=(0, 1))
-    picture = picture * (1 - 0.5 * moved[..., None] / 255)
+    picture *= 1 - 0.5 * moved[..., None] / 255
     cover = np.asarray(alpha, np.float32)[..., None] / 255
-    picture = picture * (1 - cover) + np.asarray(seen, np.float32)[..., :3] * cover
-    picture = _lit(picture, rng, hard)
-    image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+    picture += (np.asarray(seen, np.float32)[..., :3] - picture) * cover
+    image = Image.fromarray(np.clip(_lit(picture, rng, hard), 0, 255).astype(np.uint8))
     image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.2, 1)) * hard.blur))
     return Image.open(io.BytesIO(as_jpeg(image))).convert("RGB")
 
@@ -68,27 +76,25 @@ def as_jpeg(image: Image.Image, quality: int = JPEG_QUALITY) -> bytes:
 
 
 def _placed(
-    product: Image.Image, rng: np.random.Generator, hard: Hardness, side: int
+    cut: Image.Image, rng: np.random.Generator, hard: Hardness, frame: tuple[int, int]
 ) -> Image.Image:
     """The cut-out turned, slanted and set into an empty frame, partly outside it."""
-    box = product.getchannel("A").point(lambda level: 255 if level > 24 else 0).getbbox()
-    cut = product.crop(box) if box else product
-    cut.thumbnail((side, side), Image.Resampling.LANCZOS)
-    width, height = cut.size
-    long = max(width, height)
-    square = Image.new("RGBA", (long, long))
-    square.paste(cut, ((long - width) // 2, (long - height) // 2))
-    size = side * float(rng.uniform(0.72, 0.98))
-    corners = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)]) * size
-    corners += rng.uniform(-hard.slant, hard.slant, (4, 2)) * size * 0.5
     angle = np.deg2rad(rng.uniform(-hard.turn_degrees, hard.turn_degrees))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    centre = side / 2 + rng.uniform(-hard.crop, hard.crop, 2) * side
+    unit = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
+    size = np.array((cut.width, cut.height), float)
+    reach = np.ptp(unit * size @ turn.T, axis=0)  # of the turned cut-out, in its own pixels
+    scale = float(np.min(np.array(frame) / reach)) * float(rng.uniform(0.88, 1.12))
+    corners = unit * size * scale
+    corners += rng.uniform(-hard.slant, hard.slant, (4, 2)) * size * scale * 0.5
+    centre = np.array(frame) * (0.5 + rng.uniform(-hard.crop, hard.crop, 2))
     target = corners @ turn.T + centre
-    source = [(0, 0), (long, 0), (long, long), (0, long)]
-    data = _perspective(target, np.array(source, float))
-    return square.transform(
-        (side, side), Image.Transform.PERSPECTIVE, tuple(data), Image.Resampling.BICUBIC
+    source = (unit + 0.5) * size
+    return cut.transform(
+        frame,
+        Image.Transform.PERSPECTIVE,
+        tuple(_perspective(target, source)),
+        Image.Resampling.BICUBIC,
     )
 
 
@@ -98,23 +104,24 @@ def _perspective(target: NDArray[np.float64], source: NDArray[np.float64]) -> ND
     for (x, y), (u, v) in zip(target, source, strict=True):
         rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
         rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
-    return np.linalg.solve(np.array(rows), source.reshape(8))
+    return np.asarray(np.linalg.solve(np.array(rows), source.reshape(8)), np.float64)
 
 
 def _lit(
     picture: NDArray[np.float32], rng: np.random.Generator, hard: Hardness
 ) -> NDArray[np.float32]:
     """Uneven, coloured light, a little over or under, and the noise of a small sensor."""
-    side = picture.shape[0]
-    axis = np.linspace(-1, 1, side, dtype=np.float32)
+    height, width = picture.shape[:2]
+    x = np.linspace(-1, 1, width, dtype=np.float32)
+    y = np.linspace(-1, 1, height, dtype=np.float32)
     angle = float(rng.uniform(0, 2 * np.pi))
-    ramp = np.cos(angle) * axis[None, :] + np.sin(angle) * axis[:, None]
+    ramp = np.cos(angle) * x[None, :] + np.sin(angle) * y[:, None]
     level = float(rng.uniform(1 - hard.light * 0.6, 1 + hard.light * 0.4))
     light = level * (1 + hard.light * 0.7 * ramp)
     cast = rng.uniform(1 - hard.light * 0.35, 1 + hard.light * 0.35, 3)
     contrast = float(rng.uniform(1 - hard.light * 0.5, 1 + hard.light * 0.3))
     lit = ((picture - 120) * contrast + 120) * light[..., None] * cast
-    return np.asarray(lit + rng.normal(0, hard.noise, (side, side, 1)), np.float32)
+    return np.asarray(lit + rng.normal(0, hard.noise, (height, width, 1)), np.float32)
 
 
 def busy_background(rng: np.random.Generator, side: int) -> Image.Image:
@@ -124,7 +131,9 @@ def busy_background(rng: np.random.Generator, side: int) -> Image.Image:
 
 
 def _colour(rng: np.random.Generator, low: int = 40, high: int = 225) -> tuple[int, int, int]:
-    red, green, blue = (int(level) for level in rng.integers(low, high, 3))
+    """A colour of things indoors: seldom as loud as goods are."""
+    level, bright = rng.integers(low, high, 3), rng.integers(low, high)
+    red, green, blue = (int(part) for part in level * 0.55 + bright * 0.45)
     return red, green, blue
 
 

@@ -23,7 +23,8 @@ _STONES = ("#ecebe8", "#cfcfce", "#8f9396", "#e0d8cd")
 
 def rgb(colour: str) -> Picture:
     """``#rrggbb`` as float32 [3]."""
-    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
+    levels: Picture = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
+    return levels
 
 
 @cache
@@ -31,9 +32,9 @@ def _grain(cells_x: int, cells_y: int, size: int = 1024) -> Picture:
     """Smooth noise, float32 [size, size] about 0 with deviation 1, of so many cells a side."""
     rng = np.random.default_rng(cells_x * 1000 + cells_y)
     small = rng.normal(size=(cells_y, cells_x)).astype(np.float32)
-    image = Image.fromarray(small, "F").resize((size, size), Image.Resampling.BICUBIC)
-    grain = np.asarray(image, np.float32)
-    return (grain / grain.std()).astype(np.float32)
+    image = Image.fromarray(small).resize((size, size), Image.Resampling.BICUBIC)
+    noise = np.asarray(image, np.float32)
+    return np.asarray(noise / noise.std(), np.float32)
 
 
 def grain(rng: np.random.Generator, cells_x: int, cells_y: int, height: int, width: int) -> Picture:

@@ -1,8 +1,9 @@
 """Things to wear and carry: shirts, dresses, sneakers, bags, watches."""
 
+from photosearch.demo.draw.art import picture
 from photosearch.demo.draw.emblems import emblem
 from photosearch.demo.draw.palette import darker, lighter
-from photosearch.demo.draw.pen import Pen, oval_path
+from photosearch.demo.draw.pen import Pen, box_path, oval_path
 
 
 def shirt(pen: Pen) -> None:
@@ -12,7 +13,7 @@ def shirt(pen: Pen) -> None:
     drop = {"short": 172, "long": 320, "cap": 128}[sleeve]
     out = {"short": 172, "long": 158, "cap": 128}[sleeve]
     neck = pen.choice("neck", ("crew", "vee", "collar", "hood"))
-    sleeves = pen.choice("sleeve-paint", (pen.paint, pen.paint, pen.accent))
+    sleeves = pen.choice("sleeve-paint", (pen.paint, pen.accent, pen.second))
     for way in (-1, 1):
         cuff = out - (34 if sleeve == "long" else 40)
         arm = (
@@ -34,16 +35,23 @@ def shirt(pen: Pen) -> None:
     )
     pen.fill(body, pen.paint)
     with pen.clipped(body):
-        kind = pen.choice("print", ("emblem", "none", "band", "yoke", "pocket"))
+        kind = pen.choice(
+            "print", ("picture", "picture", "emblem", "none", "band", "yoke", "pocket")
+        )
         if kind == "band":
             y = pen.between("band", 130, 210)
-            pen.box(60, y, 280, pen.between("band-h", 24, 60), pen.accent)
+            pen.box(60, y, 280, pen.between("band-h", 40, 80), pen.second)
             pen.box(60, y - 10, 280, 6, pen.detail)
         elif kind == "yoke":
-            pen.box(60, 40, 280, pen.between("yoke", 66, 100), pen.accent)
+            pen.box(60, 40, 280, pen.between("yoke", 76, 130), pen.second)
         elif kind == "pocket":
             pen.fill("M222 132H266V176L244 188L222 176z", pen.accent, "top")
-        elif kind == "emblem" and pen.pattern == "plain":
+        elif kind == "picture":
+            r = pen.between("print-r", 44, 62)
+            square = box_path(200 - r, 116, 2 * r, 2 * r, 6)
+            shape = pen.choice("print-shape", (square, oval_path(200, 116 + r, r, r)))
+            picture(pen, shape, 200 - r, 116, 2 * r)
+        elif kind == "emblem":
             emblem(pen, 200, 178, pen.between("emblem-r", 34, 56), pen.accent)
         pen.fill("M150 300Q190 200 168 120Q206 220 176 340z", "#000010", None, 0.07)
         pen.fill("M250 330Q220 240 240 150Q262 240 262 330z", "#000010", None, 0.08)
@@ -77,7 +85,7 @@ def dress(pen: Pen) -> None:
             pen.fill(
                 f"M{200 + way * 40} 50Q{200 + way * 74} 50 {200 + way * 84} 84"
                 f"L{200 + way * 92} 128L{200 + way * 58} 136L{200 + way * 52} 96z",
-                pen.choice("arms", (pen.paint, pen.accent)),
+                pen.choice("arms", (pen.paint, pen.second)),
                 "cloth",
             )
     shoulder = {"thin": 44, "wide": 52, "sleeves": 54, "halter": 30}[straps]
@@ -99,7 +107,7 @@ def dress(pen: Pen) -> None:
         f"t{flare * 2 / 3} -2C{200 + flare} {hem - 70} {200 + cinch + 8} {waist + 40} "
         f"{200 + cinch} {waist}z"
     )
-    two = pen.chance("two-tone", 0.35)
+    two = pen.chance("two-tone", 0.6)
     pen.fill(skirt, pen.paint, "cloth")
     with pen.clipped(skirt):
         for index in range(5):
@@ -119,7 +127,7 @@ def dress(pen: Pen) -> None:
         if pen.chance("tier", 0.3):
             y = (waist + hem) / 2
             pen.line(f"M{180 - flare} {y}Q200 {y + 22} {220 + flare} {y}", darker(pen.main, 0.3), 4)
-    pen.fill(bodice, pen.accent if two else pen.paint, "cloth")
+    pen.fill(bodice, pen.choice("bodice", (pen.accent, pen.second)) if two else pen.paint, "cloth")
     if pen.chance("belt", 0.55):
         pen.box(
             200 - cinch - 2,
@@ -158,8 +166,12 @@ def sneaker(pen: Pen) -> None:
                 "soft",
             )
         if pen.chance("heel", 0.6):
-            pen.fill(f"M20 {collar - 20}H86Q66 {y - 30} 92 {y + 10}H20z", pen.accent, "soft")
-        mark = pen.choice("mark", ("swoosh", "stripes", "star", "none", "wave", "panel"))
+            pen.fill(
+                f"M20 {collar - 20}H86Q66 {y - 30} 92 {y + 10}H20z",
+                pen.choice("heel-paint", (pen.accent, pen.second)),
+                "soft",
+            )
+        mark = pen.choice("mark", ("swoosh", "stripes", "star", "wave", "panel", "panel"))
         if mark == "swoosh":
             pen.fill(
                 f"M96 {y - 46}Q130 {y + 6} 256 {toe - 2}Q140 {y - 22} 120 {y - 66}z", pen.accent
@@ -173,12 +185,12 @@ def sneaker(pen: Pen) -> None:
         elif mark == "wave":
             pen.line(f"M60 {y - 34}q40 -34 80 -6t90 0t80 4", pen.accent, 12)
         elif mark == "panel":
-            pen.fill(f"M96 {collar}L150 {y + 10}H240L190 {toe - 60}z", pen.accent, "soft")
+            pen.fill(f"M96 {collar}L150 {y + 10}H240L190 {toe - 60}z", pen.second, "soft")
     pen.fill(upper, "none", "top")
     for index in range(pen.choice("laces", (4, 5, 6))):
         share = index / 5
-        x, top = 152 + share * 74, collar + 8 + share * (toe - 30 - collar)
-        pen.line(f"M{x - 14} {top + 18}L{x + 24} {top - 4}", "#fbfaf6", 6)
+        at, top = 152 + share * 74, collar + 8 + share * (toe - 30 - collar)
+        pen.line(f"M{at - 14} {top + 18}L{at + 24} {top - 4}", "#fbfaf6", 6)
     pen.line(f"M52 {collar}Q92 {collar + 26} 142 {collar - 8}", darker(pen.main, 0.4), 7)
     pen.fill(
         f"M40 {y}Q200 {y + 10} 362 {y}Q372 {base - 8} 352 {base}H54Q34 {base} 40 {y}z",
@@ -231,15 +243,23 @@ def handbag(pen: Pen) -> None:
     pen.fill(body, pen.paint)
     with pen.clipped(body):
         if pen.chance("bottom", 0.4):
-            pen.box(0, base - pen.between("bottom-h", 30, 70), 400, 100, pen.accent)
+            pen.box(
+                0,
+                base - pen.between("bottom-h", 40, 90),
+                400,
+                100,
+                pen.choice("bottom-p", (pen.accent, pen.second)),
+            )
     pen.fill(body, "none", "soft")
-    closing = pen.choice("closing", ("flap", "pocket", "buckle", "emblem", "zip"))
+    closing = pen.choice(
+        "closing", ("flap", "pocket", "buckle", "emblem", "zip", "picture", "picture")
+    )
     if closing == "flap":
         drop = top + pen.between("flap", 56, 104)
         pen.fill(
             f"M{left} {top - 3}H{right}L{right - 6} {drop - 24}Q200 {drop + 30} {left + 6} "
             f"{drop - 24}z",
-            pen.choice("flap-paint", (pen.main, pen.accent, pen.paint)),
+            pen.choice("flap-paint", (pen.main, pen.accent, pen.second)),
             "top",
         )
         pen.box(186, drop - 18, 28, 24, pen.metal, "metal", 4)
@@ -249,7 +269,7 @@ def handbag(pen: Pen) -> None:
             top + 58,
             half * 1.2,
             70,
-            pen.choice("p", (pen.paint, pen.accent)),
+            pen.choice("p", (pen.second, pen.accent)),
             "top",
             10,
         )
@@ -260,6 +280,12 @@ def handbag(pen: Pen) -> None:
             pen.ring(x, top + 74, 13, 11, pen.metal, 5)
     elif closing == "emblem":
         emblem(pen, 200, (top + base) / 2, 36, pen.accent)
+    elif closing == "picture":
+        w = half * 0.72
+        y = top + 34
+        picture(
+            pen, box_path(200 - w, y, 2 * w, base - y - 24, 8), 200 - w, y, 2 * w, base - y - 24
+        )
     else:
         pen.line(f"M{left + 14} {top + 18}H{right - 14}", darker(pen.main, 0.5), 6)
         pen.line(f"M{left + 14} {top + 18}H{right - 14}", pen.metal, 2)
@@ -292,7 +318,7 @@ def backpack(pen: Pen) -> None:
             pen.box(0, 0, 400, top + 80, pen.detail)
     pen.fill(body, "none", "soft")
     pocket = pen.choice("pocket", ("one", "two", "flap", "tall"))
-    paint = pen.choice("pocket-paint", (pen.main, pen.accent, pen.paint))
+    paint = pen.choice("pocket-paint", (pen.main, pen.accent, pen.second))
     if pocket == "two":
         for x in (left + 14, 206):
             pen.box(x, 230, half - 22, 92, paint, "soft", 14)
@@ -333,7 +359,10 @@ def cap(pen: Pen) -> None:
     pen.fill(dome, pen.paint)
     with pen.clipped(dome):
         if pen.chance("front", 0.45):
-            pen.fill(f"M190 {y - crown * 2}Q180 {y - 40} 196 {y + 30}H320V0z", pen.accent)
+            pen.fill(
+                f"M190 {y - crown * 2}Q180 {y - 40} 196 {y + 30}H320V0z",
+                pen.choice("front-p", (pen.accent, pen.second)),
+            )
         if pen.chance("band", 0.35):
             pen.line(f"M70 {y - 10}Q190 {y + 18} 300 {y - 10}", pen.detail, 22)
     pen.fill(dome, "none", "round")
@@ -354,7 +383,7 @@ def cap(pen: Pen) -> None:
     pen.fill(
         f"M196 {y + 8}Q270 {y - 34} {reach} {y + 14}Q{reach + 4} {y + 34} {reach - 20} {y + 36}"
         f"Q280 {y + 8} 200 {y + 22}z",
-        pen.choice("peak", (pen.main, pen.accent, pen.detail)),
+        pen.choice("peak", (pen.main, pen.accent, pen.second)),
         "top",
     )
 
@@ -363,7 +392,7 @@ def watch(pen: Pen) -> None:
     half = pen.between("strap-w", 30, 46)
     case = pen.between("case", 68, 92)
     strap = pen.choice("strap", ("leather", "links", "woven"))
-    colour = pen.choice("strap-colour", (pen.main, pen.paint, pen.paint, "#5b3921"))
+    colour = pen.choice("strap-colour", (pen.main, pen.paint, pen.paint, pen.second))
     if strap == "links":
         colour = pen.metal
     for way in (-1, 1):
@@ -432,9 +461,9 @@ def sunglasses(pen: Pen) -> None:
     high = pen.between("high", 48, 68)
     tint = pen.choice("tint", ("#2b2b31", "#5b3f2a", "#31503c", "#33507a", "#7a3b5a", "#a0742a"))
     lens = pen.fade(darker(tint, 0.3), lighter(tint, pen.between("fade", 0.1, 0.6)))
-    thick = pen.between("thick", 6, 18)
-    frame = pen.choice("frame", (pen.main, pen.main, pen.metal, pen.accent))
-    arms = pen.choice("arms", (frame, pen.accent, pen.detail))
+    thick = pen.between("thick", 12, 30)
+    frame = pen.choice("frame", (pen.paint, pen.paint, pen.metal, pen.second))
+    arms = pen.choice("arms", (pen.main, pen.accent, pen.detail))
     for way in (-1, 1):
         pen.rod(
             f"M{200 + way * (wide * 2 + 12)} 176Q{200 + way * 196} 190 {200 + way * 176} 262",
@@ -442,7 +471,7 @@ def sunglasses(pen: Pen) -> None:
             11,
         )
     pen.rod(
-        f"M{200 - 22} 186Q200 {168 + pen.between('bridge', -8, 14)} 222 186", frame, thick * 0.8
+        f"M{200 - 22} 186Q200 {168 + pen.between('bridge', -8, 14)} 222 186", pen.main, thick * 0.6
     )
     for way in (-1, 1):
         x, y = 200 + way * (wide + 14), 206
@@ -450,8 +479,8 @@ def sunglasses(pen: Pen) -> None:
             "round": oval_path(x, y, high * 1.05, high * 1.05),
             "square": f"M{x - wide} {y - high}H{x + wide}L{x + wide - 8} {y + high}"
             f"H{x - wide + 8}z",
-            "cat": f"M{x - way * wide} {y - high * 0.5}Q{x} {y - high * 0.8} {x + way * (wide + 14)}"
-            f" {y - high * 1.25}Q{x + way * wide} {y + high} {x} {y + high}"
+            "cat": f"M{x - way * wide} {y - high * 0.5}Q{x} {y - high * 0.8} "
+            f"{x + way * (wide + 14)} {y - high * 1.25}Q{x + way * wide} {y + high} {x} {y + high}"
             f"T{x - way * wide} {y - high * 0.5}z",
             "aviator": f"M{x - wide} {y - high}H{x + wide}C{x + wide + 6} {y + high} "
             f"{x + way * 30} {y + high * 1.3} {x} {y + high * 1.2}"
@@ -465,7 +494,7 @@ def sunglasses(pen: Pen) -> None:
             pen.line(
                 f"M{x - wide} {y + high}L{x + wide * 0.3} {y - high * 1.4}", "#ffffff", 16, 0.22
             )
-        pen.line(path, darker(frame, 0.2), thick)
-        pen.line(path, frame, thick * 0.66)
+        pen.line(path, darker(pen.main, 0.2), thick)
+        pen.line(path, frame, thick * 0.76)
     if pen.chance("bar", 0.3):
-        pen.rod("M130 146H270", frame, thick * 0.6)
+        pen.rod("M130 146H270", pen.accent, thick * 0.5)

@@ -2,8 +2,9 @@
 
 from math import cos, pi, sin
 
+from photosearch.demo.draw.art import picture
 from photosearch.demo.draw.palette import darker, lighter
-from photosearch.demo.draw.pen import Pen
+from photosearch.demo.draw.pen import Pen, oval_path
 
 
 def chair(pen: Pen) -> None:
@@ -129,9 +130,9 @@ def lamp(pen: Pen) -> None:
             "cylinder",
         )
     elif foot == "column":
-        pen.box(172, shade_low + 22, 56, 316 - shade_low, stem, "cylinder", 6)
+        pen.box(172, shade_low + 22, 56, 316 - shade_low, pen.second, "cylinder", 6)
     elif foot == "ball":
-        pen.oval(200, 308, 36, 34, pen.accent, "round")
+        pen.oval(200, 306, 40, 38, pen.second, "round")
         pen.oval(200, 250, 22, None, pen.detail, "round")
     shade = (
         f"M{200 - narrow} {shade_top}Q200 {shade_top - 12} {200 + narrow} {shade_top}"
@@ -172,10 +173,13 @@ def clock(pen: Pen) -> None:
             spokes.append(f"{200 + long * cos(angle):.1f} {200 + long * sin(angle):.1f}")
         pen.fill("M" + "L".join(spokes) + "z", frame, "metal")
     inner = outer * (0.8 if outline == "sun" else 0.94) - rim
-    face = pen.choice("face", ("#f7f4ec", pen.accent, pen.paint, "#24262b"))
-    pen.oval(200, 200, inner, None, face, "soft")
-    ink = "#1d1d20" if face in ("#f7f4ec", pen.accent) else "#f6f2e6"
-    if face == pen.paint:
+    face = pen.choice("face", ("#f7f4ec", pen.accent, pen.paint, pen.second, "picture"))
+    patterned = face in (pen.paint, pen.second, "picture")
+    pen.oval(200, 200, inner, None, "#f7f4ec" if face == "picture" else face, "soft")
+    ink = "#1d1d20"
+    if face == "picture":
+        picture(pen, oval_path(200, 200, inner, inner), 200 - inner, 200 - inner, 2 * inner)
+    elif patterned:
         pen.oval(200, 200, inner * 0.78, None, "#f7f4ec")
         ink = pen.choice("ink", ("#1d1d20", pen.main))
     marks = pen.choice("marks", ("bars", "dots", "quarters", "minutes"))
@@ -186,7 +190,7 @@ def clock(pen: Pen) -> None:
         angle = 2 * pi * index / (60 if marks == "minutes" else 12)
         dx, dy = sin(angle), -cos(angle)
         near, far = inner * (0.72 if strong else 0.8), inner * 0.9
-        if face == pen.paint:
+        if patterned and face != "picture":
             near, far = near * 0.78, far * 0.78
         if marks == "dots":
             pen.oval(200 + far * dx, 200 + far * dy, 7 if strong else 4, None, ink)
@@ -196,7 +200,7 @@ def clock(pen: Pen) -> None:
                 ink,
                 6 if strong else 2.5,
             )
-    reach = inner * (0.6 if face == pen.paint else 0.76)
+    reach = inner * (0.6 if patterned else 0.76)
     for name, share, width in (("hour", 0.66, 8), ("minute", 1.0, 5)):
         angle = pen.between(name, 0, 2 * pi)
         pen.line(
@@ -288,7 +292,7 @@ def plant(pen: Pen) -> None:
         200 - half - 5,
         rim - 8,
         2 * half + 10,
-        pen.between("lip", 10, 26),
+        pen.between("lip", 14, 44),
         pen.choice("lip", (pen.main, pen.accent, pen.detail)),
         "cylinder",
         4,

@@ -1,8 +1,9 @@
 """Things that play, record and tell: cameras, headphones, guitars, radios, books."""
 
+from photosearch.demo.draw.art import picture
 from photosearch.demo.draw.emblems import emblem
 from photosearch.demo.draw.palette import darker, lighter, mix
-from photosearch.demo.draw.pen import Pen, oval_path
+from photosearch.demo.draw.pen import Pen, box_path, oval_path
 
 
 def camera(pen: Pen) -> None:
@@ -89,9 +90,7 @@ def guitar(pen: Pen) -> None:
     electric = pen.chance("electric", 0.5)
     x = 200
     neck = pen.choice("neck", ("#7a5233", "#3a2b22", "#c79b63"))
-    top = pen.choice(
-        "top", (pen.main, pen.grain(pen.wood), pen.fade(pen.main, pen.accent), pen.paint)
-    )
+    top = pen.choice("top", (pen.paint, pen.second, pen.fade(pen.main, pen.accent), pen.paint))
     upper, lower = pen.between("upper", 50, 64), pen.between("lower", 70, 88)
     body_top = 196
     if electric:
@@ -164,7 +163,7 @@ def radio(pen: Pen) -> None:
         pen.line(f"M{200 + half - 30} {top}L{200 + half - 4} 44", pen.metal, 4)
     for x in (left + 24, 200 + half - 44):
         pen.box(x, base - 6, 20, 14, "#2a2522", None, 3)
-    case = pen.choice("case", (pen.main, pen.grain(pen.wood), pen.paint))
+    case = pen.choice("case", (pen.second, pen.grain(pen.wood), pen.paint, pen.paint))
     pen.box(left, top, 2 * half, base - top, case, "soft", corner)
     inner = pen.choice("panel", ("#efe8d6", pen.accent, "#26282c"))
     pen.box(left + 14, top + 14, 2 * half - 28, base - top - 28, inner, "soft", corner * 0.7)
@@ -207,7 +206,9 @@ def book(pen: Pen) -> None:
         pen.line(f"M{left + wide + inset} {top - inset * 0.5}v{high}", "#cfc5ad", 1)
     pen.box(left, top, wide, high, pen.paint, "soft", 3)
     pen.box(left, top, 16, high, darker(pen.main, 0.35), "cylinder")
-    layout = pen.choice("layout", ("plate", "band", "picture", "frame", "split"))
+    layout = pen.choice(
+        "layout", ("plate", "band", "picture", "whole", "frame", "split", "picture")
+    )
     x, y = left + wide / 2 + 8, top + high / 2
     ink = pen.accent
     if layout == "plate":
@@ -216,13 +217,16 @@ def book(pen: Pen) -> None:
     elif layout == "band":
         pen.box(left + 16, top + 30, wide - 16, 86, pen.accent)
         ink = pen.detail
+    elif layout == "whole":
+        picture(pen, box_path(left + 16, top, wide - 16, high), left + 16, top, wide - 16, high)
     elif layout == "frame":
         pen.line(f"M{left + 30} {top + 16}h{wide - 46}v{high - 32}h{-(wide - 46)}z", pen.detail, 4)
     elif layout == "split":
-        pen.box(left + 16, top, wide - 16, high * 0.42, pen.detail)
+        pen.box(left + 16, top, wide - 16, high * 0.42, pen.second)
         ink = "#f7f3ea"
     else:
-        pen.box(left + 34, top + 120, wide - 54, high - 150, pen.detail, "soft", 4)
+        page = box_path(left + 34, top + 96, wide - 54, high - 130, 4)
+        picture(pen, page, left + 34, top + 96, wide - 54, high - 130)
     rows = pen.choice("rows", (2, 3))
     for row in range(rows):
         share = pen.between(f"row{row}", 0.22, 0.5)
@@ -231,5 +235,6 @@ def book(pen: Pen) -> None:
             ink,
             9 if row == 0 else 5,
         )
-    emblem(pen, x, y + pen.between("down", 26, 56), pen.between("emblem-r", 30, 46), pen.accent)
+    if layout not in ("picture", "whole"):
+        emblem(pen, x, y + pen.between("down", 26, 56), pen.between("emblem-r", 34, 60), ink)
     pen.line(f"M{x - 28} {top + high - 22}h56", ink, 4)

@@ -1,8 +1,9 @@
 """Things of the table and the shelf: mugs, teapots, vases, bottles, bowls."""
 
+from photosearch.demo.draw.art import picture
 from photosearch.demo.draw.emblems import emblem
 from photosearch.demo.draw.palette import darker, lighter
-from photosearch.demo.draw.pen import Pen, oval_path
+from photosearch.demo.draw.pen import Pen, box_path, oval_path
 
 
 def mug(pen: Pen) -> None:
@@ -33,12 +34,15 @@ def mug(pen: Pen) -> None:
     pen.rod(handle, colour, pen.between("thick", 17, 25))
     pen.fill(body, pen.paint)
     with pen.clipped(body):
-        if pen.pattern == "plain" and pen.chance("emblem", 0.75):
-            emblem(pen, x, (top + base) / 2 + 8, half * 0.52, pen.accent)
-        if pen.chance("foot", 0.35):
-            pen.box(left - 20, low - 34, 2 * half + 40, 80, pen.detail)
-        if pen.chance("band", 0.3):
-            pen.box(left - 30, top + 10, 2 * half + 60, 22, pen.detail)
+        dress = pen.choice("dress", ("picture", "picture", "foot", "band", "badge", "none"))
+        if dress == "picture":
+            picture(pen, body, left - 10, top, 2 * half + 20, base - top + 10)
+        elif dress == "foot":
+            pen.box(left - 20, base - (base - top) * 0.4, 2 * half + 40, 140, pen.second)
+        elif dress == "band":
+            pen.box(left - 30, top + 44, 2 * half + 60, (base - top) * 0.42, pen.second)
+        elif dress == "badge" or pen.pattern == "plain":
+            emblem(pen, x, (top + base) / 2 + 8, half * 0.56, pen.accent)
     pen.fill(body, "none", "cylinder")
     inner = pen.choice("inner", (pen.accent, lighter(pen.main, 0.5), "#f4f1ea"))
     pen.oval(x, top, half, 20, lighter(pen.main, 0.35))
@@ -103,7 +107,7 @@ def teapot(pen: Pen) -> None:
         if pen.pattern == "plain" and pen.chance("emblem", 0.6):
             emblem(pen, x, y + 12, ry * 0.5, pen.accent)
         if pen.chance("band", 0.4):
-            pen.box(0, y - 12, 400, 30, pen.detail)
+            pen.box(0, y - 18, 400, ry * 0.7, pen.second)
     pen.fill(body, "none", "round")
     lid = 50 if squat == "cone" else 60
     pen.fill(
@@ -150,10 +154,10 @@ def vase(pen: Pen) -> None:
                 f"t-30 -8t-34 14t-30 -12t-40 10t-40 -4z",
                 pen.detail,
             )
-        if pen.chance("belt", 0.35):
-            pen.box(0, middle - 12, 400, 24, pen.accent)
-            pen.box(0, middle - 18, 400, 3, pen.detail)
-            pen.box(0, middle + 15, 400, 3, pen.detail)
+        if pen.chance("belt", 0.6):
+            pen.box(0, middle - 26, 400, 56, pen.second)
+            pen.box(0, middle - 32, 400, 4, pen.detail)
+            pen.box(0, middle + 32, 400, 4, pen.detail)
     pen.fill(body, "none", "cylinder")
     pen.oval(x, top, lip, 8, lighter(pen.main, 0.2))
     pen.oval(x, top + 1, lip - 6, 5, darker(pen.main, 0.4), "inside")
@@ -194,14 +198,16 @@ def bottle(pen: Pen) -> None:
     )
     pen.fill(body, pen.paint if pen.chance("all-over", 0.5) else pen.main)
     with pen.clipped(body):
-        kind = pen.choice("label", ("band", "badge", "low", "none"))
+        kind = pen.choice("label", ("band", "badge", "low", "picture", "picture"))
         if kind == "band":
-            pen.box(0, shoulder + 40, 400, pen.between("label-h", 50, 90), pen.accent)
-            emblem(pen, x, shoulder + 70, 24, pen.detail)
+            pen.box(0, shoulder + 30, 400, pen.between("label-h", 60, 110), pen.second)
+        elif kind == "picture":
+            label = box_path(x - half, shoulder + 18, 2 * half, 112)
+            picture(pen, label, x - half, shoulder + 18, 2 * half, 112)
         elif kind == "badge":
             emblem(pen, x, shoulder + 84, half * 0.66, pen.accent)
         elif kind == "low":
-            pen.box(0, base - 56, 400, 70, pen.accent)
+            pen.box(0, base - 90, 400, 100, pen.second)
     pen.fill(body, "none", "cylinder")
     cap = pen.choice("cap", (pen.metal, pen.accent, pen.detail, "#303136"))
     if pen.chance("loop", 0.4):
@@ -226,7 +232,7 @@ def bowl(pen: Pen) -> None:
     pen.fill(body, pen.paint)
     with pen.clipped(body):
         if pen.chance("rim", 0.5):
-            pen.box(0, top, 400, 32, pen.detail)
+            pen.box(0, top, 400, 70, pen.second)
     pen.fill(body, "none", "cylinder")
     pen.oval(x, top, half, 34, lighter(pen.main, 0.3))
     inner = pen.choice("inner", ("#f5f2ec", pen.accent, lighter(pen.main, 0.4)))

@@ -2,6 +2,7 @@
 
 from math import cos, pi, sin
 
+from photosearch.demo.draw.art import picture
 from photosearch.demo.draw.emblems import emblem, star_path
 from photosearch.demo.draw.palette import darker, lighter
 from photosearch.demo.draw.pen import Pen, oval_path
@@ -45,6 +46,14 @@ def bicycle(pen: Pen) -> None:
             frame,
             width * 0.8,
         )
+    bag = (
+        f"M{seat[0] + 14} {seat[1] + 16}L{head[0] - 10} {head[1] + 20}"
+        f"L{crank[0] + 6} {crank[1] - 20}z"
+    )
+    if pen.chance("bag", 0.75):
+        pen.fill(bag, pen.paint, "soft")
+    if pen.chance("panniers", 0.5):
+        pen.box(back - 46, y - r * 0.86, 78, 62, pen.second, "soft", 10)
     saddle = pen.choice("saddle", ("#2a2422", "#8a5a34", pen.accent, pen.detail))
     pen.line(f"M{seat[0] - 4} {seat[1] - 12}v-14", "#b9bec4", 6)
     pen.fill(
@@ -111,7 +120,7 @@ def umbrella(pen: Pen) -> None:
                 pen.fill(
                     f"M200 {top}Q{(a + 200) / 2 + (a - 200) * 0.3} {top + 40} {a} {rim + 10}"
                     f"H{b}Q{(b + 200) / 2 + (b - 200) * 0.3} {top + 40} 200 {top}z",
-                    pen.accent,
+                    pen.second,
                 )
         if pen.chance("hem", 0.4):
             pen.line(
@@ -152,15 +161,17 @@ def kite(pen: Pen) -> None:
     }[shape]
     pen.fill(outline, pen.paint)
     with pen.clipped(outline):
-        split = pen.choice("split", ("quarters", "half", "none", "stripe"))
+        split = pen.choice("split", ("quarters", "half", "none", "stripe", "picture", "picture"))
         if split == "quarters":
-            pen.box(200, 0, 200, cross, pen.accent)
-            pen.box(0, cross, 200, 300, pen.accent)
+            pen.box(200, 0, 200, cross, pen.second)
+            pen.box(0, cross, 200, 300, pen.second)
         elif split == "half":
-            pen.box(200, 0, 200, 400, pen.accent)
+            pen.box(200, 0, 200, 400, pen.second)
         elif split == "stripe":
-            pen.box(0, cross - 20, 400, 44, pen.accent)
-        if pen.chance("emblem", 0.5):
+            pen.box(0, cross - 20, 400, 60, pen.second)
+        elif split == "picture":
+            picture(pen, outline, 200 - wide, top, 2 * wide, low - top)
+        if split != "picture" and pen.chance("emblem", 0.5):
             emblem(pen, 200, cross + 34, 36, pen.detail)
     pen.fill(outline, "none", "soft")
     with pen.clipped(outline):
@@ -184,14 +195,14 @@ def toy_car(pen: Pen) -> None:
         f"Q330 {y + 16} 376 {base - 10}V{base}z",
         "beetle": f"M32 {base}Q34 {y + 8} 84 {y - 4}Q126 {roof - 24} 200 {roof - 24}"
         f"T316 {y - 4}Q366 {y + 8} 368 {base}z",
-        "van": f"M36 {base}V{roof - 8}Q38 {roof - 34} 66 {roof - 34}H240Q286 {roof - 30} 320 {y - 6}"
-        f"Q364 {y + 4} 364 {y + 28}V{base}z",
+        "van": f"M36 {base}V{roof - 8}Q38 {roof - 34} 66 {roof - 34}H240"
+        f"Q286 {roof - 30} 320 {y - 6}Q364 {y + 4} 364 {y + 28}V{base}z",
     }[kind]
     pen.fill(body, pen.paint)
     with pen.clipped(body):
         trim = pen.choice("trim", ("two-tone", "stripe", "none", "flash"))
         if trim == "two-tone":
-            pen.box(0, y + 14, 400, 120, pen.accent)
+            pen.box(0, y + 14, 400, 120, pen.second)
         elif trim == "stripe":
             pen.box(0, y + 22, 400, 15, pen.accent)
             pen.box(0, y + 42, 400, 5, pen.detail)
@@ -251,20 +262,15 @@ def skateboard(pen: Pen) -> None:
     )
     pen.fill(deck, pen.choice("deck", (pen.paint, pen.paint, pen.fade(pen.main, pen.accent))))
     with pen.clipped(deck):
-        art = pen.choice("art", ("emblem", "ends", "slash", "rings", "sun"))
+        art = pen.choice("art", ("picture", "picture", "picture", "emblem", "ends", "slash"))
         if art == "ends":
-            pen.box(0, 0, 400, 118, pen.accent)
-            pen.box(0, 282, 400, 130, pen.accent)
+            pen.box(0, 0, 400, 124, pen.second)
+            pen.box(0, 276, 400, 130, pen.second)
         elif art == "slash":
             pen.line("M80 330L320 70", pen.accent, 44)
             pen.line("M80 374L320 114", pen.detail, 13)
-        elif art == "rings":
-            for radius in (62, 44, 26):
-                pen.ring(x, 200, radius, radius, pen.accent, 10)
-        elif art == "sun":
-            pen.oval(x, 210, 50, None, pen.detail)
-            for y in (206, 222, 240):
-                pen.box(x - 60, y, 120, 7, pen.main)
+        elif art == "picture":
+            picture(pen, deck, x - half, 14, 2 * half, 372)
         if art in ("emblem", "ends"):
             emblem(pen, x, 200, 50, pen.detail)
     pen.fill(deck, "none", "cylinder")
@@ -277,12 +283,16 @@ def ball(pen: Pen) -> None:
     r = pen.between("r", 118, 142)
     x, y = 200, 348 - r
     outline = oval_path(x, y, r, r)
-    kind = pen.choice("kind", ("beach", "basket", "soccer", "hoop", "printed", "swirl"))
-    pen.fill(outline, pen.paint if kind == "printed" else pen.main)
+    kind = pen.choice(
+        "kind", ("beach", "basket", "soccer", "hoop", "printed", "swirl", "picture", "picture")
+    )
+    pen.fill(outline, pen.paint if kind in ("printed", "hoop", "soccer") else pen.main)
     with pen.clipped(outline):
         tilt = pen.between("tilt", -40, 40)
         with pen.moved(f"rotate({tilt:.0f} {x} {y})"):
-            if kind == "beach":
+            if kind == "picture":
+                picture(pen, outline, x - r, y - r, 2 * r)
+            elif kind == "beach":
                 shades = (pen.accent, pen.main, pen.detail, pen.main, "#f6f3ec", pen.main)
                 for index, shade in enumerate(shades):
                     a, b = index * pi / 3, (index + 1) * pi / 3
@@ -367,12 +377,15 @@ def suitcase(pen: Pen) -> None:
             level = top + (base - top) * y
             pen.line(f"M{left + 8} {level}H{right - 8}", darker(pen.main, 0.4), 4, 0.7)
     if pen.chance("middle", 0.35):
-        pen.box(left, (top + base) / 2 - 16, 2 * half, 32, trim, "top")
-    for index in range(pen.choice("stickers", (0, 0, 1, 2))):
+        pen.box(left, (top + base) / 2 - 30, 2 * half, 60, pen.second, "top")
+    for index in range(pen.choice("stickers", (0, 1, 2))):
         x = 200 + (-1 if index else 1) * half * 0.42
         y = top + 60 + index * 110
-        pen.oval(x, y, 30, None, "#f5f1e6", "soft")
-        emblem(pen, x, y, 19, pen.accent)
+        pen.oval(x, y, 44, None, "#f5f1e6", "soft")
+        if index == 0:
+            picture(pen, oval_path(x, y, 38, 38), x - 38, y - 38, 76)
+        else:
+            emblem(pen, x, y, 30, pen.accent)
     pen.rod(f"M{200 - 30} {top + 2}q30 -22 60 0", "#2d2d31", 9)
 
 
@@ -397,10 +410,10 @@ def lantern(pen: Pen) -> None:
         if round_body
         else f"M{200 - half} {top + 6}H{200 + half}L{196 + half} {base - 16}H{204 - half}z"
     )
-    pen.fill(body, pen.paint if pen.chance("paper", 0.35) else lighter(glass, 0.2), "soft")
+    pen.fill(body, pen.paint if pen.chance("paper", 0.6) else lighter(glass, 0.2), "soft")
     with pen.clipped(body):
         pen.oval(200, base - 76, 54, 70, "#fff4c0", None, 0.55)
-        if not pen.chance("paper", 0.35):
+        if not pen.chance("paper", 0.6):
             pen.box(186, base - 86, 28, 80, "#f6f1e2", "cylinder", 4)
             pen.fill(f"M200 {base - 128}q16 26 0 40q-16 -14 0 -40z", "#f49b2a")
     bars = pen.choice("bars", (2, 3, 4, 5))

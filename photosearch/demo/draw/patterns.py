@@ -26,7 +26,8 @@ _CELLS: dict[str, tuple[float, float, float, str]] = {
         26,
         26,
         0,
-        '<circle cx="6.5" cy="6.5" r="5" fill="{f}"/><circle cx="19.5" cy="19.5" r="5" fill="{f}"/>',
+        '<circle cx="6.5" cy="6.5" r="5" fill="{f}"/>'
+        '<circle cx="19.5" cy="19.5" r="5" fill="{f}"/>',
     ),
     "bubbled": (
         60,

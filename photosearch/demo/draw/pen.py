@@ -97,7 +97,11 @@ _LIGHT_DEFS = "".join(
 
 
 class Pen:
-    """Draws one design. ``paint`` is its patterned fill; colours are ``#rrggbb``."""
+    """Draws one design.
+
+    ``paint`` is its patterned fill and ``second`` another, for a part of its own; colours are
+    ``#rrggbb``.
+    """
 
     def __init__(self, design: Design, patterns: tuple[str, ...] = tuple(PATTERNS)) -> None:
         self.design = design
@@ -110,6 +114,8 @@ class Pen:
         self._parts: list[str] = []
         self._names = 0
         self.paint = self.patterned(self.pattern, self.main, self.accent, self.detail)
+        other = design.choice("second-pattern", tuple(p for p in PATTERNS if p != self.pattern))
+        self.second = self.patterned(other, self.detail, self.main, self.accent)
 
     def patterned(self, pattern: str, ground: str, figure: str, third: str) -> str:
         """A fill of the named pattern in three colours; its scale and turn are the design's."""
@@ -223,10 +229,10 @@ class Pen:
         yield
         self._parts.append("</g>")
 
-    def svg(self, transform: str = "") -> str:
-        """The drawing on a transparent ground."""
+    def svg(self, transform: str = "", width: float = SIDE, height: float = SIDE) -> str:
+        """The drawing, moved by an SVG transform, on a transparent ground of that size."""
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}">'
             f"<defs>{_LIGHT_DEFS}{''.join(self._defs)}</defs>"
             f'<g transform="{transform}">{"".join(self._parts)}</g></svg>'
         )

@@ -11,65 +11,97 @@ import resvg_py
 from PIL import Image, ImageFilter
 
 from photosearch.demo.draw.backdrops import Picture, backdrop
-from photosearch.demo.draw.pen import SIDE
+from photosearch.demo.draw.pen import SIDE, Pen
 from photosearch.demo.draw.products import Kind, Pose
 
-PHOTO_SIDE = 400
+LONG_SIDE = 416  # pixels
 JPEG_QUALITY = 88
+_NARROWEST = 0.62  # short over long side: a phone's or a camera's upright picture
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom in the sheet's units
 
 
-def cut_out(kind: Kind, seed: int, side: int, transform: str = "") -> Image.Image:
-    """The product alone, RGBA [side, side], transparent around it."""
+def render(
+    pen: Pen, size: tuple[int, int], transform: str, sheet: tuple[float, float]
+) -> Image.Image:
+    """The drawing alone, RGBA of ``size`` (width, height), transparent around it."""
     png = resvg_py.svg_to_bytes(
-        svg_string=kind.svg(seed, transform), width=side, height=side, skip_system_fonts=True
+        svg_string=pen.svg(transform, *sheet),
+        width=size[0],
+        height=size[1],
+        skip_system_fonts=True,
     )
-    return Image.open(io.BytesIO(png)).convert("RGBA")
+    image = Image.open(io.BytesIO(png)).convert("RGBA")
+    return image if image.size == size else image.resize(size)  # resvg rounds by itself
 
 
-def photograph(kind: Kind, seed: int, shot: int, side: int = PHOTO_SIDE) -> bytes:
+def cut_out(kind: Kind, seed: int, long_side: int = LONG_SIDE) -> Image.Image:
+    """The product alone, RGBA, cropped to it, transparent around it."""
+    pen = kind.drawn(seed)
+    left, top, right, bottom = _extent(pen)
+    width, height = right - left, bottom - top
+    scale = long_side / max(width, height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return render(pen, size, f"translate({-left:.2f} {-top:.2f})", (width, height))
+
+
+def photograph(kind: Kind, seed: int, shot: int, long_side: int = LONG_SIDE) -> bytes:
     """The listing's photo number ``shot`` as JPEG. The same arguments give the same bytes."""
     rng = np.random.default_rng([seed, shot, len(kind.name), ord(kind.name[0])])
-    product = cut_out(kind, seed, side, _view(kind, seed, shot, rng))
-    picture = backdrop(kind.pose, rng, side)
-    picture = _shadowed(picture, product, kind.pose, rng)
+    pen = kind.drawn(seed)
+    extent = _extent(pen)
+    aspect = (extent[2] - extent[0]) / (extent[3] - extent[1])
+    aspect = min(max(aspect, _NARROWEST), 1 / _NARROWEST)
+    size = (
+        (long_side, round(long_side / aspect))
+        if aspect > 1
+        else (round(long_side * aspect), long_side)
+    )
+    sheet = (SIDE * size[0] / long_side, SIDE * size[1] / long_side)
+    product = render(pen, size, _view(kind, extent, sheet, shot, rng), sheet)
+    # Cut from below: what stands needs the floor.
+    ground = backdrop(kind.pose, rng, long_side)[long_side - size[1] :, : size[0]]
+    picture = _shadowed(ground, product, kind.pose, rng)
     colours = np.asarray(product, np.float32)
     alpha = colours[..., 3:] / 255
-    picture = picture * (1 - alpha) + colours[..., :3] * alpha
+    picture += (colours[..., :3] - picture) * alpha
     picture *= rng.uniform(0.97, 1.03, 3).astype(np.float32)  # no two lamps are equally white
-    picture += rng.normal(0, 1.6, (side, side, 1)).astype(np.float32)
+    picture += rng.normal(0, 1.6, (size[1], size[0], 1)).astype(np.float32)
     image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
     out = io.BytesIO()
     image.save(out, "JPEG", quality=JPEG_QUALITY)
     return out.getvalue()
 
 
-def extent(kind: Kind, seed: int) -> tuple[float, float, float, float]:
-    """Where the product lies on its sheet: left, top, right, bottom, in the sheet's units."""
+def _extent(pen: Pen) -> Box:
+    """Where the product lies on its sheet; found on a small rendering."""
     side = 80
-    box = cut_out(kind, seed, side).getchannel("A").getbbox()
+    box = render(pen, (side, side), "", (SIDE, SIDE)).getchannel("A").getbbox()
     if box is None:
         return 0, 0, SIDE, SIDE
     left, top, right, bottom = (edge * SIDE / side for edge in box)
     return left, top, right, bottom
 
 
-def _view(kind: Kind, seed: int, shot: int, rng: np.random.Generator) -> str:
+def _view(
+    kind: Kind, extent: Box, sheet: tuple[float, float], shot: int, rng: np.random.Generator
+) -> str:
     """The SVG transform of a shot: the product fills the frame, as shops want it.
 
     The first shot faces the lens, later ones turn away.
     """
-    left, top, right, bottom = extent(kind, seed)
-    fill = float(rng.uniform(0.78, 0.88))
-    squeeze = float(rng.uniform(0.97, 1.0) if shot == 0 else rng.uniform(0.76, 0.9))
+    left, top, right, bottom = extent
+    fill = float(rng.uniform(0.84, 0.92))
+    squeeze = float(rng.uniform(0.97, 1.0) if shot == 0 else rng.uniform(0.78, 0.9))
     skew = 0.0 if shot == 0 else float(rng.uniform(-6, 6))
-    turn = float(rng.uniform(-3, 3))
+    turn = float(rng.uniform(-2, 2))
     if kind.pose == "lies":
-        turn = float(rng.uniform(-8, 8) if shot == 0 else rng.uniform(-30, 30))
+        turn = float(rng.uniform(-5, 5) if shot == 0 else rng.uniform(-25, 25))
     elif kind.pose == "stands":
         turn = 0.0
-    scale = fill * SIDE / max(right - left, bottom - top)
-    x = SIDE / 2 + float(rng.uniform(-6, 6))
-    y = SIDE / 2 + float(rng.uniform(-4, 4)) + (8 if kind.pose == "stands" else 0)
+    scale = fill * min(sheet[0] / (right - left), sheet[1] / (bottom - top))
+    x = sheet[0] / 2 + float(rng.uniform(-5, 5))
+    y = sheet[1] / 2 + float(rng.uniform(-4, 4)) + (6 if kind.pose == "stands" else 0)
     return (
         f"translate({x:.2f} {y:.2f}) rotate({turn:.2f}) skewY({skew:.2f}) "
         f"scale({scale * squeeze:.4f} {scale:.4f}) "
@@ -81,10 +113,10 @@ def _shadowed(
     picture: Picture, product: Image.Image, pose: Pose, rng: np.random.Generator
 ) -> Picture:
     """The backdrop with the product's shadow: under what stands, beside what lies or hangs."""
-    side = product.width
-    small = side // 4  # a shadow is soft: a quarter of the size is drawn 16 times faster
-    alpha = product.getchannel("A").resize((small, small), Image.Resampling.BOX)
-    shadow = Image.new("L", (small, small))
+    width, height = product.width // 4, product.height // 4  # soft: drawn small, 16 times faster
+    small = max(width, height)
+    alpha = product.getchannel("A").resize((width, height), Image.Resampling.BOX)
+    shadow = Image.new("L", (width, height))
     if pose == "stands":
         box = alpha.getbbox()
         if box is None:
@@ -92,7 +124,7 @@ def _shadowed(
         lean = float(rng.uniform(-0.5, 0.5))
         low = box[3]
         cast = alpha.transform(
-            (small, small),
+            (width, height),
             Image.Transform.AFFINE,
             (1, -lean * 5, lean * 5 * low, 0, 5.0, -4.0 * low + 2),
             Image.Resampling.BILINEAR,
@@ -105,7 +137,7 @@ def _shadowed(
         dx, dy = int(small * reach * rng.choice((-1, 1))), max(1, int(small * reach * 1.3))
         shadow.paste(alpha, (dx, dy))
         strength = np.asarray(shadow.filter(ImageFilter.GaussianBlur(small * 0.03)), np.float32)
-    level = Image.fromarray(strength.astype(np.float32), "F")
-    full = np.asarray(level.resize((side, side), Image.Resampling.BILINEAR), np.float32)
+    level = Image.fromarray(strength.astype(np.float32))
+    full = np.asarray(level.resize(product.size, Image.Resampling.BILINEAR), np.float32)
     depth = float(rng.uniform(0.38, 0.6))
     return np.asarray(picture * (1 - depth * full[..., None] / 255), np.float32)

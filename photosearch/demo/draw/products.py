@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from photosearch.demo.draw import fashion, furniture, gadgets, kitchen, outdoors
+from photosearch.demo.draw import fashion, furniture, gadgets, kitchen, outdoors, prints
 from photosearch.demo.draw.design import Design
 from photosearch.demo.draw.patterns import PATTERNS
 from photosearch.demo.draw.pen import Pen
@@ -29,11 +29,11 @@ class Kind:
     words: tuple[str, ...]
     patterns: tuple[str, ...] = (*PATTERNS, "plain", "plain")
 
-    def svg(self, seed: int, transform: str = "") -> str:
-        """The drawing of one of its products as SVG on a transparent ground."""
+    def drawn(self, seed: int) -> Pen:
+        """One of its products, drawn."""
         pen = Pen(Design(self.name, seed), self.patterns)
         self.draw(pen)
-        return pen.svg(transform)
+        return pen
 
     def title(self, seed: int) -> str:
         """What a seller would write above it."""
@@ -92,6 +92,12 @@ KINDS: tuple[Kind, ...] = (
     Kind("balls", outdoors.ball, "stands", 5, 40, ("ball", "play ball")),
     Kind("suitcases", outdoors.suitcase, "stands", 40, 330, ("suitcase", "cabin case"), _FINE),
     Kind("lanterns", outdoors.lantern, "stands", 12, 90, ("lantern", "garden lantern")),
+    Kind("posters", prints.poster, "hangs", 8, 90, ("framed print", "poster")),
+    Kind("plates", prints.plate, "lies", 5, 40, ("plate", "dinner plate")),
+    Kind("cushions", prints.cushion, "lies", 9, 60, ("cushion", "linen cushion")),
+    Kind("rugs", prints.rug, "lies", 30, 520, ("rug", "wool rug")),
+    Kind("phone cases", prints.phone_case, "lies", 8, 35, ("phone case",)),
+    Kind("tins", prints.tin, "stands", 4, 28, ("biscuit tin", "tea tin")),
 )
 
 KIND_OF = {kind.name: kind for kind in KINDS}

@@ -1,0 +1,220 @@
+"""The demo from end to end, by the same commands and processes that a user has.
+
+Nothing is taken a short way for the demo's sake: ``photosearch materialize`` runs as a
+process of its own, the supervisor of ``photosearch up`` starts the servers, and the proof goes
+over REST. Each stage looks at what is there, so a demo that was killed goes on.
+"""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from photosearch.demo.catalogue import draw_photos, write_catalogue
+from photosearch.demo.folder import PHOTOS, DemoError, open_plan, write_settings
+from photosearch.demo.proof import QUERIES, RECALL_FLOOR, Proof, prove, wait_complete
+from photosearch.demo.shop import DrawnListing
+from photosearch.demo.times import Stopwatch, artifacts_table
+from photosearch.only_one import only_one
+from photosearch.processes import photosearch_argv
+from photosearch.settings import Settings
+from photosearch.supervised import State
+from photosearch.supervisor import Supervisor
+
+_START_S = 180.0
+_COVER_S = 300.0
+_PICTURES = "queries"
+
+
+def run_demo(folder: Path, listings: int | None, *, stay: bool) -> bool:
+    """Run the demo in ``folder``; whether its proof holds.
+
+    With ``stay`` everything keeps running until Ctrl-C.
+    """
+    console = Console(highlight=False)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: _interrupt(stop))
+    folder = folder.resolve()
+    with only_one(folder / "demo.lock", f"a demo in {folder}"):
+        plan = open_plan(folder, listings, datetime.now(UTC))
+        settings, shop, watch = write_settings(folder, plan), plan.shop(), Stopwatch()
+        try:
+            return _run(console, settings, shop, watch, stop if stay else None)
+        except KeyboardInterrupt:
+            console.print("stopped; 'photosearch demo' goes on from here")
+            return False
+
+
+def _interrupt(stop: threading.Event) -> None:
+    if stop.is_set():
+        return
+    stop.set()
+    raise KeyboardInterrupt
+
+
+def _run(
+    console: Console,
+    settings: Settings,
+    shop: list[DrawnListing],
+    watch: Stopwatch,
+    stop: threading.Event | None,
+) -> bool:
+    photos = sum(entry.shots for entry in shop)
+    console.print(
+        f"[bold]A shop of {len(shop):,} listings with {photos:,} photos[/], listed from "
+        f"{shop[0].listed_at:%Y-%m-%d} to {shop[-1].listed_at:%Y-%m-%d %H:%M} UTC, "
+        f"in {settings.base_dir}"
+    )
+    with watch.stage("drawing the photos"), _bar(console, "photos drawn", photos) as advance:
+        processes = max(1, len(os.sched_getaffinity(0)))
+        draw_photos(shop, settings.base_dir / PHOTOS, processes=processes, on_progress=advance)
+        write_catalogue(shop, settings)
+    console.print("\n[bold]photosearch materialize[/]: Dagster makes every window")
+    with watch.stage("materialising through Dagster"):
+        _materialise(settings)
+    console.print(artifacts_table(settings))
+    console.print("\n[bold]photosearch up[/]: Dagster, the index servers and the API")
+    with Supervisor(settings) as supervisor:
+        with watch.stage("starting the servers"):
+            supervisor.start()
+            _show_start(console, supervisor)
+        address = f"http://127.0.0.1:{settings.api_port}"
+        with watch.stage("loading the indexes until all time is covered"):
+            timeline = _await_cover(console, address)
+        _show_cover(console, timeline)
+        console.print("\n[bold]Searching[/]: hard pictures of known listings, over REST")
+        count = min(QUERIES, len(shop))
+        searching = _bar(console, "pictures searched", count)
+        with watch.stage("drawing and searching query pictures"), searching as advance:
+            proof = prove(address, shop, on_progress=advance)
+        _show_proof(console, proof, settings.base_dir / _PICTURES)
+        console.print(watch.table())
+        if stop is not None:
+            for process in supervisor.processes:
+                if process.url is not None:
+                    console.print(f"  [bold]{process.spec.name}[/]  {process.url}")
+            console.print("Drop a photo on the first; Ctrl-C stops everything.")
+            try:
+                stop.wait()
+            except KeyboardInterrupt:
+                console.print("stopping ...")
+    return proof.holds
+
+
+@contextmanager
+def _bar(console: Console, name: str, total: int) -> Iterator[Any]:
+    columns = (
+        TextColumn(name),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(name, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _materialise(settings: Settings) -> None:
+    """Run the command as a user would; its own progress goes to the terminal."""
+    ended = subprocess.run(photosearch_argv("materialize"), env=settings.environment(), check=False)
+    if ended.returncode != 0:
+        raise DemoError(
+            "'photosearch materialize' failed",
+            found=f"exit code {ended.returncode}",
+            remedy="read what it says above, then run the demo again: it goes on",
+        )
+
+
+def _show_start(console: Console, supervisor: Supervisor) -> None:
+    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        tasks = {p.spec.name: progress.add_task(p.spec.name, total=1) for p in supervisor.processes}
+
+        def show(current: Supervisor) -> None:
+            for process in current.processes:
+                done = int(process.state is State.READY)
+                progress.update(tasks[process.spec.name], completed=done)
+
+        supervisor.wait_ready(_START_S, show)
+        show(supervisor)
+
+
+def _await_cover(console: Console, address: str) -> dict[str, Any]:
+    with console.status("waiting for the index servers") as status:
+
+        def show(state: dict[str, Any]) -> None:
+            servers = len(state["servers"])
+            status.update(f"{servers} index servers, {len(state['gaps'])} gaps in time")
+
+        return wait_complete(address, _COVER_S, show)
+
+
+def _show_cover(console: Console, timeline: dict[str, Any]) -> None:
+    table = Table(title="Which windows answer", title_justify="left")
+    for name in ("windows", "from", "to", "photos", "index server"):
+        table.add_column(name, justify="right" if name == "photos" else "left")
+    runs: list[dict[str, Any]] = []
+    for window in timeline["cover"]:
+        key = (window["granularity"], window["served_by"])
+        if runs and runs[-1]["key"] == key:
+            runs[-1]["windows"].append(window)
+        else:
+            runs.append({"key": key, "windows": [window]})
+    for run in runs:
+        windows = run["windows"]
+        table.add_row(
+            f"{len(windows)} {run['key'][0]}",
+            windows[0]["start"][:16],
+            windows[-1]["end"][:16],
+            str(sum(window["rows"] for window in windows)),
+            run["key"][1],
+        )
+    console.print(table)
+
+
+def _show_proof(console: Console, proof: Proof, folder: Path) -> None:
+    """Print the figures and some answers; the pictures are kept to be looked at and tried."""
+    folder.mkdir(exist_ok=True)
+    table = Table(title="Some of the answers", title_justify="left")
+    for name in ("query picture", "shows", "found first", "score", ""):
+        table.add_column(name)
+    wrong = [answer for answer in proof.answers if not answer.is_right]
+    for answer in [*proof.answers[:6], *wrong[:3]]:
+        file = folder / f"{answer.wanted.listing_id}.jpg"
+        file.write_bytes(answer.picture)
+        first = (answer.results or [{"title": "nothing", "score": 0.0}])[0]
+        table.add_row(
+            f"{folder.name}/{file.name}",
+            answer.wanted.listing.title,
+            str(first["title"]),
+            f"{first['score']:.2f}",
+            "[green]right[/]" if answer.is_right else "[red]wrong[/]",
+        )
+    console.print(table)
+    colour = "green" if proof.holds else "red"
+    covered = "all time" if proof.is_complete else "[red]not all time[/]"
+    console.print(
+        f"[bold {colour}]recall@1 {proof.recall:.3f}[/] over {len(proof.answers)} pictures "
+        f"(at least {RECALL_FLOOR} is asked), every answer from {covered}, "
+        f"median {proof.median_ms:.0f} ms a search"
+    )
