@@ -8,6 +8,7 @@ immutable artifact. The path is made for a person who looks into the folder: it 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from photosearch.repository.errors import RepositoryError
 from photosearch.windows import Window
@@ -77,8 +78,7 @@ class Address:
             if parts[0] == "quantisers" and len(parts) > 2:
                 return cls.quantisers(parts[1]), "/".join(parts[2:])
             if parts[0] == "windows" and len(parts) > 5:
-                window = Window.parse(f"{parts[2]}/{parts[3]}")
-                return cls(Kind(parts[4]), parts[1], window), "/".join(parts[5:])
+                return _of_window(*parts[1:5]), "/".join(parts[5:])
         except (RepositoryError, ValueError):  # no such kind, no such window
             return None
         return None
@@ -106,6 +106,11 @@ class Address:
 
     def __str__(self) -> str:
         return self.path
+
+
+@lru_cache(maxsize=65_536)  # a listing asks for each address once a file
+def _of_window(fingerprint: str, granularity: str, start: str, kind: str) -> Address:
+    return Address(Kind(kind), fingerprint, Window.parse(f"{granularity}/{start}"))
 
 
 def require_name(what: str, name: str) -> str:
