@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
@@ -151,16 +152,21 @@ def test_what_is_passed_over_is_counted_by_its_reason(folder: Path, tmp_path: Pa
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone who may not read")
-def test_a_folder_that_may_not_be_read_is_said(tmp_path: Path) -> None:
-    closed = draw(tmp_path / "closed" / "shut" / "a.jpg").parent
-    closed.chmod(0o700)
-    draw(tmp_path / "closed" / "b.jpg")
-    for parent in tmp_path.parents:
-        if parent.name.startswith(("pytest-", "test_")):
-            parent.chmod(0o755)
-    tmp_path.chmod(0o755)
+def test_a_folder_that_may_not_be_read_is_said() -> None:
+    with TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+        closed = Path(folder) / "closed"
+        draw(closed / "b.jpg")
+        draw(closed / "shut" / "a.jpg").parent.chmod(0o700)
+        Path(folder).chmod(0o755)
 
-    # os.seteuid is for the whole process, so another one looks.
+        run = _look_as_nobody(closed)
+
+    assert run.stdout == "1 {'folders that may not be read': 1}\n"
+    assert "shut can't be read: found Permission denied" in run.stderr
+
+
+def _look_as_nobody(folder: Path) -> subprocess.CompletedProcess[str]:
+    # Rights are a whole process's, so another one looks.
     code = (
         "import os, sys; from pathlib import Path\n"
         "from photosearch.catalogue.folder_files import find_photos\n"
@@ -168,12 +174,8 @@ def test_a_folder_that_may_not_be_read_is_said(tmp_path: Path) -> None:
         "print(len(found.photos), dict(found.passed_over))\n"
         "find_photos(Path(sys.argv[1]) / 'shut')"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code, str(closed.parent)], capture_output=True, text=True
-    )
-
-    assert run.stdout == "1 {'folders that may not be read': 1}\n"
-    assert "shut can't be read: found Permission denied" in run.stderr
+    command = [sys.executable, "-c", code, str(folder)]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_damaged_photos_are_listed_to_fail_by_themselves(
