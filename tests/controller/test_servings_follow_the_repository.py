@@ -188,6 +188,8 @@ def test_rolling_back_within_the_grace_period_keeps_the_old_process(
 
     address = Address.index(deployment.made.fingerprint, Window.parse(HOURS[0]))
     deployment.made.repository.rollback(address, first.version)
+    deployment.until(lambda: deployment.served() == {HOURS[0]: first.version})
+    assert len(deployment.endpoints) == 2  # the old one is right at once, before the new is gone
     deployment.settle()
 
     assert deployment.served() == {HOURS[0]: first.version}
@@ -255,8 +257,12 @@ def test_a_backlog_is_served_while_it_grows_and_starts_few_servers(
 ) -> None:
     for hour in HOURS:
         deployment.made.hour(hour)
-        published = time.monotonic()
-        deployment.until(lambda since=published: time.monotonic() > since + 0.4)  # type: ignore[misc]
+        next_hour = time.monotonic() + 0.4
+        while time.monotonic() < next_hour:
+            deployment.deployer.reconcile()
+            states = [serving.state for serving in deployment.status.servings]
+            assert states.count(State.STARTING) <= 1
+            time.sleep(0.03)
     served_meanwhile = deployment.served()
     deployment.settle()
 
