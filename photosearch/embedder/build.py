@@ -31,6 +31,7 @@ from photosearch.settings import Settings
 
 INT8_LEAST_COSINE = 0.99
 _COMPARED_PICTURES = 32
+_LEAST_PICTURES = 32
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _calibrated(
     """
     from photosearch.embedder.quantise import quantise_network
 
-    drawn = [draw_calibration_picture(seed) for seed in range(CALIBRATION_PICTURES - len(photos))]
+    drawn = [draw_calibration_picture(seed) for seed in range(_LEAST_PICTURES - len(photos))]
     prepared = [network.preprocessing.prepare(picture) for picture in (*photos, *drawn)]
     target = work_dir / "int8.onnx"
     quantise_network(network.model, target, prepared)

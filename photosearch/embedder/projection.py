@@ -74,8 +74,10 @@ def fit_projection(features: NDArray[np.float32], dimension: int) -> Projection:
     exact = features.astype(np.float64)
     mean = exact.mean(axis=0)
     exact -= mean
-    _, vectors = np.linalg.eigh(exact.T @ exact)  # ascending
-    components = vectors[:, ::-1][:, :dimension].T
+    if rows < width:
+        components = np.linalg.svd(exact, full_matrices=False)[2][:dimension]
+    else:  # the covariance is the smaller problem
+        components = np.linalg.eigh(exact.T @ exact)[1][:, ::-1][:, :dimension].T
     largest = np.argmax(np.abs(components), axis=1)
     components = components * np.sign(components[np.arange(dimension), largest])[:, None]
     matrix = np.vstack([mean, components])
