@@ -197,6 +197,8 @@ def _reasons(stage: Stage, windows: Sequence[Window], ended: Any) -> Iterator[st
     told = False
     for event in ended.get_step_failure_events():
         error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
         message = error.message.strip() if error is not None else "failed"
         told = True
         yield f"{stage.name}{span}: {message.split(': ', 1)[-1]}"

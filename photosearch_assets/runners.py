@@ -9,6 +9,7 @@ always handed over in the extras.
 """
 
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -66,11 +67,14 @@ class InSubprocess:
             else None,
             cwd=str(self.settings.base_dir),
         )
-        ended = client.run(
-            context=context,
-            command=[*command, *step.command[1:]],
-            extras={"windows": [window.key for window in windows], "step": step.name},
-        )
+        with warnings.catch_warnings():
+            # Dagster's Pipes uses what Dagster itself calls deprecated or a preview.
+            warnings.simplefilter("ignore")
+            ended = client.run(
+                context=context,
+                command=[*command, *step.command[1:]],
+                extras={"windows": [window.key for window in windows], "step": step.name},
+            )
         own = [StepResult.model_validate(message) for message in ended.get_custom_messages()]
         for result in own:
             tell_result(result)

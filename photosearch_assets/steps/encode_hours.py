@@ -13,8 +13,10 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from index_grpc.encode import EncodedIndex, EncodeOutcome, Encoder, EncodeTask
+from index_grpc.encode import EncodedIndex, Encoder, EncodeTask
+from photosearch.errors import PhotosearchError
 from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.errors import DamagedArtifact
 from photosearch.repository.manifest import Manifest
 from photosearch.windows import Window
 from photosearch_assets.steps.checks import coverage, recall_at_target
@@ -112,16 +114,18 @@ def _encode(
     with context.work_folder(NAME) as work:
         started = time.monotonic()
         manifests = {window: embeddings.require(window, "") for window in windows}
-        tasks = [
-            EncodeTask(embeddings.folder(manifests[window]), work / window.start_text)
-            for window in windows
-        ]
-        outcomes: list[EncodeOutcome] = list(encoder.encode_many(tasks))
-        encoded = [
-            (window, outcome.index)
-            for window, outcome in zip(windows, outcomes, strict=True)
-            if outcome.index is not None
-        ]
+        tasks: dict[Window, EncodeTask] = {}
+        errors: list[PhotosearchError] = []
+        for window in windows:
+            try:
+                folder = embeddings.folder(manifests[window])
+            except DamagedArtifact as error:
+                errors.append(error)
+                continue
+            tasks[window] = EncodeTask(folder, work / window.start_text)
+        outcomes = list(zip(tasks, encoder.encode_many(tasks.values()), strict=True))
+        encoded = [(window, one.index) for window, one in outcomes if one.index is not None]
+        errors += [one.error for _, one in outcomes if one.error is not None]
 
         def publish(one: tuple[Window, EncodedIndex]) -> Manifest:
             window, index = one
@@ -145,8 +149,8 @@ def _encode(
         seconds = (time.monotonic() - started) / len(windows)
     for (window, _), manifest in zip(encoded, published, strict=True):
         yield _result(window, manifest, embeddings, context, seconds=seconds, done=True)
-    for outcome in outcomes:
-        outcome.require()
+    if errors:
+        raise errors[0]  # the hours beside it are done
 
 
 def _recipe_now(window: Window, context: StepContext) -> Recipe:

@@ -16,8 +16,6 @@ from photosearch_assets.definitions import load
 from photosearch_assets.errors import AssetsError
 from tests.assets.conftest import Shop, hours
 
-# Dagster's Pipes uses what Dagster itself calls deprecated.
-PIPES_WARNING = "ignore::DeprecationWarning"
 DEFS = Path(photosearch_assets.__file__).parent / "defs" / "photosearch" / "defs.yaml"
 
 THUMBNAILS = """
@@ -83,7 +81,6 @@ def test_loading_reads_the_settings_and_opens_no_store(shop: Shop) -> None:
     assert list(shop.settings.state.iterdir()) == []
 
 
-@pytest.mark.filterwarnings(PIPES_WARNING)
 def test_a_team_adds_a_step_of_its_own(shop: Shop, instance: dg.DagsterInstance) -> None:
     script = shop.root / "thumbnails.py"
     script.write_text(THUMBNAILS)
@@ -116,7 +113,6 @@ def test_a_team_adds_a_step_of_its_own(shop: Shop, instance: dg.DagsterInstance)
     assert made[0].metadata["note"].value == "windows 2, first hourly/2026-01-01T00"
 
 
-@pytest.mark.filterwarnings(PIPES_WARNING)
 def test_a_step_that_reports_nothing_has_failed(shop: Shop, instance: dg.DagsterInstance) -> None:
     steps = [
         {"name": "idle", "granularity": "hourly", "command": ["python", "-c", "pass"], "after": []}

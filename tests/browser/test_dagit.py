@@ -113,12 +113,19 @@ def _materialise(page: Page, dagit: str) -> None:
     field.press("Enter")
     page.screenshot(path=_artifact("dagit-launch.png"))
     dialog.get_by_role("button", name="Launch").first.click(timeout=WITHIN_MS)
+    expect(dialog).to_be_hidden(timeout=WITHIN_MS)
+    page.goto(f"{dagit}/runs")
+    expect(page.get_by_text("Success").first).to_be_visible(timeout=2 * WITHIN_MS)
+    page.screenshot(path=_artifact("dagit-runs.png"))
 
 
 def _see_the_partition(page: Page, dagit: str) -> None:
     page.goto(f"{dagit}/assets/images?view=partitions&partition={HOUR.start_text}")
-    expect(page.get_by_text("photo_failure_rate").first).to_be_visible(timeout=WITHIN_MS)
+    expect(page.get_by_text("Materialized", exact=True).first).to_be_visible(timeout=WITHIN_MS)
     page.screenshot(path=_artifact("dagit-partition.png"))
+    page.get_by_text("[Show Markdown]").click()
+    expect(page.get_by_role("img", name="photos")).to_be_visible(timeout=WITHIN_MS)
+    page.screenshot(path=_artifact("dagit-photos.png"))
 
 
 def _artifact(name: str) -> Path:

@@ -1,0 +1,211 @@
+"""Everything through Dagster in this process: the command, its runs and what they record."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from photosearch.repository.addresses import Kind
+from photosearch.repository.readiness import ready_indexes
+from photosearch.windows import Window
+from photosearch_assets.commands import materialize as materialize_command
+from photosearch_assets.errors import AssetsError
+from photosearch_assets.materialize import Materializer, Summary, stretches
+from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.result import StepResult
+from tests.assets.conftest import START, Materialize, Shop, hours
+
+DAY = Window.parse("daily/2026-01-01")
+TOMORROW = START + timedelta(days=1)
+
+
+class Silent:
+    def photos(self, count: int) -> None: ...
+
+    def result(self, result: StepResult) -> None: ...
+
+
+def materialize_all(
+    shop: Shop,
+    instance: dg.DagsterInstance,
+    now: datetime = TOMORROW,
+    chosen: Sequence[Window] = (),
+) -> Summary:
+    work = Materializer(shop.settings, instance, Silent(), now=now)
+    for _stage in work.run(chosen):
+        pass
+    return work.summary
+
+
+def materialized(instance: dg.DagsterInstance, name: str) -> set[str]:
+    return set(instance.get_materialized_partitions(dg.AssetKey(name)))
+
+
+@pytest.fixture(params=["in_process", "subprocess"])
+def runner(request: pytest.FixtureRequest, shop: Shop) -> str:
+    shop.configure(step_runner=request.param)
+    return str(request.param)
+
+
+def test_a_day_is_made_from_nothing_by_either_runner(
+    runner: str, shop: Shop, instance: dg.DagsterInstance
+) -> None:
+    shop.list_hours(3)
+    shop.list_photo("broken.jpg", START, b"not a photo")
+
+    summary = materialize_all(shop, instance)
+
+    assert not summary.has_failed
+    assert summary.results["daily_index", DAY].rows == 6
+    [failure] = summary.results["embeddings", hours(0, 1)[0]].failures
+    assert failure.photo_id == "broken.jpg"
+    for name in ("images", "embeddings", "hourly_index"):
+        assert materialized(instance, name) == {hour.start_text for hour in hours(0, 24)}
+    with StepContext(shop.settings) as context:
+        ready = ready_indexes(context.repository, context.fingerprint)
+    assert ready[DAY].rows == 6
+    assert not any(index.stale for index in ready.values())
+
+
+def test_a_second_call_starts_no_run(shop: Shop, instance: dg.DagsterInstance) -> None:
+    shop.list_hours(1)
+    materialize_all(shop, instance)
+    runs = instance.get_runs_count()
+
+    summary = materialize_all(shop, instance)
+
+    assert summary.results == {}
+    assert instance.get_runs_count() == runs
+
+
+def test_a_late_listing_makes_its_hour_and_day_again_and_no_other(
+    shop: Shop, instance: dg.DagsterInstance
+) -> None:
+    shop.list_hours(2)
+    materialize_all(shop, instance)
+    shop.list_photo("p99.png", START + timedelta(hours=1, minutes=30))
+
+    summary = materialize_all(shop, instance)
+
+    assert {(r.step, r.window) for r in summary.done} == {
+        ("images", hours(1, 1)[0]),
+        ("embeddings", hours(1, 1)[0]),
+        ("hourly_index", hours(1, 1)[0]),
+        ("daily_index", DAY),
+    }
+    assert summary.results["daily_index", DAY].rows == 5
+
+
+def test_only_chosen_windows_and_what_they_are_made_from(
+    shop: Shop, instance: dg.DagsterInstance
+) -> None:
+    shop.list_hours(2)
+
+    materialize_all(shop, instance, chosen=hours(1, 1))
+
+    assert materialized(instance, "hourly_index") == {hours(1, 1)[0].start_text}
+    assert materialized(instance, "daily_index") == set()
+
+
+def test_a_partition_tells_what_is_worth_seeing(
+    shop: Shop, instance: dg.DagsterInstance, materialize: Materialize
+) -> None:
+    shop.list_hours(2)
+    shop.list_photo("broken.jpg", START, b"not a photo")
+    materialize("embedder")
+    materialize("images", "embeddings", "hourly_index", windows=hours(0, 2))
+
+    records = instance.fetch_materializations(dg.AssetKey("embeddings"), limit=10).records
+
+    found = {
+        str(record.partition_key): record.asset_materialization.metadata
+        for record in records
+        if record.asset_materialization is not None
+    }
+    first, second = (found[hour.start_text] for hour in hours(0, 2))
+    assert (first["rows"].value, first["failures"].value, second["failures"].value) == (2, 1, 0)
+    assert "data:image/jpeg;base64," in str(first["photos"].value)
+    assert "broken.jpg" in str(first["failed photos"].value)
+    assert {"bytes", "seconds", "version"} <= set(second)
+    index = instance.get_latest_materialization_event(dg.AssetKey("hourly_index"))
+    assert index is not None
+    assert index.asset_materialization is not None
+    assert index.asset_materialization.metadata["recall"].value == 1.0
+
+
+def test_a_single_partition_carries_its_manifest_as_data_version(
+    shop: Shop, instance: dg.DagsterInstance, materialize: Materialize
+) -> None:
+    shop.list_hours(1)
+    materialize("embedder")
+
+    materialize("images", "embeddings", windows=hours(0, 1))
+
+    event = instance.get_latest_materialization_event(dg.AssetKey("embeddings"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    with StepContext(shop.settings) as context:
+        manifest = context.shelf(Kind.EMBEDDINGS).require(hours(0, 1)[0], "")
+    tags = event.asset_materialization.tags or {}
+    assert tags["dagster/data_version"] == manifest.digest[:16]
+    assert tags["dagster/code_version"].endswith("-1")
+
+
+def test_checks_are_kept_for_each_partition(
+    shop: Shop, instance: dg.DagsterInstance, materialize: Materialize
+) -> None:
+    shop.list_hours(2)
+    shop.list_photo("broken.jpg", START, b"not a photo")
+    materialize("embedder")
+
+    ended = materialize("images", "embeddings", windows=hours(0, 2))
+
+    assert ended.success, "a check that only warns fails no run"
+    key = dg.AssetCheckKey(dg.AssetKey("embeddings"), "photo_failure_rate")
+    history = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
+    found = {str(record.partition): record.status.value for record in history}
+    assert found == {hours(0, 1)[0].start_text: "FAILED", hours(1, 1)[0].start_text: "SUCCEEDED"}
+
+
+def test_one_bad_hour_does_not_lose_the_others(
+    shop: Shop,
+    instance: dg.DagsterInstance,
+    materialize: Materialize,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop.list_hours(3)
+    materialize("embedder")
+    materialize("images", "embeddings", windows=hours(0, 3))
+    with StepContext(shop.settings) as context:
+        shelf = context.shelf(Kind.EMBEDDINGS)
+        folder = shelf.folder(shelf.require(hours(1, 1)[0], ""))
+    damaged = folder / "vectors.npy"
+    damaged.chmod(0o644)
+    damaged.write_bytes(damaged.read_bytes()[:-8])
+
+    ended = materialize("hourly_index", windows=hours(0, 3))
+
+    assert not ended.success
+    [event] = ended.get_step_failure_events()
+    assert "hourly/2026-01-01T01" in str(event.step_failure_data.error)
+    assert materialized(instance, "hourly_index") == {
+        hour.start_text for hour in hours(0, 3) if hour != hours(1, 1)[0]
+    }
+
+
+def test_stretches_bridge_small_gaps_and_keep_to_their_length() -> None:
+    windows = [*hours(0, 3), *hours(5, 2), *hours(100, 30)]
+
+    found = stretches(windows, longest=24, gap=2)
+
+    assert [(len(part), part[0]) for part in found] == [
+        (7, hours(0, 1)[0]),
+        (24, hours(100, 1)[0]),
+        (6, hours(124, 1)[0]),
+    ]
+
+
+def test_the_command_names_a_window_that_is_not_over(shop: Shop) -> None:
+    with pytest.raises(AssetsError, match="not a window of the timeline that is over"):
+        materialize_command(["daily/2099-01-01"])

@@ -1,0 +1,284 @@
+"""The reconciler: what it asks for when the stores differ, and when it keeps still."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from photosearch.windows import Granularity, Window
+from photosearch_assets import reconciler, run_locks
+from photosearch_assets.definitions import load
+from photosearch_assets.plan import DueWork, Timeline, find_due
+from photosearch_assets.reconciler import Attempt, Demand, being_made, choose, demands_of
+from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.registry import own_step
+from tests.assets.conftest import START, Shop, hours
+
+DAY = Window.parse("daily/2026-01-01")
+MONTH = Window.parse("monthly/2026-01")
+TOMORROW = START + timedelta(days=1)
+
+
+def run(shop: Shop, name: str, windows: Sequence[Window] = ()) -> None:
+    with StepContext(shop.settings) as context:
+        list(own_step(name)(windows, context))
+
+
+def due(shop: Shop, now: datetime = TOMORROW) -> DueWork:
+    with StepContext(shop.settings) as context:
+        return find_due(context, Timeline.until(START, now))
+
+
+@pytest.fixture
+def built(shop: Shop) -> Shop:
+    """A shop whose first day is all made."""
+    shop.list_hours(24, photos=1)
+    run(shop, "embedder")
+    for name in ("images", "embeddings", "hourly_index"):
+        run(shop, name, hours(0, 24))
+    run(shop, "daily_index", [DAY])
+    return shop
+
+
+def test_what_is_made_is_not_due(built: Shop) -> None:
+    assert due(built).is_empty
+
+
+def test_late_listings_make_their_hour_and_its_day_due(built: Shop) -> None:
+    built.list_photo("p99.png", START + timedelta(hours=5, minutes=30))
+
+    found = due(built)
+
+    assert found.images == found.embeddings == found.hours == hours(5, 1)
+    assert found.days == [DAY]
+
+
+def test_a_listing_that_is_gone_makes_its_hour_due(built: Shop) -> None:
+    with StepContext(built.settings) as context:
+        context.catalogue.replace([], [], ["p7.png"])
+
+    assert due(built).images == hours(7, 1)
+
+
+def test_a_new_quantiser_makes_every_index_due(built: Shop) -> None:
+    built.configure(quantiser_min_photos=100)
+    for number in range(100, 180):
+        built.list_photo(f"p{number}.png", START + timedelta(hours=3, minutes=number % 60))
+    for name in ("images", "embeddings"):
+        run(built, name, hours(3, 1))
+    assert due(built).quantiser
+
+    run(built, "quantiser")
+
+    found = due(built)
+    assert not found.quantiser
+    assert found.hours == hours(0, 24)
+    assert found.days == [DAY]
+
+
+def test_a_new_embedder_makes_everything_due(built: Shop) -> None:
+    built.configure(embedder_precision="float32")
+
+    found = due(built)
+
+    assert found.embedder
+    assert found.images == []
+    assert found.embeddings == hours(0, 24)
+
+
+def test_coarse_windows_wait_for_their_finer_ones() -> None:
+    work = DueWork(images=hours(5, 1), embeddings=hours(5, 1), hours=hours(5, 1), days=[DAY])
+
+    assert _names(demands_of(work, set())) == ["images+embeddings+hourly_index"]
+    assert _names(demands_of(DueWork(days=[DAY], months=[MONTH]), set())) == ["daily_index"]
+    assert _names(demands_of(DueWork(months=[MONTH]), set())) == ["monthly_index"]
+
+
+def test_nothing_is_asked_for_before_there_is_an_embedder() -> None:
+    work = DueWork(embedder=True, images=hours(0, 9), embeddings=hours(0, 9))
+
+    assert _names(demands_of(work, set())) == ["embedder"]
+    assert _names(demands_of(work, {("embedder", None)})) == []
+
+
+def test_windows_that_a_run_is_making_are_left_to_it() -> None:
+    work = DueWork(hours=hours(0, 60))
+    busy: set[tuple[str, Window | None]] = {("hourly_index", hour) for hour in hours(10, 50)}
+
+    [demand] = demands_of(work, busy)
+
+    assert demand.windows == hours(0, 10)
+
+
+def test_the_newest_windows_are_asked_for_first() -> None:
+    work = DueWork(hours=[*hours(0, 2), *hours(1000, 2)])
+
+    assert [demand.windows[0] for demand in demands_of(work, set())] == [
+        hours(1000, 1)[0],
+        hours(0, 1)[0],
+    ]
+
+
+def test_an_attempt_is_repeated_after_a_growing_pause_under_a_new_key() -> None:
+    demand = Demand(("hourly_index",), hours(0, 1))
+    attempts: dict[str, Attempt] = {}
+    keys = []
+    asked_at = []
+    for now in range(1000, 1000 + 16 * 60, 30):
+        requests, attempts = choose([demand], attempts, 4, now)
+        asked_at += [now - 1000] * len(requests)
+        keys += [request.run_key for request in requests]
+
+    assert asked_at == [0, 60, 180, 420, 900]
+    assert len(set(keys)) == len(keys)
+
+
+def test_it_does_not_flood_the_queue() -> None:
+    demands = [Demand(("hourly_index",), [hour]) for hour in hours(0, 50)]
+
+    requests, attempts = choose(demands, {}, 4, 1000)
+    more, _ = choose(demands, attempts, 0, 2000)
+
+    assert len(requests) == 4
+    assert more == []
+
+
+def test_a_broken_cursor_begins_anew(built: Shop) -> None:
+    assert reconciler._read_cursor("not json") == {}
+    assert reconciler._read_cursor('{"a": {"count": 3, "since": 1, "at": 2}}')["a"].count == 3
+
+
+def test_the_sensor_asks_for_late_listings_and_keeps_still_while_they_are_made(
+    built: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return TOMORROW + timedelta(minutes=10)
+
+    monkeypatch.setattr(reconciler, "datetime", Clock)
+    defs = load()
+    sensor = next(
+        sensor
+        for sensor in defs.sensors or ()
+        if isinstance(sensor, dg.SensorDefinition) and sensor.name == "reconciler"
+    )
+    built.list_photo("p99.png", START + timedelta(hours=5, minutes=30))
+
+    first = _evaluate(sensor, instance, defs, None)
+    _queue(instance, defs, first.run_requests)
+    second = _evaluate(sensor, instance, defs, first.cursor)
+
+    [request] = first.run_requests
+    assert [key.to_user_string() for key in request.asset_selection] == [
+        "images",
+        "embeddings",
+        "hourly_index",
+    ]
+    assert request.tags["dagster/asset_partition_range_start"] == "2026-01-01T05"
+    assert not second.run_requests
+    assert json.loads(second.cursor)
+
+
+def test_runs_are_read_by_their_partitions(built: Shop, instance: dg.DagsterInstance) -> None:
+    defs = load()
+    demand = Demand(("hourly_index",), hours(2, 3))
+    _queue(instance, defs, [demand.request(Attempt().again(5))])
+
+    busy = being_made(
+        reconciler.living_runs(instance, built.settings), {"hourly_index": Granularity.HOURLY}
+    )
+
+    assert busy == {("hourly_index", hour) for hour in hours(2, 3)}
+
+
+def test_a_run_whose_process_was_killed_is_declared_failed(
+    shop: Shop, instance: dg.DagsterInstance
+) -> None:
+    defs = load()
+    [dead, alive] = (
+        _queue(instance, defs, [Demand(("embedder",), ()).request(Attempt().again(n))])[0]
+        for n in (1, 2)
+    )
+    for run_id in (dead, alive):
+        _started(instance, run_id)
+    killed = _process_of(shop, dead)
+    killed.kill()
+    killed.wait(10)
+    worker = _process_of(shop, alive)
+
+    living = reconciler.living_runs(instance, shop.settings)
+    worker.kill()
+    worker.wait(10)
+
+    assert [run.run_id for run in living] == [alive]
+    gone = instance.get_run_by_id(dead)
+    assert gone is not None
+    assert gone.status is dg.DagsterRunStatus.FAILURE
+    assert not run_locks.is_dead(shop.settings, "never-seen")
+
+
+def _names(demands: Iterator[Demand]) -> list[str]:
+    return ["+".join(demand.assets) for demand in demands]
+
+
+def _evaluate(
+    sensor: dg.SensorDefinition,
+    instance: dg.DagsterInstance,
+    defs: dg.Definitions,
+    cursor: str | None,
+) -> Any:
+    return sensor(
+        dg.build_sensor_context(
+            instance=instance, cursor=cursor, repository_def=defs.get_repository_def()
+        )
+    )
+
+
+def _queue(instance: dg.DagsterInstance, defs: dg.Definitions, requests: Any) -> list[str]:
+    job = defs.resolve_implicit_global_asset_job_def()
+    return [
+        instance.create_run_for_job(
+            job,
+            tags=dict(request.tags),
+            asset_selection=frozenset(request.asset_selection),
+            status=dg.DagsterRunStatus.NOT_STARTED,
+        ).run_id
+        for request in requests
+    ]
+
+
+def _started(instance: dg.DagsterInstance, run_id: str) -> None:
+    from dagster._core.events import DagsterEvent, DagsterEventType
+
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    instance.report_dagster_event(
+        DagsterEvent(DagsterEventType.PIPELINE_START.value, run.job_name), run_id
+    )
+
+
+def _process_of(shop: Shop, run_id: str) -> "subprocess.Popen[bytes]":
+    """A process that works on a run and does not end by itself."""
+    script = (
+        "import sys, time\n"
+        "from photosearch.settings import load_settings\n"
+        "from photosearch_assets import run_locks\n"
+        "run_locks.hold(load_settings(), sys.argv[1])\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, run_id], env=dict(os.environ))
+    deadline = time.monotonic() + 30
+    file = shop.settings.state / "runs" / run_id
+    while not file.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.2)
+    return process
