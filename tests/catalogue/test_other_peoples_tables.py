@@ -174,6 +174,20 @@ def test_sqlite_times_are_read_however_they_are_spelled(tmp_path: Path, declared
     assert list(digests) == [HOUR_14]
 
 
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("'2026-11-21 14:05:00-12:00'", "hourly/2026-11-22T02"),
+        ("'2026-11-23T12:05:00+14:00'", "hourly/2026-11-22T22"),
+    ],
+)
+def test_a_sqlite_time_may_have_another_date_than_its_hour(
+    tmp_path: Path, text: str, hour: str
+) -> None:
+    with Catalogue.open(_sqlite_shop(tmp_path, "TEXT", [text])) as catalogue:
+        assert len(catalogue.photos_in(Window.parse(hour))) == 1
+
+
 def test_sqlite_times_that_are_none_are_named_and_left_out(tmp_path: Path) -> None:
     settings = _sqlite_shop(
         tmp_path, "TEXT", ["NULL", "''", "'yesterday'", "'0000-00-00'", "'2026-02-31'", "X'00'"]
