@@ -66,6 +66,8 @@ def create_app(settings: Settings, state: ApiState | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         version=CODE_VERSION,
         lifespan=lifespan,
+        docs_url=None,  # FastAPI's page needs scripts from the Internet; ours does not
+        redoc_url=None,
     )
     app.state.photosearch = state
     app.openapi = functools.partial(openapi.describe, app)  # type: ignore[method-assign]
@@ -243,5 +245,9 @@ def _add_page(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
         return FileResponse(WEB / "index.html", headers=PAGE_HEADERS)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return FileResponse(WEB / "docs.html", headers=PAGE_HEADERS)
 
     app.mount("/web", StaticFiles(directory=WEB), name="web")

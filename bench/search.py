@@ -6,6 +6,7 @@ process in turn, so that both meet the same noise of the machine, on one thread 
 """
 
 import http.client
+import io
 import statistics
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
 from bench.rows import BenchRow
 from index_grpc.encode import encode_index
@@ -24,7 +26,6 @@ from index_grpc.index_files import write_embeddings
 from index_grpc.rows import Row
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
-from photosearch.demo.catalogue import draw_photos
 from photosearch.demo.shop import plan_shop, timeline_start
 from photosearch.embedder.build import build_embedder
 from photosearch.embedder.embedder import Embedder, open_embedder
@@ -40,6 +41,7 @@ LISTINGS = 2_000
 QUERIES = 200
 WARM_UP = 20
 PORT = 18_473
+SIDE = 480  # pixels; a larger photo only makes decoding, the floor, longer
 
 
 def measure() -> list[BenchRow]:
@@ -124,10 +126,11 @@ def _running(settings: Settings, command: str) -> Iterator[None]:
 def _shop(folder: Path) -> tuple[Settings, Embedder, list[bytes]]:
     now = datetime.now(UTC)
     settings = load_settings(_settings_file(folder, now))
-    plan = plan_shop(DRAWN, now)
-    draw_photos(plan, folder / "photos", processes=2)
-    paths = [entry.photo_path(0) for entry in plan]
-    contents = [(folder / "photos" / path).read_bytes() for path in paths]
+    paths = [f"{number}.jpg" for number in range(DRAWN)]
+    contents = [_draw(number) for number in range(DRAWN)]
+    (folder / "photos").mkdir()
+    for path, content in zip(paths, contents, strict=True):
+        (folder / "photos" / path).write_bytes(content)
     pixels = [decode_photo(content, max_megapixels=50) for content in contents]
     built = build_embedder(settings, pixels, len(pixels), folder / "work")
     embedder = open_embedder(built.folder, threads=1)
@@ -157,6 +160,22 @@ def _shop(folder: Path) -> tuple[Settings, Embedder, list[bytes]]:
     return settings, embedder, contents
 
 
+def _draw(number: int) -> bytes:
+    """A JPEG of a phone's screen size; what it shows costs nothing, its pixels do."""
+    rng = np.random.default_rng(number)
+    coarse = Image.fromarray(rng.integers(0, 255, (6, 6, 3), np.uint8))
+    photo = coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    pen = ImageDraw.Draw(photo)
+    for _ in range(8):
+        x, y = (int(one) for one in rng.integers(0, SIDE, 2))
+        size = int(rng.integers(20, SIDE // 3))
+        colour = tuple(int(one) for one in rng.integers(0, 255, 3))
+        pen.ellipse((x - size, y - size, x + size, y + size), fill=colour)
+    out = io.BytesIO()
+    photo.save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
 def _settings_file(folder: Path, now: datetime) -> Path:
     file = folder / SETTINGS_FILE
     file.write_text(
@@ -176,7 +195,10 @@ def _near(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each vector float32 [n, d] moved a little, unit length."""
     noise = np.random.default_rng(0).standard_normal(vectors.shape) * 0.02
     moved = vectors + noise
-    return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
+    unit: NDArray[np.float32] = (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(
+        np.float32
+    )
+    return unit
 
 
 def _cover(start: datetime, now: datetime) -> list[Window]:

@@ -67,7 +67,7 @@ function show(answer) {
   $("words").textContent = words.coverage(answer);
   $("more").hidden = answer.cursor === null;
   showTimings(answer.timings_ms);
-  if (lastTimeline) timeline.draw($("timeline"), lastTimeline, answer.coverage.failed);
+  drawTimeline();
 }
 
 function card(result) {
@@ -176,19 +176,27 @@ function timing(name, ms, kind) {
 async function refreshTimeline() {
   try {
     lastTimeline = await api.windows();
-    $("timeline-words").textContent = words.timelineWords(lastTimeline);
-    timeline.draw($("timeline"), lastTimeline, last?.coverage.failed);
+    drawTimeline();
     timeline.table($("cover-table"), lastTimeline);
   } catch (error) {
     $("timeline-words").textContent = error.message;
   }
 }
 
+function drawTimeline() {
+  if (!lastTimeline) return;
+  $("timeline-title").textContent = last ? "The windows that answered" : "The windows that answer";
+  $("timeline-words").textContent = last ? words.answeredWords(last.coverage) : words.timelineWords(lastTimeline);
+  timeline.draw($("timeline"), lastTimeline, last?.coverage);
+}
+
 async function refreshReady() {
   const pill = $("ready");
   try {
     const state = await api.ready();
-    pill.textContent = `ready, ${words.count(state.servers, "index server")}`;
+    const servers = document.createElement("span");
+    servers.textContent = `, ${words.count(state.servers, "index server")}`;
+    pill.replaceChildren("ready", servers);
     pill.className = "pill good";
     pill.title = "";
   } catch (error) {
@@ -249,6 +257,7 @@ for (const name of ["dragenter", "dragover"]) {
     drop.classList.add("over");
   });
 }
+$("preview").addEventListener("error", () => { $("preview").hidden = true; });
 document.addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) drop.classList.remove("over");
 });

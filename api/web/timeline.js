@@ -29,20 +29,25 @@ export function axis(start, end) {
   return { place, knots };
 }
 
-export function draw(element, timeline, failed = []) {
+// With an answer's coverage the bars are the windows that answered it; without, those that
+// would answer now.
+export function draw(element, timeline, coverage) {
   const { place, knots } = axis(timeline.start, timeline.end);
-  const failedKeys = new Set(failed.map((one) => one.window));
+  const rows = new Map(timeline.cover.map((one) => [one.window, one.rows]));
+  const cover = (coverage?.windows ?? timeline.cover).map((one) => ({ rows: rows.get(one.window), ...one, ...words.windowSpan(one.window) }));
+  const failed = (coverage?.failed ?? []).map((one) => ({ ...one, ...words.windowSpan(one.window) }));
+  const gaps = coverage?.gaps ?? timeline.gaps;
   element.replaceChildren();
   for (const lane of timeline.timeline) {
-    const failing = timeline.cover.filter((one) => one.granularity === lane.granularity && failedKeys.has(one.window));
-    const bars = lane.runs.filter((run) => !run.in_cover).map((run) => bar(run, place));
-    bars.push(...timeline.cover.filter((one) => one.granularity === lane.granularity).map((one) => coverBar(one, place)));
-    bars.push(...failing.map((one) => failedBar(one, place)));
+    const here = (one) => one.granularity === lane.granularity;
+    const bars = lane.runs.map((run) => bar(run, place));
+    bars.push(...cover.filter(here).map((one) => coverBar(one, place)));
+    bars.push(...failed.filter(here).map((one) => failedBar(one, place)));
     element.append(laneOf(NAMES[lane.granularity], bars, `${words.number(lane.ready)} of ${words.number(lane.windows)} ready`));
   }
-  if (timeline.gaps.length) {
-    const bars = timeline.gaps.map((gap) => piece("failed", gap, place, `Gap: ${words.moment(gap.start)} to ${words.moment(gap.end)}`));
-    const lane = laneOf("Gaps", bars, words.count(timeline.gaps.length, "gap"));
+  if (gaps.length) {
+    const bars = gaps.map((gap) => piece("failed", gap, place, `Gap: ${words.moment(gap.start)} to ${words.moment(gap.end)}`));
+    const lane = laneOf("Gaps", bars, words.count(gaps.length, "gap"));
     lane.classList.add("gaps");
     element.append(lane);
   }
@@ -57,11 +62,12 @@ function bar(run, place) {
 
 function coverBar(one, place) {
   const kind = one.stale ? "cover stale" : "cover";
-  return piece(kind, one, place, `${words.windowName(one.window)}: ${words.count(one.rows, "photo")}, answered by ${one.served_by}${one.stale ? ", stale" : ""}`);
+  const rows = one.rows === undefined ? "" : `${words.count(one.rows, "photo")}, `;
+  return piece(kind, one, place, `${words.windowName(one.window)}: ${rows}answered by ${one.served_by}${one.stale ? ", stale" : ""}`);
 }
 
 function failedBar(one, place) {
-  return piece("failed", one, place, `${words.windowName(one.window)}: ${one.served_by} failed`);
+  return piece("failed", one, place, `${words.windowName(one.window)}: ${one.served_by} failed, ${one.reason}`);
 }
 
 function piece(kind, { start, end }, place, title) {

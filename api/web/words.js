@@ -22,6 +22,16 @@ export function windowName(key) {
   return `${momentFormat.format(new Date(`${start}:00Z`))} UTC`;
 }
 
+// When a window starts and ends, and its granularity, from its key.
+export function windowSpan(key) {
+  const [granularity, text] = key.split("/");
+  const start = new Date(granularity === "monthly" ? `${text}-01T00:00Z` : granularity === "daily" ? `${text}T00:00Z` : `${text}:00Z`);
+  const end = new Date(start);
+  if (granularity === "monthly") end.setUTCMonth(end.getUTCMonth() + 1);
+  else end.setTime(end.getTime() + (granularity === "daily" ? 24 : 1) * 3_600_000);
+  return { granularity, start: start.getTime(), end: end.getTime() };
+}
+
 export function span(seconds) {
   if (seconds < 90) return `${Math.round(seconds)} seconds`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} minutes`;
@@ -42,11 +52,23 @@ export function coverage(answer) {
   return parts.join(" · ");
 }
 
+export function answeredWords({ windows, gaps, failed }) {
+  const servers = new Set(windows.map((one) => one.served_by)).size;
+  const parts = [`${count(windows.length, "window")} on ${count(servers, "index server")} gave this answer.`];
+  if (failed.length) parts.push(`${failed.map((one) => windowName(one.window)).slice(0, 4).join(", ")} failed.`);
+  parts.push(gaps.length ? `Nothing answered for ${gapWords(gaps)}.` : "They cover all of time.");
+  return parts.join(" ");
+}
+
+function gapWords(gaps) {
+  const texts = gaps.map((gap) => `${moment(gap.start)} to ${moment(gap.end)}`);
+  return `${texts.slice(0, 3).join(", ")}${texts.length > 3 ? " and more" : ""}`;
+}
+
 export function timelineWords(timeline) {
   const rows = timeline.cover.reduce((sum, one) => sum + one.rows, 0);
   const servers = new Set(timeline.cover.map((one) => one.served_by)).size;
   const text = `${count(timeline.cover.length, "window")} with ${count(rows, "photo")} on ${count(servers, "index server")}`;
   if (timeline.complete) return `${text} cover all of time.`;
-  const gaps = timeline.gaps.map((gap) => `${moment(gap.start)} to ${moment(gap.end)}`);
-  return `${text}. Nothing answers for ${gaps.slice(0, 3).join(", ")}${gaps.length > 3 ? " and more" : ""}.`;
+  return `${text}. Nothing answers for ${gapWords(timeline.gaps)}.`;
 }
