@@ -17,19 +17,19 @@ from photosearch.demo.draw.backdrops import grain, timber
 
 QUERY_SIDE = 360
 JPEG_QUALITY = 40
-_NARROWEST = 0.62  # a phone held upright or across
+_NARROWEST = 0.5625  # a phone held upright or across
 
 
 @dataclass(frozen=True)
 class Hardness:
     """How far a query is from its photo: the most that each change may do."""
 
-    turn_degrees: float = 14
-    slant: float = 0.14  # how far a corner moves, in sides
-    crop: float = 0.06  # how far off the middle, in sides: what lies outside is cut off
-    light: float = 0.25  # unevenness and colour of the light
-    blur: float = 0.9  # pixels
-    noise: float = 6  # grey levels
+    turn_degrees: float = 10
+    slant: float = 0.12  # how far a corner moves, in sides
+    crop: float = 0.05  # how far off the middle, in sides: what lies outside is cut off
+    light: float = 0.2  # unevenness and colour of the light
+    blur: float = 0.8  # pixels
+    noise: float = 5  # grey levels
 
 
 def render_query(
@@ -121,7 +121,9 @@ def _lit(
     cast = rng.uniform(1 - hard.light * 0.35, 1 + hard.light * 0.35, 3)
     contrast = float(rng.uniform(1 - hard.light * 0.5, 1 + hard.light * 0.3))
     lit = ((picture - 120) * contrast + 120) * light[..., None] * cast
-    return np.asarray(lit + rng.normal(0, hard.noise, (height, width, 1)), np.float32)
+    return np.asarray(
+        lit + hard.noise * rng.standard_normal((height, width, 1), np.float32), np.float32
+    )
 
 
 def busy_background(rng: np.random.Generator, side: int) -> Image.Image:

@@ -72,16 +72,17 @@ def timeline_start(now: datetime) -> datetime:
 def plan_shop(listings: int, now: datetime, seed: int = 1) -> list[DrawnListing]:
     """The shop's listings in the order of their times, all before the last full hour.
 
-    ``now`` is in UTC. Every kind is offered about equally often.
+    ``now`` is in UTC. A kind is offered as often as its share says.
     """
     rng = np.random.default_rng(seed)
     start = timeline_start(now)
     times = _times(rng, listings, start, now)
-    kinds = rng.permutation(listings) % len(KINDS)
+    offered = [kind for kind in KINDS for _ in range(kind.share)]
+    kinds = rng.permutation(listings) % len(offered)
     taken = dict.fromkeys(KIND_OF, 0)
     plan = []
     for moment, index in zip(times, kinds, strict=True):
-        kind = KINDS[index]
+        kind = offered[index]
         taken[kind.name] += 1
         shots = 2 if rng.random() < SECOND_PHOTO_SHARE else 1
         plan.append(DrawnListing(kind, taken[kind.name], moment, shots))

@@ -47,16 +47,11 @@ def grain(rng: np.random.Generator, cells_x: int, cells_y: int, height: int, wid
 
 
 def _ramp(height: int, width: int, rng: np.random.Generator) -> Picture:
-    """Light that falls off away from one corner, float32 [height, width] about 1."""
+    """Light that falls off away from one side, float32 [height, width] about 1."""
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    return np.asarray(
-        1.02
-        - float(rng.uniform(0.02, 0.09)) * x * (1 if rng.random() < 0.5 else -1)
-        - 0.05 * y
-        - 0.05 * (x * x + y * y),
-        np.float32,
-    )
+    slope = float(rng.uniform(0.02, 0.09)) * (1 if rng.random() < 0.5 else -1)
+    return np.asarray((1.02 - slope * x - 0.05 * x * x) - (0.05 * y + 0.05 * y * y), np.float32)
 
 
 def timber(rng: np.random.Generator, height: int, width: int, planks: int) -> Picture:
@@ -65,72 +60,67 @@ def timber(rng: np.random.Generator, height: int, width: int, planks: int) -> Pi
     tone = 7 * grain(rng, 6, 160, height, width) + 4 * grain(rng, 40, 512, height, width)
     rows = (np.arange(height) * planks // height).astype(int)
     shift = rng.uniform(-13, 13, planks)[rows]
-    tone = tone + shift[:, None]
+    tone += shift[:, None].astype(np.float32)
     joint = np.flatnonzero(np.diff(rows)) + 1
     tone[joint] -= 42
     tone[np.clip(joint + 1, 0, height - 1)] -= 18
     return np.asarray(base + tone[..., None], np.float32)
 
 
-def _fabric(rng: np.random.Generator, side: int) -> Picture:
-    base = rgb(str(rng.choice(_FABRICS)))
-    weave = 5 * grain(rng, 512, 512, side, side) + 4 * grain(rng, 9, 9, side, side)
-    lines = 3.5 * np.sin(np.arange(side, dtype=np.float32) * 2.1)
-    return np.asarray(base + (weave + lines[None, :] + lines[:, None])[..., None], np.float32)
+def _fabric(rng: np.random.Generator, height: int, width: int) -> Picture:
+    tone = 5 * grain(rng, 512, 512, height, width) + 4 * grain(rng, 9, 9, height, width)
+    lines = 3.5 * np.sin(np.arange(max(height, width), dtype=np.float32) * 2.1)
+    tone += lines[None, :width] + lines[:height, None]
+    return rgb(str(rng.choice(_FABRICS))) + tone[..., None]
 
 
-def _stone(rng: np.random.Generator, side: int) -> Picture:
-    base = rgb(str(rng.choice(_STONES)))
-    veins = np.abs(grain(rng, 7, 9, side, side) + 0.35 * grain(rng, 30, 30, side, side))
-    tone = -30 * np.exp(-(veins**2) / 0.004) + 4 * grain(rng, 9, 9, side, side)
-    return np.asarray(base + tone[..., None], np.float32)
+def _stone(rng: np.random.Generator, height: int, width: int) -> Picture:
+    vein = grain(rng, 7, 9, height, width) + 0.35 * grain(rng, 30, 30, height, width)
+    tone = 4 * grain(rng, 9, 9, height, width) - 30 * np.exp(vein * vein / -0.004)
+    return np.asarray(rgb(str(rng.choice(_STONES))) + tone[..., None], np.float32)
 
 
 def _wall(rng: np.random.Generator, height: int, width: int) -> Picture:
-    base = rgb(str(rng.choice(_WALLS)))
     tone = 3 * grain(rng, 9, 9, height, width) + 1.5 * grain(rng, 160, 160, height, width)
     if rng.random() < 0.25:  # panelling
-        tone = tone - 12 * (np.arange(width) % int(rng.integers(40, 80)) < 2)
-    return np.asarray(base + tone[..., None], np.float32)
+        tone -= 12 * (np.arange(width) % int(rng.integers(40, 80)) < 2).astype(np.float32)
+    return rgb(str(rng.choice(_WALLS))) + tone[..., None]
 
 
-def _room(rng: np.random.Generator, side: int, horizon: int, wood: bool) -> Picture:
-    picture = np.empty((side, side, 3), np.float32)
-    picture[:horizon] = _wall(rng, horizon, side)
-    depth = side - horizon
-    if wood:
-        picture[horizon:] = timber(rng, depth, side, int(rng.integers(3, 6)))
+def _room(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """A wall over a table or floor."""
+    depth = int(rng.uniform(0.26, 0.42) * max(height, width))
+    if rng.random() < 0.65:
+        floor = timber(rng, depth, width, int(rng.integers(3, 6)))
     else:
-        floor = rgb(str(rng.choice(_PAPERS)))
-        picture[horizon:] = floor + 3 * grain(rng, 40, 40, depth, side)[..., None]
-    picture[horizon - 2 : horizon + 1] *= 0.72
+        floor = rgb(str(rng.choice(_PAPERS))) + 3 * grain(rng, 40, 40, depth, width)[..., None]
+    picture = np.concatenate([_wall(rng, height - depth, width), floor])
+    picture[height - depth - 2 : height - depth + 1] *= 0.72
     return picture
 
 
-def _sweep(rng: np.random.Generator, side: int) -> Picture:
+def _sweep(rng: np.random.Generator, height: int, width: int) -> Picture:
     """Studio paper: one colour, darker where it bends to the wall."""
-    base = rgb(str(rng.choice(_PAPERS)))
-    y = np.linspace(0, 1, side, dtype=np.float32)
+    y = np.linspace(0, 1, height, dtype=np.float32)
     bend = float(rng.uniform(0.62, 0.74))
     tone = -16 * np.exp(-(((y - bend) / 0.16) ** 2)) + 10 * (y > bend) * (y - bend)
-    return np.asarray(base + tone[:, None, None] + np.zeros((side, side, 1)), np.float32)
+    picture = np.empty((height, width, 3), np.float32)
+    picture[:] = rgb(str(rng.choice(_PAPERS))) + tone[:, None, None]
+    return picture
 
 
-def backdrop(pose: Pose, rng: np.random.Generator, side: int) -> Picture:
-    """A background that suits the pose, float32 [side, side, 3]."""
+def backdrop(pose: Pose, rng: np.random.Generator, height: int, width: int) -> Picture:
+    """A background that suits the pose, float32 [height, width, 3]."""
     draw = float(rng.random())
-    if draw < 0.4:
-        picture = _sweep(rng, side)
+    if draw < 0.5:
+        picture = _sweep(rng, height, width)
     elif pose == "stands":
-        picture = _room(rng, side, int(side * rng.uniform(0.58, 0.74)), bool(rng.random() < 0.65))
-    elif pose == "lies":
-        choice = int(rng.integers(3))
-        if choice == 0:
-            picture = timber(rng, side, side, int(rng.integers(4, 8)))
-        else:
-            picture = _fabric(rng, side) if choice == 1 else _stone(rng, side)
-    elif draw < 0.75:
-        picture = _wall(rng, side, side)
+        picture = _room(rng, height, width)
+    elif pose == "hangs":
+        picture = _wall(rng, height, width)
+    elif draw < 0.7:
+        picture = timber(rng, height, width, int(rng.integers(4, 8)))
     else:
-        picture = timber(rng, side, side, int(rng.integers(5, 9)))
-    return picture * _ramp(side, side, rng)[..., None]
+        picture = (_fabric if draw < 0.85 else _stone)(rng, height, width)
+    picture *= _ramp(height, width, rng)[..., None]
+    return picture

@@ -186,8 +186,8 @@ def _stems(pen: Pen, x: float, top: float, neck: float) -> None:
 
 
 def bottle(pen: Pen) -> None:
-    half = pen.between("half", 46, 70)
-    shoulder = pen.between("shoulder", 130, 190)
+    half = pen.between("half", 62, 92)
+    shoulder = pen.between("shoulder", 120, 180)
     neck = pen.between("neck", 18, 30)
     x, base, top = 200, 348, pen.between("top", 62, 92)
     body = (

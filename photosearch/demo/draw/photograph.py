@@ -14,9 +14,9 @@ from photosearch.demo.draw.backdrops import Picture, backdrop
 from photosearch.demo.draw.pen import SIDE, Pen
 from photosearch.demo.draw.products import Kind, Pose
 
-LONG_SIDE = 416  # pixels
+LONG_SIDE = 400  # pixels
 JPEG_QUALITY = 88
-_NARROWEST = 0.62  # short over long side: a phone's or a camera's upright picture
+_NARROWEST = 0.5625  # short over long side: a phone's or a camera's upright picture
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in the sheet's units
 
@@ -59,15 +59,14 @@ def photograph(kind: Kind, seed: int, shot: int, long_side: int = LONG_SIDE) -> 
     )
     sheet = (SIDE * size[0] / long_side, SIDE * size[1] / long_side)
     product = render(pen, size, _view(kind, extent, sheet, shot, rng), sheet)
-    # Cut from below: what stands needs the floor.
-    ground = backdrop(kind.pose, rng, long_side)[long_side - size[1] :, : size[0]]
+    ground = backdrop(kind.pose, rng, size[1], size[0])
     picture = _shadowed(ground, product, kind.pose, rng)
     colours = np.asarray(product, np.float32)
-    alpha = colours[..., 3:] / 255
+    alpha = colours[..., 3:] * np.float32(1 / 255)
     picture += (colours[..., :3] - picture) * alpha
     picture *= rng.uniform(0.97, 1.03, 3).astype(np.float32)  # no two lamps are equally white
-    picture += rng.normal(0, 1.6, (size[1], size[0], 1)).astype(np.float32)
-    image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+    picture += 1.6 * rng.standard_normal((size[1], size[0], 1), dtype=np.float32)
+    image = Image.fromarray(np.clip(picture, 0, 255, out=picture).astype(np.uint8))
     out = io.BytesIO()
     image.save(out, "JPEG", quality=JPEG_QUALITY)
     return out.getvalue()
@@ -75,7 +74,7 @@ def photograph(kind: Kind, seed: int, shot: int, long_side: int = LONG_SIDE) -> 
 
 def _extent(pen: Pen) -> Box:
     """Where the product lies on its sheet; found on a small rendering."""
-    side = 80
+    side = 50
     box = render(pen, (side, side), "", (SIDE, SIDE)).getchannel("A").getbbox()
     if box is None:
         return 0, 0, SIDE, SIDE
@@ -140,4 +139,5 @@ def _shadowed(
     level = Image.fromarray(strength.astype(np.float32))
     full = np.asarray(level.resize(product.size, Image.Resampling.BILINEAR), np.float32)
     depth = float(rng.uniform(0.38, 0.6))
-    return np.asarray(picture * (1 - depth * full[..., None] / 255), np.float32)
+    picture *= 1 - full[..., None] * (depth / 255)
+    return picture

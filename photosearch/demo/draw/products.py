@@ -19,7 +19,11 @@ Pose = Literal["stands", "lies", "hangs"]
 
 @dataclass(frozen=True)
 class Kind:
-    """One category. ``low`` and ``high`` bound its prices; ``words`` end its titles."""
+    """One category.
+
+    ``low`` and ``high`` bound its prices; ``words`` end its titles; ``share`` says how much
+    of the shop it is beside the others.
+    """
 
     name: str
     draw: Callable[[Pen], None]
@@ -28,6 +32,7 @@ class Kind:
     high: float
     words: tuple[str, ...]
     patterns: tuple[str, ...] = (*PATTERNS, "plain", "plain")
+    share: int = 2
 
     def drawn(self, seed: int) -> Pen:
         """One of its products, drawn."""
@@ -60,44 +65,105 @@ _HARD = (
 _FINE = (*PATTERNS, *("plain",) * 6)
 
 KINDS: tuple[Kind, ...] = (
-    Kind("mugs", kitchen.mug, "stands", 6, 28, ("stoneware mug", "coffee mug", "ceramic mug")),
+    Kind(
+        "mugs",
+        kitchen.mug,
+        "stands",
+        6,
+        28,
+        ("stoneware mug", "coffee mug", "ceramic mug"),
+        share=3,
+    ),
     Kind("teapots", kitchen.teapot, "stands", 18, 85, ("teapot", "porcelain teapot")),
     Kind("vases", kitchen.vase, "stands", 15, 140, ("vase", "glazed vase", "hand-thrown vase")),
-    Kind("bottles", kitchen.bottle, "stands", 9, 38, ("water bottle", "steel bottle", "flask")),
-    Kind("bowls", kitchen.bowl, "stands", 8, 60, ("bowl", "salad bowl", "fruit bowl")),
-    Kind("chairs", furniture.chair, "stands", 35, 290, ("chair", "kitchen chair"), _FINE),
+    Kind(
+        "bottles",
+        kitchen.bottle,
+        "stands",
+        9,
+        38,
+        ("water bottle", "steel bottle", "flask"),
+        share=1,
+    ),
+    Kind("bowls", kitchen.bowl, "stands", 8, 60, ("bowl", "salad bowl", "fruit bowl"), share=3),
+    Kind("chairs", furniture.chair, "stands", 35, 290, ("chair", "kitchen chair"), _FINE, share=1),
     Kind("sofas", furniture.sofa, "stands", 190, 1900, ("sofa", "velvet sofa", "couch"), _FINE),
-    Kind("lamps", furniture.lamp, "stands", 22, 240, ("lamp", "table lamp", "reading lamp")),
-    Kind("clocks", furniture.clock, "hangs", 14, 120, ("wall clock", "kitchen clock"), _FINE),
-    Kind("tables", furniture.table, "stands", 60, 640, ("table", "side table", "desk"), _FINE),
-    Kind("plants", furniture.plant, "stands", 9, 75, ("potted plant", "house plant in a pot")),
-    Kind("shirts", fashion.shirt, "lies", 12, 70, ("shirt", "cotton top", "jersey"), _FINE),
-    Kind("dresses", fashion.dress, "lies", 25, 180, ("dress", "summer dress"), _FINE),
+    Kind(
+        "lamps", furniture.lamp, "stands", 22, 240, ("lamp", "table lamp", "reading lamp"), share=1
+    ),
+    Kind(
+        "clocks", furniture.clock, "hangs", 14, 120, ("wall clock", "kitchen clock"), _FINE, share=3
+    ),
+    Kind(
+        "tables",
+        furniture.table,
+        "stands",
+        60,
+        640,
+        ("table", "side table", "desk"),
+        _FINE,
+        share=1,
+    ),
+    Kind(
+        "plants",
+        furniture.plant,
+        "stands",
+        9,
+        75,
+        ("potted plant", "house plant in a pot"),
+        share=1,
+    ),
+    Kind(
+        "shirts", fashion.shirt, "lies", 12, 70, ("shirt", "cotton top", "jersey"), _FINE, share=3
+    ),
+    Kind("dresses", fashion.dress, "lies", 25, 180, ("dress", "summer dress"), _FINE, share=3),
     Kind("sneakers", fashion.sneaker, "stands", 35, 190, ("sneakers", "high-tops"), _FINE),
-    Kind("handbags", fashion.handbag, "stands", 30, 420, ("handbag", "tote bag"), _FINE),
-    Kind("backpacks", fashion.backpack, "stands", 25, 160, ("backpack", "rucksack"), _FINE),
+    Kind("handbags", fashion.handbag, "stands", 30, 420, ("handbag", "tote bag"), _FINE, share=3),
+    Kind(
+        "backpacks", fashion.backpack, "stands", 25, 160, ("backpack", "rucksack"), _FINE, share=3
+    ),
     Kind("caps", fashion.cap, "lies", 10, 45, ("cap", "baseball cap")),
-    Kind("watches", fashion.watch, "lies", 40, 900, ("watch", "wristwatch")),
-    Kind("sunglasses", fashion.sunglasses, "lies", 12, 190, ("sunglasses",)),
-    Kind("cameras", gadgets.camera, "stands", 60, 980, ("film camera", "camera"), _HARD),
+    Kind("watches", fashion.watch, "lies", 40, 900, ("watch", "wristwatch"), share=1),
+    Kind("sunglasses", fashion.sunglasses, "lies", 12, 190, ("sunglasses",), share=1),
+    Kind("cameras", gadgets.camera, "stands", 60, 980, ("film camera", "camera"), _HARD, share=3),
     Kind("headphones", gadgets.headphones, "hangs", 25, 320, ("headphones", "headset"), _HARD),
-    Kind("guitars", gadgets.guitar, "hangs", 80, 1400, ("guitar",), _HARD),
+    Kind("guitars", gadgets.guitar, "hangs", 80, 1400, ("guitar",), _HARD, share=1),
     Kind("radios", gadgets.radio, "stands", 20, 210, ("radio", "kitchen radio"), _HARD),
-    Kind("books", gadgets.book, "lies", 4, 45, ("notebook", "clothbound book", "diary")),
-    Kind("bicycles", outdoors.bicycle, "stands", 120, 1600, ("bicycle", "city bike"), ("plain",)),
-    Kind("umbrellas", outdoors.umbrella, "hangs", 10, 60, ("umbrella",)),
-    Kind("kites", outdoors.kite, "hangs", 9, 65, ("kite",)),
+    Kind("books", gadgets.book, "lies", 4, 45, ("notebook", "clothbound book", "diary"), share=3),
+    Kind(
+        "bicycles",
+        outdoors.bicycle,
+        "stands",
+        120,
+        1600,
+        ("bicycle", "city bike"),
+        ("plain",),
+        share=1,
+    ),
+    Kind("umbrellas", outdoors.umbrella, "hangs", 10, 60, ("umbrella",), share=1),
+    Kind("kites", outdoors.kite, "hangs", 9, 65, ("kite",), share=1),
     Kind("toy cars", outdoors.toy_car, "stands", 4, 48, ("toy car", "model car"), _HARD),
-    Kind("skateboards", outdoors.skateboard, "lies", 30, 150, ("skateboard", "deck"), _FINE),
-    Kind("balls", outdoors.ball, "stands", 5, 40, ("ball", "play ball")),
-    Kind("suitcases", outdoors.suitcase, "stands", 40, 330, ("suitcase", "cabin case"), _FINE),
-    Kind("lanterns", outdoors.lantern, "stands", 12, 90, ("lantern", "garden lantern")),
-    Kind("posters", prints.poster, "hangs", 8, 90, ("framed print", "poster")),
-    Kind("plates", prints.plate, "lies", 5, 40, ("plate", "dinner plate")),
-    Kind("cushions", prints.cushion, "lies", 9, 60, ("cushion", "linen cushion")),
-    Kind("rugs", prints.rug, "lies", 30, 520, ("rug", "wool rug")),
-    Kind("phone cases", prints.phone_case, "lies", 8, 35, ("phone case",)),
-    Kind("tins", prints.tin, "stands", 4, 28, ("biscuit tin", "tea tin")),
+    Kind(
+        "skateboards", outdoors.skateboard, "lies", 30, 150, ("skateboard", "deck"), _FINE, share=3
+    ),
+    Kind("balls", outdoors.ball, "stands", 5, 40, ("ball", "play ball"), share=3),
+    Kind(
+        "suitcases",
+        outdoors.suitcase,
+        "stands",
+        40,
+        330,
+        ("suitcase", "cabin case"),
+        _FINE,
+        share=1,
+    ),
+    Kind("lanterns", outdoors.lantern, "stands", 12, 90, ("lantern", "garden lantern"), share=1),
+    Kind("posters", prints.poster, "hangs", 8, 90, ("framed print", "poster"), share=3),
+    Kind("plates", prints.plate, "lies", 5, 40, ("plate", "dinner plate"), share=3),
+    Kind("cushions", prints.cushion, "lies", 9, 60, ("cushion", "linen cushion"), share=3),
+    Kind("rugs", prints.rug, "lies", 30, 520, ("rug", "wool rug"), share=3),
+    Kind("phone cases", prints.phone_case, "lies", 8, 35, ("phone case",), share=3),
+    Kind("tins", prints.tin, "stands", 4, 28, ("biscuit tin", "tea tin"), share=3),
 )
 
 KIND_OF = {kind.name: kind for kind in KINDS}
