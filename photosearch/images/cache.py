@@ -1,7 +1,7 @@
 """Downloaded photos, kept for a set time so that re-indexing never downloads again.
 
 A store that is a folder is read through and nothing is copied: the photos are as near as a
-copy would be, which would cost their size in disk and, *measured*, four times the time of
+copy would be, which would cost their size in disk and, *measured*, six times the time of
 reading them. The cache then holds one line, the folder's path, so that a later step in
 another process finds the photos. Hard links were rejected: editing a photo in place would
 change the cached one too, and they need one file system.
