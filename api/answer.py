@@ -68,7 +68,7 @@ def coverage_of(
         newest=newest,
         windows=[
             AnsweredWindow(
-                window=answer.window.key,
+                window=answer.key,
                 version=answer.version,
                 served_by=answer.served_by,
                 stale=answer.stale,
@@ -82,7 +82,7 @@ def coverage_of(
         ],
         staleness=Staleness(
             behind_s=0.0 if newest is None else round((now - newest).total_seconds(), 1),
-            windows=[answer.window.key for answer in answers if answer.stale],
+            windows=[answer.key for answer in answers if answer.stale],
         ),
         truncated=truncated,
     )

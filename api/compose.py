@@ -50,6 +50,7 @@ class WindowAnswer:
     """What one window answered. All its rows with a score above ``floor`` are among ``hits``."""
 
     window: Window
+    key: str
     version: str
     served_by: str
     stale: bool
@@ -144,7 +145,7 @@ class Conversation:
 
     async def _ask(self, call: Call, k: int, timeout_s: float) -> Reply:
         servers = [server for server in call.servers if server.address not in self._failed]
-        windows = [planned.window.key for planned in call.windows]
+        windows = [planned.key for planned in call.windows]
         return await self.pool.ask(servers, self.question, k, windows, timeout_s)
 
     def _without_answered(self, call: Call, asked_again: Collection[Window]) -> Call | None:
@@ -159,7 +160,7 @@ class Conversation:
         for server, reason in failures:
             self._failed.add(server.address)
             self._failures.extend(
-                Failure(planned.window.key, server.name, reason) for planned in call.windows
+                Failure(planned.key, server.name, reason) for planned in call.windows
             )
 
     def _note(self, call: Call, reply: Reply, k: int) -> None:
@@ -176,7 +177,7 @@ class Conversation:
         floor = lowest if len(reply.response.hits) >= k else -math.inf
         versions = {searched.window: searched.version for searched in reply.response.searched}
         for planned in call.windows:
-            key = planned.window.key
+            key = planned.key
             if key not in versions:
                 self._blame(
                     replace(call, windows=(planned,)), [(reply.server, "it left the window out")]
@@ -184,6 +185,7 @@ class Conversation:
                 continue
             self._answers[planned.window] = WindowAnswer(
                 planned.window,
+                key,
                 versions[key],
                 reply.server.name,
                 planned.stale,
@@ -193,6 +195,9 @@ class Conversation:
 
     def _compose(self, plan: Plan) -> Composition:
         """Take disjoint windows: those of the last plan, or older answers if those fill more."""
+        if self._answers.keys() == plan.windows.keys():  # nobody failed
+            answers = tuple(self._answers[window] for window in plan.windows)
+            return Composition(answers, plan.gaps, tuple(self._failures))
         answered = list(self._answers)
         planned = [window for window in answered if window in plan.windows]
         beside = [

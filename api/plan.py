@@ -26,9 +26,10 @@ class Current:
 
 @dataclass(frozen=True)
 class PlannedWindow:
-    """A window of the cover, as its servers hold it."""
+    """A window of the cover, as its servers hold it; ``key`` is written once a plan."""
 
     window: Window
+    key: str
     version: str
     rows: int
     stale: bool
@@ -130,6 +131,7 @@ def _calls(
         planned = tuple(
             PlannedWindow(
                 window,
+                window.key,
                 first.windows[window].version,
                 first.windows[window].rows,
                 not fresh[window],

@@ -49,7 +49,7 @@ def timeline_of(
         cover=[
             CoverWindow(
                 granularity=planned.window.granularity,
-                window=planned.window.key,
+                window=planned.key,
                 start=planned.window.start,
                 end=planned.window.end,
                 rows=planned.rows,
