@@ -52,7 +52,7 @@ class Clock:
         }
 
     def made(self, name: str, windows: Sequence[Window] = ()) -> None:
-        for key in [window.start_text for window in windows] or [None]:
+        for key in (*(window.start_text for window in windows),) or (None,):
             self.instance.report_runless_asset_event(dg.AssetMaterialization(name, partition=key))
 
 
