@@ -52,12 +52,13 @@ def until(condition: Callable[[], object], within_s: float = 40) -> None:
 
 
 def serves(settings: Settings) -> bool:
-    status = read_status(settings)
+    status = read_status(settings)  # it may be a former deployer's, so ask the servers too
+    announced = read_endpoints(settings.endpoints_dir)
     return (
         status is not None
-        and bool(status.servings)
         and status.is_settled
-        and all(is_serving_once(e.address) for e in read_endpoints(settings.endpoints_dir))
+        and bool(announced)
+        and all(is_serving_once(endpoint.address) for endpoint in announced)
     )
 
 
