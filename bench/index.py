@@ -11,8 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,13 +31,17 @@ from index_grpc.pack import Pack, PackHit, PackWindow
 from index_grpc.quantiser import train_quantiser
 from index_grpc.recall import sample_queries
 from index_grpc.rows import Row
+from index_grpc.search import TreeSearcher
 from photosearch.windows import DAY, HOUR, Granularity, Span, Window, windows_within
 
 ROWS = 300_000
 DIMENSION = 256
 RECALL = 0.95
-QUERIES = 400
-ROUNDS = 8
+QUERIES = 320
+GROUP = 20
+ROUNDS = 6
+
+Ask = Callable[[NDArray[np.float32]], list[PackHit]]
 
 
 def measure() -> list[BenchRow]:
@@ -97,32 +103,55 @@ class Year:
 
 
 def compare_packings(year: Year) -> list[BenchRow]:
-    """CPU a query of one pack of all, of tiers and of a pack for each window."""
-    ways = {
+    """CPU a query of one pack of all, of tiers and of a pack for each window.
+
+    All are first tuned to the same recall of their merged answers. One and tiers take turns
+    within each round, so that what else runs on the machine meets both; 65 packs would leave
+    them cold caches and are timed after.
+    """
+    layouts = {
         "one": [year.windows],
         "tiers": year.tiers(),
         "each": [[window] for window in year.windows],
     }
+    with ExitStack() as opened:
+        ways = {}
+        opening = {}
+        for name, layout in layouts.items():
+            start = time.process_time()
+            ways[name] = [opened.enter_context(year.open(windows)) for windows in layout]
+            opening[name] = time.process_time() - start
+        recalls = {name: _tune(year, packs) for name, packs in ways.items()}
+        asks = {name: _asking(packs) for name, packs in ways.items()}
+        one = ways["one"][0]
+        turns = {
+            "one": asks["one"],
+            "tiers": asks["tiers"],
+            "searcher": lambda query: one.searcher.nearest(query, 10, 10),
+            "half": _asking([one], [window.window for window in year.windows[:6]]),
+            "tenth": _asking([one], [window.window for window in year.windows[:1]]),
+        }
+        micros = _micros(turns, year.queries, ROUNDS)
+        micros |= _micros({"each": asks["each"]}, year.queries, 2)
     rows = []
-    micros: dict[str, float] = {}
     for name, packs in ways.items():
-        with ExitStack() as opened:
-            seconds = _Stopwatch()
-            loaded = [opened.enter_context(year.open(windows)) for windows in packs]
-            opening = seconds.lap()
-            recall, micros[name] = _search_all(year, loaded)
-            widths = ", ".join(_width(pack) for pack in loaded[:3])
-            note = f"{len(packs)} packs, recall@10 {recall:.3f}, {widths}"
-            rows.append(BenchRow(f"CPU a query, {name}", micros[name], "µs", None, note))
-            if name == "one":
-                note = "check, glue, load, choose the width on 200 queries; wall clock"
-                rows.append(BenchRow("pack: open the year", opening, "s", None, note))
-                rows.append(_overhead(year, loaded[0], micros[name]))
-                rows.extend(_leaving_out(year, loaded[0], micros[name]))
+        widths = ", ".join(_width(pack) for pack in packs[:3])
+        note = f"{len(packs)} packs, recall@10 {recalls[name]:.3f}, {widths}"
+        rows.append(BenchRow(f"CPU a query, {name}", micros[name], "µs", None, note))
     for name, aim in (("tiers", "≤ 1.5"), ("each", None)):
         ratio = micros[name] / micros["one"]
-        note = f"all tuned to recall@10 ≥ {RECALL}; rows read and answers merged included"
+        note = f"all tuned to recall@10 ≥ {RECALL}; rows read and answers merged, no gRPC"
         rows.append(BenchRow(f"CPU a query, {name} over one index of all", ratio, "×", aim, note))
+    for name, part in (("half", "half"), ("tenth", "a tenth")):
+        ratio = micros[name] / micros["one"]
+        note = f"over-fetched, others left out; {ratio:.2f} × a search of all"
+        what = f"CPU a query, {part} of the pack asked"
+        rows.append(BenchRow(what, micros[name], "µs", None, note))
+    note = "rows read and hits made, beyond ScaNN's own"
+    overhead = micros["one"] - micros["searcher"]
+    rows.append(BenchRow("pack: overhead a query", overhead, "µs", None, note))
+    note = "CPU: check, glue, load, choose the width on a sample"
+    rows.append(BenchRow("pack: open the year", opening["one"], "s", None, note))
     return rows
 
 
@@ -196,63 +225,65 @@ def rows_per_window(windows: Sequence[Window], rows: int) -> list[int]:
     return [int(count) for count in np.diff(ends, prepend=0)]
 
 
-def _search_all(year: Year, packs: Sequence[Pack]) -> tuple[float, float]:
-    """Recall@10 of the packs' merged answers, and CPU microseconds a query."""
-
+def _asking(packs: Sequence[Pack], windows: Sequence[Window] | None = None) -> Ask:
     def ask(query: NDArray[np.float32]) -> list[PackHit]:
-        hits = [hit for pack in packs for hit in pack.search(query, 10)]
+        hits = [hit for pack in packs for hit in pack.search(query, 10, windows)]
         return sorted(hits, key=lambda hit: -hit.score)[:10]
 
-    answers = [ask(query) for query in year.queries]
+    return ask
+
+
+def _tune(year: Year, packs: Sequence[Pack]) -> float:
+    """Scale the leaves of all packs alike, so that their merged recall just reaches RECALL."""
+    trees = [pack.searcher for pack in packs if isinstance(pack.searcher, TreeSearcher)]
+    chosen = [tree.parameters for tree in trees]
+
+    def recall(scale: float) -> float:
+        for tree, own in zip(trees, chosen, strict=True):
+            leaves = min(tree.leaves, max(1, round(own.leaves_to_search * scale)))
+            tree.parameters = replace(own, leaves_to_search=leaves)
+        return _recall(year, _asking(packs))
+
+    scales = [0.4 * 1.08**step for step in range(25)]
+    return recall(scales[bisect_left(scales, RECALL, key=recall, hi=24)])
+
+
+def _recall(year: Year, ask: Ask) -> float:
+    """Recall@10 of the merged answers."""
     found = [
-        len({hit.photo_id for hit in hits} & true)
-        for hits, true in zip(answers, year.truth, strict=True)
+        len({hit.photo_id for hit in ask(query)} & true)
+        for query, true in zip(year.queries, year.truth, strict=True)
     ]
-    return sum(found) / (10 * len(found)), _micros(ask, year.queries)
+    return sum(found) / (10 * len(found))
 
 
-def _overhead(year: Year, pack: Pack, whole: float) -> BenchRow:
-    def search(query: NDArray[np.float32]) -> object:
-        return pack.searcher.search(query[None], 10)
-
-    micros = whole - _micros(search, year.queries)
-    return BenchRow("pack: overhead over its searcher", micros, "µs", None, "rows read, hits made")
-
-
-def _leaving_out(year: Year, pack: Pack, whole: float) -> list[BenchRow]:
-    rows = []
-    months = [window.window for window in year.windows[:11]]
-    for name, asked in (("a half", months[:6]), ("a tenth", months[:1])):
-
-        def search(query: NDArray[np.float32], asked: list[Window] = asked) -> object:
-            return pack.search(query, 10, asked)
-
-        micros = _micros(search, year.queries)
-        note = f"over-fetched and filtered; {micros / whole:.1f} × a search of all"
-        rows.append(BenchRow(f"CPU a query, {name} of the pack asked", micros, "µs", None, note))
-    return rows
-
-
-def _micros(work: Callable[[NDArray[np.float32]], object], queries: NDArray[np.float32]) -> float:
+def _micros(
+    ways: Mapping[str, Callable[[NDArray[np.float32]], object]],
+    queries: NDArray[np.float32],
+    rounds: int,
+) -> dict[str, float]:
     """CPU microseconds a query: the median over groups of queries of each group's best round.
 
     The best round leaves out what other processes did to the caches meanwhile.
     """
-    groups = [queries[start : start + 50] for start in range(0, len(queries), 50)]
-    best = [float("inf")] * len(groups)
-    for _ in range(ROUNDS):
+    groups = [queries[start : start + GROUP] for start in range(0, len(queries), GROUP)]
+    best = {name: [float("inf")] * len(groups) for name in ways}
+    for _ in range(rounds):
         for at, group in enumerate(groups):
-            start = time.process_time()
-            for query in group:
-                work(query)
-            best[at] = min(best[at], (time.process_time() - start) / len(group) * 1e6)
-    return float(np.median(best))
+            for name, work in ways.items():
+                start = time.process_time()
+                for query in group:
+                    work(query)
+                spent = (time.process_time() - start) / len(group) * 1e6
+                best[name][at] = min(best[name][at], spent)
+    return {name: float(np.median(groups_best)) for name, groups_best in best.items()}
 
 
 def _width(pack: Pack) -> str:
-    if pack.parameters is None:
+    if not isinstance(pack.searcher, TreeSearcher):
         return "exact"
-    return f"{pack.parameters.leaves_to_search} leaves and {pack.parameters.reorder} reordered"
+    parameters = pack.searcher.parameters
+    return f"{parameters.leaves_to_search} leaves and {parameters.reorder} reordered"
 
 
 def _rows(window: Window, part: slice) -> list[Row]:

@@ -29,7 +29,7 @@ from index_grpc.index_files import VECTORS, IndexFolder
 from index_grpc.npy_files import NpyFile, open_npy
 from index_grpc.quantiser import Quantiser, check_quantiser, require_dimension
 from index_grpc.recall import choose_parameters
-from index_grpc.rows import read_rows
+from index_grpc.rows import read_columns
 from index_grpc.search import (
     TREE_MIN_ROWS,
     Nearest,
@@ -138,15 +138,10 @@ class Pack:
         rows, scores = self._nearest(vector, k, self._asked(windows))
         numbers = rows.tolist()
         owners = [self._held[bisect_right(self._starts, row) - 1] for row in numbers]
-        found = read_rows(
-            [(held.table, row - held.first) for held, row in zip(owners, numbers, strict=True)]
-        )
-        return [
-            PackHit(photo_id, listing_id, score, held.window, listed_at)
-            for (photo_id, listing_id, listed_at, _), score, held in zip(
-                found, scores.tolist(), owners, strict=True
-            )
-        ]
+        places = [(held.table, row - held.first) for held, row in zip(owners, numbers, strict=True)]
+        photo_ids, listing_ids, listed_at, _ = read_columns(places)
+        windows_found = [held.window for held in owners]
+        return list(map(PackHit, photo_ids, listing_ids, scores.tolist(), windows_found, listed_at))
 
     def close(self) -> None:
         """Close the windows' files; the pack can't be used after."""

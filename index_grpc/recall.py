@@ -125,21 +125,27 @@ def _cheapest(
     """For each reordering the fewest leaves that reach ``target``; of those the cheapest.
 
     The cost is counted in rows whose codes are scored. It is a formula and not a clock, so
-    that the same index is searched alike everywhere.
+    that the same index is searched alike everywhere. Only what would be cheaper than the best
+    so far is tried, for trying is most of the work of opening a pack.
     """
     recall = cache(recall)
-    reached: list[tuple[float, SearchParameters]] = []
-    for reorder in REORDERS:
-        at = bisect_left(widths, True, key=_Enough(recall, reorder, target))
-        if at < len(widths):
-            leaves = widths[at]
-            cost = leaves * rows / widths[-1] + reorder * REORDER_COST
-            reached.append((cost, SearchParameters(leaves, reorder, recall(leaves, reorder))))
-            if at == 0:
-                break  # deeper reordering can only cost more
-    if reached:
-        return min(reached, key=lambda candidate: candidate[0])[1]
-    return SearchParameters(widths[-1], REORDERS[-1], recall(widths[-1], REORDERS[-1]))
+    rows_a_leaf = rows / widths[-1]
+    best: SearchParameters | None = None
+    limit = math.inf
+    for reorder in reversed(REORDERS):  # the deepest needs the fewest leaves: a low limit early
+        cheaper = [
+            leaves for leaves in widths if leaves * rows_a_leaf + reorder * REORDER_COST < limit
+        ]
+        enough = _Enough(recall, reorder, target)
+        if not cheaper or (best is not None and not enough(cheaper[-1])):
+            continue
+        at = bisect_left(cheaper, True, key=enough)
+        if at < len(cheaper):
+            best = SearchParameters(cheaper[at], reorder, recall(cheaper[at], reorder))
+            limit = cheaper[at] * rows_a_leaf + reorder * REORDER_COST
+    if best is None:
+        return SearchParameters(widths[-1], REORDERS[-1], recall(widths[-1], REORDERS[-1]))
+    return best
 
 
 @dataclass(frozen=True)

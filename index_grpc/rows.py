@@ -9,6 +9,7 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -85,7 +86,7 @@ class RowTable:
 
     def line(self, index: int) -> bytes:
         """The text of one row, as it lies in the file, its newline included."""
-        if not 0 <= index < len(self):
+        if index < 0:
             raise IndexError(index)
         start = self._starts[index]
         return self._file.read_at(start, self._starts[index + 1] - start)
@@ -119,22 +120,55 @@ class RowTable:
         self.close()
 
 
-def read_rows(places: Sequence[tuple[RowTable, int]]) -> list[Row]:
+class RowColumns(NamedTuple):
+    """Several rows, field by field."""
+
+    photo_ids: list[str]
+    listing_ids: list[str]
+    listed_at: list[datetime]
+    sha256: list[str]
+
+
+def read_columns(places: Sequence[tuple[RowTable, int]]) -> RowColumns:
     """The rows at some places of several tables.
 
-    All lines are parsed as one JSON text: a third of the cost of parsing each.
+    A server reads ten rows for each query, and parsing them as JSON cost it as much as all
+    else outside of ScaNN. Lines as :class:`Row` writes them, without escapes, are cut at their
+    quotes instead, once it is sure that nothing else stands between; others are parsed.
 
     Raises:
         DamagedIndex: naming the first line that can't be read.
     """
-    lines = b",".join([table.line(index) for table, index in places])
+    columns = _cut([table.line(index) for table, index in places])
+    if columns is None:
+        rows = [table[index] for table, index in places]
+        photo_ids, listing_ids, listed_at, digests = map(list, zip(*rows, strict=True))
+        columns = RowColumns(photo_ids, listing_ids, listed_at, digests)
+    return columns
+
+
+def _cut(lines: Sequence[bytes]) -> RowColumns | None:
+    between, names = _skeleton(len(lines))
     try:
-        rows = [_row(fields) for fields in _parse(b"[" + lines + b"]")]
+        text = b"".join(lines).decode("ascii")
+        parts = text.split('"')
+        if "\\" in text or parts[0::2] != between or parts[1::4] != names:
+            return None
+        listed_at = list(map(datetime.fromisoformat, parts[3::16]))
     except ValueError:
-        rows = []
-    if len(rows) != len(places):
-        return [table[index] for table, index in places]  # names the line at fault
-    return rows
+        return None
+    return RowColumns(parts[11::16], parts[7::16], listed_at, parts[15::16])
+
+
+@lru_cache(maxsize=1024)
+def _skeleton(rows: int) -> tuple[list[str], list[str]]:
+    """What stands outside of the quotes of so many lines, and the fields' names in order."""
+    between = ["{", *([":", ",", ":", ",", ":", ",", ":", "}\n{"] * rows)]
+    if rows:
+        between[-1] = "}\n"
+    else:
+        between = [""]
+    return between, ["listed_at", "listing_id", "photo_id", "sha256"] * rows
 
 
 def _line_starts(file: OpenFile) -> NDArray[np.int64]:
