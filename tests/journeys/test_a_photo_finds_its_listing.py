@@ -1,0 +1,127 @@
+"""The whole way of a photo, through the command line and nothing else."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.journeys.installation import (
+    Installation,
+    answers,
+    closed_hour,
+    environment,
+    first_listing,
+    hard_picture,
+    search,
+    wait_for,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Installation:
+    return Installation(tmp_path / "shop")
+
+
+def test_ten_photos_of_one_hour_are_found_by_hard_pictures_of_them(shop: Installation) -> None:
+    hour = closed_hour()
+    shop.configure()
+    names = [shop.draw(number, hour.start) for number in range(10)]
+
+    shop.run("init", "--photos", "photos")
+    shop.run("materialize", "--window", hour.key)
+
+    with shop.running("up") as client:
+        found = [search(client, hard_picture(number)) for number in range(10)]
+        assert [first_listing(answer) for answer in found] == names
+        assert {r["window"] for answer in found for r in answer["results"]} == {hour.key}
+        assert "10" in shop.run("windows")
+        printed = json.loads(shop.run("search", str(shop.photos / names[0]), "--json"))
+        assert printed["results"][0]["listing_id"] == names[0]
+    assert processes_of(shop) == ""
+
+
+def test_a_late_listing_is_found_after_the_next_materialize(shop: Installation) -> None:
+    hour = closed_hour()
+    shop.configure()
+    for number in range(4):
+        shop.draw(number, hour.start)
+    shop.run("init", "--photos", "photos")
+    shop.run("materialize", "--window", hour.key)
+    with shop.running("deployer", "api") as client:
+        assert first_listing(search(client, hard_picture(4))) != "late"
+        before = windows_of(client)
+
+        late = shop.draw(4, hour.start)
+        shop.run("init", "--photos", "photos")
+        shop.run("materialize", "--window", hour.key)
+
+        wait_for(lambda: windows_of(client) != before)
+        answer = search(client, hard_picture(4))
+        assert first_listing(answer) == late
+        assert len({r["photo_id"] for r in answer["results"]}) == 5
+
+
+def test_a_damaged_index_is_refused_and_the_serving_before_it_keeps_answering(
+    shop: Installation,
+) -> None:
+    first, second = closed_hour(3), closed_hour(2)
+    shop.configure()
+    names = [shop.draw(number, first.start) for number in range(4)]
+    shop.run("init", "--photos", "photos")
+    shop.run("materialize", "--window", first.key)
+    with shop.running("deployer", "api") as client:
+        [vectors] = (shop.settings.state / "repository/windows").glob(
+            f"*/{first.key}/index/*/vectors.npy"
+        )
+        content = bytearray(vectors.read_bytes())
+        content[-1] ^= 1
+        vectors.write_bytes(content)
+
+        late = shop.draw(4, second.start)
+        shop.run("init", "--photos", "photos")
+        shop.run("materialize", "--window", second.key)
+
+        # The new pack holds both hours: its server refuses the first one's file.
+        wait_for(lambda: bool((status := shop.status()) and status.refused))
+        assert [first_listing(search(client, hard_picture(n))) for n in range(4)] == names
+        status = shop.status()
+        assert status is not None
+        assert {refused.window for refused in status.refused} == {first.key}
+        assert re.search("sha-?256|damaged|vectors.npy", status.refused[0].reason, re.IGNORECASE)
+        # What is whole goes on being served in new packs.
+        wait_for(lambda: first_listing(search(client, hard_picture(4))) == late)
+
+
+def test_materialize_goes_on_after_a_kill(shop: Installation) -> None:
+    hour = closed_hour()
+    shop.configure()
+    names = [shop.draw(number, hour.start) for number in range(10)]
+    shop.run("init", "--photos", "photos")
+    work = shop._start("materialize")
+    wait_for(lambda: any((shop.settings.state / "repository").rglob("manifest.json")))
+    subprocess.run(["kill", "-9", str(work.pid)], check=True, env=environment())
+    work.wait()
+
+    shop.run("materialize", "--window", hour.key)
+
+    with shop.running("deployer", "api") as client:
+        assert answers(client)
+        found = [first_listing(search(client, hard_picture(number))) for number in range(10)]
+        assert found == names
+
+
+def windows_of(client: httpx.Client) -> list[tuple[str, str]]:
+    """The windows that answer, with their versions."""
+    cover = client.get("/v1/windows").json()["cover"]
+    return [(window["window"], window["version"]) for window in cover]
+
+
+def processes_of(shop: Installation) -> str:
+    """Command lines that still name the installation's folder."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return "\n".join(line for line in listed.stdout.splitlines() if str(shop.folder) in line)
