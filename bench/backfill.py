@@ -1,8 +1,8 @@
 """A year of hourly windows through Dagster: what Dagster costs over the steps' own work.
 
-A month of 744 hours, most with a photo or two and every fourth with none, stands for the
-year; its time is multiplied by twelve. Photos are tiny and drawn, so the steps' work is as
-small as it gets and Dagster's share as large.
+A month of 744 hours, most with a photo or two and every fourth with none, stands for each of
+the year's twelve; starting Dagster's instance and code location counts once. Photos are tiny
+and drawn, so the steps' work is as small as it gets and Dagster's share as large.
 """
 
 import tempfile
@@ -31,21 +31,27 @@ def measure() -> list[BenchRow]:
     """Backfill the month, then ask for it again."""
     with tempfile.TemporaryDirectory(prefix="bench-backfill-") as folder:
         settings = _shop(Path(folder))
-        first = _materialize(settings)
-        again = _materialize(settings)
+        started = time.perf_counter()
+        with open_instance(settings) as instance:
+            work = Materializer(settings, instance, _Silent(), now=END)
+            startup_s = time.perf_counter() - started
+            first = _materialize(work)
+        with open_instance(settings) as instance:
+            again = _materialize(Materializer(settings, instance, _Silent(), now=END))
     own = sum(result.seconds for result in first.results.values())
     hours = sum(1 for step, _window in first.results if step == "hourly_index")
     return [
         BenchRow(
             "backfill: total over the steps' own work",
-            first.seconds / own,
+            (startup_s / MONTHS + first.seconds) / own,
             "x",
             "≤ 1.3",
-            f"{hours} hours, {first.seconds:.0f} s in all, {own:.0f} s in steps",
+            f"{hours} hours: {first.seconds:.0f} s in all, {own:.0f} s in steps; "
+            f"{startup_s:.0f} s to start, once",
         ),
         BenchRow(
             "backfill: a year of hourly windows",
-            first.seconds * MONTHS / 60,
+            (startup_s + first.seconds * MONTHS) / 60,
             "min",
             None,
             "the month × 12: photos, vectors, hourly, daily and monthly indexes",
@@ -55,7 +61,7 @@ def measure() -> list[BenchRow]:
             (first.seconds - own) / hours * 1000,
             "ms",
             None,
-            "three materialisations and seven checks, planning included",
+            "three materialisations and six checks, planning included",
         ),
         BenchRow(
             "backfill: asked for again",
@@ -75,11 +81,9 @@ class _Silent:
         pass
 
 
-def _materialize(settings: Settings) -> Summary:
-    with open_instance(settings) as instance:
-        work = Materializer(settings, instance, _Silent(), now=END)
-        for _stage in work.run():
-            pass
+def _materialize(work: Materializer) -> Summary:
+    for _stage in work.run():
+        pass
     if work.summary.has_failed:
         raise RuntimeError("; ".join(work.summary.failed_runs))
     return work.summary

@@ -38,7 +38,11 @@ GROUP_EVENTS = 500
 GROUP_S = 1.0
 _BUSY_TIMEOUT_S = 60.0
 _KEPT_ENGINES = 16
-_GROUPED = {DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_CHECK_EVALUATION}
+_OF_ASSETS = (
+    DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    DagsterEventType.ASSET_MATERIALIZATION,
+)
+_GROUPED = {*_OF_ASSETS, DagsterEventType.ASSET_CHECK_EVALUATION}
 
 _table = AssetCheckExecutionsTable
 _EVALUATE = (
@@ -122,16 +126,19 @@ class GroupedEventLog(SqliteEventLogStorage):
     def _store_materialisations(
         self, index: sa.Connection, events: Sequence[EventLogEntry], ids: Sequence[int]
     ) -> None:
-        made = [
+        found = [
             (event, event_id)
             for event, event_id in zip(events, ids, strict=True)
-            if event.dagster_event_type is DagsterEventType.ASSET_MATERIALIZATION
+            if event.dagster_event_type in _OF_ASSETS
         ]
-        if not made:
+        if not found:
             return
-        self._store_asset_event_tags(index, *zip(*made, strict=True))
-        # The table of assets keeps the last event only: one write a group is enough.
-        last = {event.get_dagster_event().asset_key: (event, event_id) for event, event_id in made}
+        self._store_asset_event_tags(index, *zip(*found, strict=True))
+        # The table of assets keeps the last event of a kind only: one write a group is enough.
+        last = {
+            (event.get_dagster_event().asset_key, event.dagster_event_type): (event, event_id)
+            for event, event_id in found
+        }
         for event, event_id in last.values():
             self._store_asset_event(index, event, event_id)
 
