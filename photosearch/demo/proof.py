@@ -6,6 +6,7 @@ one, recall@1, is measured and not believed.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +92,12 @@ def prove(
     with httpx.Client(base_url=address, timeout=30) as client:
         for entry, picture in query_pictures(shop, count, seed):
             before = time.perf_counter()
-            response = client.post("/v1/search", files={"photo": ("query.jpg", picture)})
+            try:
+                response = client.post("/v1/search", files={"photo": ("query.jpg", picture)})
+            except httpx.TransportError as error:
+                raise DemoError(
+                    "the API does not answer", found=str(error), remedy="look into the logs folder"
+                ) from error
             seconds = time.perf_counter() - before
             if response.status_code != httpx.codes.OK:
                 raise DemoError(
@@ -121,12 +127,13 @@ def wait_complete(
     state: dict[str, Any] = {}
     with httpx.Client(base_url=address, timeout=30) as client:
         while time.monotonic() < limit:
-            response = client.get("/v1/windows")
-            if response.status_code == httpx.codes.OK:
-                state = response.json()
-                on_state(state)
-                if state["complete"]:
-                    return state
+            with suppress(httpx.TransportError):  # it may be starting again
+                response = client.get("/v1/windows")
+                if response.status_code == httpx.codes.OK:
+                    state = response.json()
+                    on_state(state)
+                    if state["complete"]:
+                        return state
             time.sleep(_POLL_S)
     gaps = state.get("gaps", [])
     raise DemoError(
