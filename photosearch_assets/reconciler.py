@@ -13,12 +13,10 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 import dagster as dg
 from pydantic import BaseModel
 
-from photosearch.repository.repository import Repository
 from photosearch.settings import Settings, load_settings
 from photosearch.windows import Granularity, Span, Window, windows_within
 from photosearch_assets import run_locks
@@ -113,7 +111,7 @@ def reconciler_of(
         unfinished = living_runs(context.instance, settings)
         busy = being_made(unfinished, granularities)
         timeline = Timeline.until(settings.timeline_start, now - SETTLING)
-        with StepContext(settings, repository=_repository(settings.repository_url)) as work:
+        with StepContext(settings) as work:
             due = find_due(work, timeline)
         attempts = _read_cursor(context.cursor)
         asked = sum(run.tags.get(SOURCE_TAG) == SOURCE for run in unfinished)
@@ -219,12 +217,6 @@ def _stretched(
     longest = WINDOWS_A_RUN[free[0].granularity]
     for stretch in reversed(stretches(free, longest, GAP_WINDOWS)):
         yield Demand(assets, stretch)
-
-
-@lru_cache(maxsize=2)
-def _repository(url: str) -> Repository:
-    # Manifests never change: kept between ticks, a tick reads only the new ones.
-    return Repository.open(url)
 
 
 def _read_cursor(cursor: str | None) -> dict[str, Attempt]:

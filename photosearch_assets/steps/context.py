@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -45,13 +45,11 @@ class StepContext:
         *,
         run_id: str | None = None,
         on_photos: Callable[[int], None] = _nothing,
-        repository: Repository | None = None,
     ) -> None:
         self.settings = settings
         self.run_id = run_id
         self.on_photos = on_photos
         self._shelves: dict[Kind, Shelf] = {}
-        self._repository = repository
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -67,7 +65,7 @@ class StepContext:
 
     @cached_property
     def repository(self) -> Repository:
-        return self._repository or Repository.open(self.settings.repository_url)
+        return _repository(self.settings.repository_url)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -140,6 +138,12 @@ class StepContext:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@lru_cache(maxsize=4)
+def _repository(url: str) -> Repository:
+    # Manifests never change: kept between runs and ticks, each is read once in a process.
+    return Repository.open(url)
 
 
 def _cuda_available() -> bool:
