@@ -103,7 +103,9 @@ class Year:
 
 
 def compare_packings(year: Year) -> list[BenchRow]:
-    """CPU a query of one pack of all, of tiers and of a pack for each window.
+    """CPU a query of one pack of all, of tiers, of two tiers and of a pack for each window.
+
+    ``two`` puts the current day's hours into the pack of days.
 
     All are first tuned to the same recall of their merged answers. One and tiers take turns
     within each round, so that what else runs on the machine meets both; 65 packs would leave
@@ -112,6 +114,7 @@ def compare_packings(year: Year) -> list[BenchRow]:
     layouts = {
         "one": [year.windows],
         "tiers": year.tiers(),
+        "two": [year.tiers()[0], [*year.tiers()[1], *year.tiers()[2]]],
         "each": [[window] for window in year.windows],
     }
     with ExitStack() as opened:
@@ -127,7 +130,9 @@ def compare_packings(year: Year) -> list[BenchRow]:
         turns = {
             "one": asks["one"],
             "tiers": asks["tiers"],
-            "searcher": lambda query: one.searcher.nearest(query, 10, 10),
+            "two": asks["two"],
+            "one's searcher": _searching(ways["one"]),
+            "tiers' searchers": _searching(ways["tiers"]),
             "half": _asking([one], [window.window for window in year.windows[:6]]),
             "tenth": _asking([one], [window.window for window in year.windows[:1]]),
         }
@@ -138,17 +143,20 @@ def compare_packings(year: Year) -> list[BenchRow]:
         widths = ", ".join(_width(pack) for pack in packs[:3])
         note = f"{len(packs)} packs, recall@10 {recalls[name]:.3f}, {widths}"
         rows.append(BenchRow(f"CPU a query, {name}", micros[name], "µs", None, note))
-    for name, aim in (("tiers", "≤ 1.5"), ("each", None)):
+    for name, aim in (("tiers", "≤ 1.5"), ("two", None), ("each", None)):
         ratio = micros[name] / micros["one"]
         note = f"all tuned to recall@10 ≥ {RECALL}; rows read and answers merged, no gRPC"
         rows.append(BenchRow(f"CPU a query, {name} over one index of all", ratio, "×", aim, note))
+    ratio = micros["tiers' searchers"] / micros["one's searcher"]
+    note = "the same, without reading rows and merging: what ScaNN alone costs"
+    rows.append(BenchRow("CPU a query, tiers' searchers over one's", ratio, "×", None, note))
     for name, part in (("half", "half"), ("tenth", "a tenth")):
         ratio = micros[name] / micros["one"]
         note = f"over-fetched, others left out; {ratio:.2f} × a search of all"
         what = f"CPU a query, {part} of the pack asked"
         rows.append(BenchRow(what, micros[name], "µs", None, note))
     note = "rows read and hits made, beyond ScaNN's own"
-    overhead = micros["one"] - micros["searcher"]
+    overhead = micros["one"] - micros["one's searcher"]
     rows.append(BenchRow("pack: overhead a query", overhead, "µs", None, note))
     note = "CPU: check, glue, load, choose the width on a sample"
     rows.append(BenchRow("pack: open the year", opening["one"], "s", None, note))
@@ -231,6 +239,13 @@ def _asking(packs: Sequence[Pack], windows: Sequence[Window] | None = None) -> A
         return sorted(hits, key=lambda hit: -hit.score)[:10]
 
     return ask
+
+
+def _searching(packs: Sequence[Pack]) -> Callable[[NDArray[np.float32]], object]:
+    def search(query: NDArray[np.float32]) -> object:
+        return [pack.searcher.nearest(query, 10, 10) for pack in packs]
+
+    return search
 
 
 def _tune(year: Year, packs: Sequence[Pack]) -> float:
