@@ -225,3 +225,27 @@ def test_k_stays_k_when_listings_are_sold_or_gone(
     assert [hit.score for hit, _ in found.found] == [score for _, score in expected]
     assert {hit.listing_id for hit, _ in found.found}.isdisjoint(sold | gone)
     assert len({hit.listing_id for hit, _ in found.found}) == len(found.found)
+
+
+def test_a_server_that_fails_when_asked_for_more_keeps_what_it_answered_before() -> None:
+    rows = [
+        Row(f"p{n:02}", f"listing {n:02}", DAY.start + timedelta(minutes=n), n / 50)
+        for n in range(20)
+    ]
+    planner = planner_of([MemoryServer("day", (DAY,), rows, failing=frozenset({2}))])
+    conversation = Conversation(
+        planner.pool,
+        lambda failed: planner.plan(FINGERPRINT, failed),
+        QUESTION,
+        Deadline.after(20),
+    )
+
+    async def ask_twice() -> Composition:
+        await conversation.gather(3)
+        return await conversation.gather(12, above=-1)
+
+    composition = asyncio.run(ask_twice())
+
+    assert [answer.window for answer in composition.answers] == [DAY]
+    assert len(composition.listings()) == 3
+    assert [one.reason.split(":")[0] for one in composition.failures] == ["day is down"]
