@@ -28,6 +28,7 @@ from index_grpc.held_window import HeldWindow, hold
 from index_grpc.index_files import VECTORS, IndexFolder
 from index_grpc.npy_files import NpyFile, open_npy
 from index_grpc.quantiser import Quantiser, check_quantiser, require_dimension
+from index_grpc.queries import require_query
 from index_grpc.recall import choose_parameters
 from index_grpc.rows import read_columns
 from index_grpc.search import (
@@ -37,7 +38,6 @@ from index_grpc.search import (
     SearchParameters,
     load_exact,
     load_tree,
-    require_query,
 )
 from photosearch.windows import Window
 
