@@ -68,9 +68,9 @@ class Searcher(Protocol):
         ...
 
     def nearest(self, query: NDArray[np.float32], k: int, depth: int) -> Nearest:
-        """The same for one query that :func:`~index_grpc.queries.require_query` has passed, without padding.
+        """The same for one query that ``require_query`` has passed, without padding.
 
-        ``k`` is at most the number of rows. The short way of a server: 10 µs less a query.
+        ``k`` is at most the number of rows. A server's short way: 10 µs less a query.
         """
         ...
 
