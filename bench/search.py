@@ -26,7 +26,6 @@ from index_grpc.index_files import write_embeddings
 from index_grpc.rows import Row
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
-from photosearch.demo.shop import plan_shop, timeline_start
 from photosearch.embedder.build import build_embedder
 from photosearch.embedder.embedder import Embedder, open_embedder
 from photosearch.images.decode import decode_photo
@@ -34,7 +33,7 @@ from photosearch.processes import photosearch_argv
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
 from photosearch.settings import SETTINGS_FILE, Settings, load_settings
-from photosearch.windows import Granularity, Span, Window, windows_within
+from photosearch.windows import HOUR, Granularity, Span, Window, windows_within
 
 DRAWN = 320  # photos; the rest of the shop are their near likes
 LISTINGS = 2_000
@@ -135,10 +134,10 @@ def _shop(folder: Path) -> tuple[Settings, Embedder, list[bytes]]:
     built = build_embedder(settings, pixels, len(pixels), folder / "work")
     embedder = open_embedder(built.folder, threads=1)
     drawn = np.concatenate([embedder.embed([one]) for one in pixels])
-    entries = plan_shop(LISTINGS, now, seed=2)
+    step = (Window.holding(Granularity.HOURLY, now).start - _start(now)) / LISTINGS
     photos = [
-        Photo(f"photo {n}", f"listing {n}", paths[n % DRAWN], entry.listed_at)
-        for n, entry in enumerate(entries)
+        Photo(f"photo {n}", f"listing {n}", paths[n % DRAWN], _start(now) + n * step)
+        for n in range(LISTINGS)
     ]
     vectors = _near(drawn[np.arange(LISTINGS) % DRAWN])
     with Catalogue.open(settings) as catalogue:
@@ -155,7 +154,7 @@ def _shop(folder: Path) -> tuple[Settings, Embedder, list[bytes]]:
         version=built.fingerprint,
     )
     repository.set_head(Address.embedders(), built.fingerprint)
-    for window in _cover(timeline_start(now), now):
+    for window in _cover(_start(now), now):
         _publish(repository, built.fingerprint, window, photos, vectors, folder / "work")
     return settings, embedder, contents
 
@@ -179,10 +178,16 @@ def _draw(number: int) -> bytes:
 def _settings_file(folder: Path, now: datetime) -> Path:
     file = folder / SETTINGS_FILE
     file.write_text(
-        f'photos_url = "photos"\ntimeline_start = {timeline_start(now).isoformat()}\n'
+        f'photos_url = "photos"\ntimeline_start = {_start(now).isoformat()}\n'
         f"api_port = {PORT}\nprojection_min_photos = 300\n"
     )
     return file
+
+
+def _start(now: datetime) -> datetime:
+    """The start of the month before the current one."""
+    month = Window.holding(Granularity.MONTHLY, now)
+    return Window.holding(Granularity.MONTHLY, month.start - HOUR).start
 
 
 def _listing(photo: Photo) -> Listing:
