@@ -29,11 +29,12 @@ def condition_of(step: DagStep, steps: Sequence[DagStep]) -> dg.AutomationCondit
     without_windows = {other.name for other in steps if other.windows is None}
     optional = dg.AssetSelection.assets(*(OPTIONAL & set(step.after)))
     timeless = dg.AssetSelection.assets(*(without_windows & set(step.after)))
+    # Newly true on the very first tick too, which is what takes up an old backlog. Dagster's
+    # since_last_handled() would reset on that tick.
     missing = dg.AutomationCondition.missing()
-    backlog = dg.AutomationCondition.initial_evaluation() & missing
     new_data = dg.AutomationCondition.any_deps_updated().ignore(timeless)
     wanted = (
-        (missing.newly_true() | backlog | new_data)
+        (missing.newly_true() | new_data)
         .since(dg.AutomationCondition.newly_requested() | dg.AutomationCondition.newly_updated())
         .with_label("new, in the backlog, or with new data")
     )
