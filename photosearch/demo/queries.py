@@ -24,10 +24,10 @@ _NARROWEST = 0.5625  # a phone held upright or across
 class Hardness:
     """How far a query is from its photo: the most that each change may do."""
 
-    turn_degrees: float = 10
-    slant: float = 0.12  # how far a corner moves, in sides
+    turn_degrees: float = 9
+    slant: float = 0.1  # how far a corner moves, in sides
     crop: float = 0.05  # how far off the middle, in sides: what lies outside is cut off
-    light: float = 0.2  # unevenness and colour of the light
+    light: float = 0.18  # unevenness and colour of the light
     blur: float = 0.8  # pixels
     noise: float = 5  # grey levels
 
@@ -129,7 +129,9 @@ def _lit(
 def busy_background(rng: np.random.Generator, side: int) -> Image.Image:
     """A background as a phone finds it: boards, tiles, a printed cloth, grass, a full desk."""
     painters = (_boards, _tiles, _printed_cloth, _grass, _desk, _lights)
-    return painters[int(rng.integers(len(painters)))](rng, side)
+    background = painters[int(rng.integers(len(painters)))](rng, side)
+    # A phone's lens is sharp on what is near; what lies behind is a little soft.
+    return background.filter(ImageFilter.GaussianBlur(float(rng.uniform(1, 3))))
 
 
 def _colour(rng: np.random.Generator, low: int = 40, high: int = 225) -> tuple[int, int, int]:
@@ -162,9 +164,10 @@ def _tiles(rng: np.random.Generator, side: int) -> Image.Image:
 
 
 def _printed_cloth(rng: np.random.Generator, side: int) -> Image.Image:
-    image = Image.new("RGB", (side, side), _colour(rng))
+    step, base = int(rng.integers(36, 80)), np.array(_colour(rng))
+    colours = [tuple(int(v) for v in base + (np.array(_colour(rng)) - base) * 0.6) for _ in "123"]
+    image = Image.new("RGB", (side, side), tuple(int(v) for v in base))
     draw = ImageDraw.Draw(image)
-    step, colours = int(rng.integers(26, 60)), [_colour(rng) for _ in range(3)]
     striped = rng.random() < 0.5
     for index, x in enumerate(range(-side, 2 * side, step)):
         if striped:
@@ -174,13 +177,13 @@ def _printed_cloth(rng: np.random.Generator, side: int) -> Image.Image:
             r = step // 3
             cx = x + (row % 2) * step // 2
             draw.ellipse((cx - r, y - r, cx + r, y + r), fill=colours[(index + row) % 3])
-    return image.filter(ImageFilter.GaussianBlur(1.2))
+    return image
 
 
 def _grass(rng: np.random.Generator, side: int) -> Image.Image:
     base = np.array((70, 110, 48) if rng.random() < 0.6 else (120, 96, 62), np.float32)
-    tone = 22 * grain(rng, 160, 90, side, side) + 16 * grain(rng, 40, 40, side, side)
-    return _array_image(base + (tone + 12 * grain(rng, 9, 9, side, side))[..., None])
+    tone = 18 * grain(rng, 160, 90, side, side) + 12 * grain(rng, 40, 40, side, side)
+    return _array_image(base + (tone + 10 * grain(rng, 9, 9, side, side))[..., None])
 
 
 def _desk(rng: np.random.Generator, side: int) -> Image.Image:
@@ -201,7 +204,7 @@ def _desk(rng: np.random.Generator, side: int) -> Image.Image:
         draw.polygon(
             [(float(a), float(b)) for a, b in corners], fill=_colour(rng), outline=_colour(rng)
         )
-    return image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.8, 3))))
+    return image
 
 
 def _lights(rng: np.random.Generator, side: int) -> Image.Image:

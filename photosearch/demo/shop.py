@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photosearch.catalogue.listing import Listing, Photo
+from photosearch.demo.draw.distinct import seed_of
 from photosearch.demo.draw.products import KIND_OF, KINDS, Kind
 from photosearch.windows import HOUR, Granularity, Window
 
@@ -83,9 +84,9 @@ def plan_shop(listings: int, now: datetime, seed: int = 1) -> list[DrawnListing]
     plan = []
     for moment, index in zip(times, kinds, strict=True):
         kind = offered[index]
-        taken[kind.name] += 1
         shots = 2 if rng.random() < SECOND_PHOTO_SHARE else 1
-        plan.append(DrawnListing(kind, taken[kind.name], moment, shots))
+        plan.append(DrawnListing(kind, seed_of(kind, taken[kind.name]), moment, shots))
+        taken[kind.name] += 1
     return plan
 
 

@@ -125,7 +125,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("caps", fashion.cap, "lies", 10, 45, ("cap", "baseball cap")),
     Kind("watches", fashion.watch, "lies", 40, 900, ("watch", "wristwatch"), share=1),
     Kind("sunglasses", fashion.sunglasses, "lies", 12, 190, ("sunglasses",), share=1),
-    Kind("cameras", gadgets.camera, "stands", 60, 980, ("film camera", "camera"), _HARD, share=3),
+    Kind("cameras", gadgets.camera, "stands", 60, 980, ("film camera", "camera"), _HARD, share=1),
     Kind("headphones", gadgets.headphones, "hangs", 25, 320, ("headphones", "headset"), _HARD),
     Kind("guitars", gadgets.guitar, "hangs", 80, 1400, ("guitar",), _HARD, share=1),
     Kind("radios", gadgets.radio, "stands", 20, 210, ("radio", "kitchen radio"), _HARD),
