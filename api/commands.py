@@ -5,6 +5,7 @@ client gets. So this module imports neither the application nor the index; ``ser
 when it is called.
 """
 
+import gc
 import json
 import socket
 from pathlib import Path
@@ -43,6 +44,8 @@ def serve(
     )
     address = listening.getsockname()
     Console(stderr=True).print(f"photosearch API on http://{address[0]}:{address[1]}/")
+    gc.collect()
+    gc.freeze()  # what is there now stays: a collection in a query need not look at it
     uvicorn.Server(config).run(sockets=[listening])
 
 

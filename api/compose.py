@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from api.deadline import Deadline
 from api.discovery import Server
@@ -30,9 +31,8 @@ SCORE_DECIMALS = 6  # the last bits of a score depend on the size of the pack it
 Planner = Callable[[Collection[str]], Plan]
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A photo that looks like the query."""
+class Hit(NamedTuple):
+    """A photo that looks like the query; a tuple, because a query makes dozens of them."""
 
     score: float
     listing_id: str
@@ -45,8 +45,7 @@ class Hit:
         return (-self.score, self.listing_id)
 
 
-@dataclass(frozen=True)
-class WindowAnswer:
+class WindowAnswer(NamedTuple):
     """What one window answered. All its rows with a score above ``floor`` are among ``hits``."""
 
     window: Window
@@ -103,7 +102,7 @@ class Conversation:
     plan: Planner
     question: Question
     deadline: Deadline
-    _answers: dict[Window, WindowAnswer] = field(default_factory=dict)
+    _answers: dict[str, WindowAnswer] = field(default_factory=dict)
     _failed: set[str] = field(default_factory=set)
     _failures: list[Failure] = field(default_factory=list)
 
@@ -115,7 +114,7 @@ class Conversation:
         Raises:
             InvalidQuery: if a server refuses the question itself.
         """
-        asked_again = {window for window, answer in self._answers.items() if answer.floor > above}
+        asked_again = {key for key, answer in self._answers.items() if answer.floor > above}
         while True:
             plan = self.plan(self._failed)
             calls = [
@@ -136,7 +135,7 @@ class Conversation:
                     raise reply
                 else:
                     self._note(call, reply, k)
-                    asked_again -= {planned.window for planned in call.windows}
+                    asked_again.difference_update(call.keys)
         return self._compose(plan)
 
     def forgive(self) -> None:
@@ -145,16 +144,17 @@ class Conversation:
 
     async def _ask(self, call: Call, k: int, timeout_s: float) -> Reply:
         servers = [server for server in call.servers if server.address not in self._failed]
-        windows = [planned.key for planned in call.windows]
-        return await self.pool.ask(servers, self.question, k, windows, timeout_s)
+        return await self.pool.ask(servers, self.question, k, call.keys, timeout_s)
 
-    def _without_answered(self, call: Call, asked_again: Collection[Window]) -> Call | None:
+    def _without_answered(self, call: Call, asked_again: Collection[str]) -> Call | None:
         windows = tuple(
             planned
             for planned in call.windows
-            if planned.window not in self._answers or planned.window in asked_again
+            if planned.key not in self._answers or planned.key in asked_again
         )
-        return replace(call, windows=windows) if windows else None
+        if len(windows) == len(call.windows):
+            return call
+        return Call(windows, call.servers) if windows else None
 
     def _blame(self, call: Call, failures: Sequence[tuple[Server, str]]) -> None:
         for server, reason in failures:
@@ -183,7 +183,7 @@ class Conversation:
                     replace(call, windows=(planned,)), [(reply.server, "it left the window out")]
                 )
                 continue
-            self._answers[planned.window] = WindowAnswer(
+            self._answers[key] = WindowAnswer(
                 planned.window,
                 key,
                 versions[key],
@@ -196,10 +196,10 @@ class Conversation:
     def _compose(self, plan: Plan) -> Composition:
         """Take disjoint windows: those of the last plan, or older answers if those fill more."""
         if self._answers.keys() == plan.windows.keys():  # nobody failed
-            answers = tuple(self._answers[window] for window in plan.windows)
+            answers = tuple(self._answers[key] for key in plan.windows)
             return Composition(answers, plan.gaps, tuple(self._failures))
-        answered = list(self._answers)
-        planned = [window for window in answered if window in plan.windows]
+        answered = [answer.window for answer in self._answers.values()]
+        planned = [one.window for one in plan.windows.values() if one.key in self._answers]
         beside = [
             window for window in answered if not any(_overlap(window, one) for one in planned)
         ]
@@ -207,7 +207,7 @@ class Conversation:
             (cover([*planned, *beside], plan.span), cover(answered, plan.span)),
             key=lambda one: sum((gap.end - gap.start for gap in one.gaps), timedelta()),
         )
-        answers = tuple(self._answers[window] for window in chosen.windows)
+        answers = tuple(self._answers[window.key] for window in chosen.windows)
         return Composition(answers, chosen.gaps, tuple(self._failures))
 
 

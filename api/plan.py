@@ -45,6 +45,11 @@ class Call:
     windows: tuple[PlannedWindow, ...]
     servers: tuple[Server, ...]
 
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The windows' keys, as the wire names them."""
+        return tuple(planned.key for planned in self.windows)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -55,10 +60,10 @@ class Plan:
     gaps: tuple[Span, ...] = ()
 
     @cached_property
-    def windows(self) -> dict[Window, PlannedWindow]:
-        """The cover, in time order."""
+    def windows(self) -> dict[str, PlannedWindow]:
+        """The cover by its windows' keys, in time order."""
         planned = [one for call in self.calls for one in call.windows]
-        return {one.window: one for one in sorted(planned, key=lambda one: one.window)}
+        return {one.key: one for one in sorted(planned, key=lambda one: one.window)}
 
     @cached_property
     def gap_time(self) -> timedelta:

@@ -21,7 +21,7 @@ from api.plan import Plan, plan_query
 from api.problems import ApiProblem
 from api.repository_watch import CurrentIndexes
 from api.servers import ServerPool
-from photosearch.windows import Granularity, Span, Window
+from photosearch.windows import HOUR, Granularity, Span, Window
 
 KEPT_PLANS = 64
 
@@ -47,6 +47,7 @@ class Planner:
     pool: ServerPool
     timeline_start: datetime
     now: Callable[[], datetime] = utc_now
+    _span: Span | None = None
     _plans: OrderedDict[object, Plan] = field(default_factory=OrderedDict)
 
     @property
@@ -56,7 +57,10 @@ class Planner:
         Raises:
             ApiProblem: if no hour has closed since the timeline's start.
         """
-        end = Window.holding(Granularity.HOURLY, self.now()).start
+        now = self.now()
+        if self._span is not None and now - self._span.end < HOUR:
+            return self._span
+        end = Window.holding(Granularity.HOURLY, now).start
         if end <= self.timeline_start:
             raise ApiProblem(
                 503,
@@ -66,7 +70,8 @@ class Planner:
                 remedy="wait for the next full hour or set an earlier timeline_start",
                 headers={"Retry-After": "60"},
             )
-        return Span(self.timeline_start, end)
+        self._span = Span(self.timeline_start, end)
+        return self._span
 
     def plan(self, fingerprint: str, failed: Collection[str] = ()) -> Plan:
         """The plan without the servers at the addresses in ``failed``.
@@ -93,16 +98,19 @@ class Planner:
 
         ``fingerprints`` are those that can embed a photo, the repository's current one first.
         """
+        if len(fingerprints) == 1:
+            return fingerprints[0]
         return min(fingerprints, key=lambda one: self.plan(one).gap_time)
 
     def _made(self, fingerprint: str, without: frozenset[str]) -> Plan:
         fleet = self.discovery.fleet
         current = self.repository.current(fingerprint)
-        key = (fingerprint, fleet.generation, current.reading, self.span.end, without)
+        span = self.span
+        key = (fingerprint, fleet.generation, current.reading, span.end, without)
         plan = self._plans.get(key)
         if plan is None:
             servers = [one for one in fleet.of(fingerprint) if one.address not in without]
-            plan = plan_query(servers, self.span, current.windows)
+            plan = plan_query(servers, span, current.windows)
             self._plans[key] = plan
             while len(self._plans) > KEPT_PLANS:
                 self._plans.popitem(last=False)

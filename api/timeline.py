@@ -35,11 +35,10 @@ def timeline_of(
     plan = planner.plan(name)
     current = repository.current(name)
     fleet = planner.discovery.fleet
-    served = {
-        window: server.name for server in fleet.of(name) for window in server.windows
-    } | _answering(plan)
-    suspects = pool.suspects()
     answering = _answering(plan)
+    holding = {window: one.name for one in fleet.of(name) for window in one.windows}
+    served = holding | answering
+    suspects = pool.suspects()
     return Timeline(
         fingerprint=fingerprint,
         start=span.start,
@@ -62,7 +61,7 @@ def timeline_of(
         gaps=[Gap(start=gap.start, end=gap.end) for gap in plan.gaps],
         timeline=[
             _granularity(
-                granularity, list(windows_within(span, granularity)), current, served, plan
+                granularity, list(windows_within(span, granularity)), current, served, answering
             )
             for granularity in reversed(Granularity)
         ],
@@ -89,7 +88,7 @@ def _granularity(
     windows: list[Window],
     current: CurrentIndexes,
     served: Mapping[Window, str],
-    plan: Plan,
+    answering: Mapping[Window, str],
 ) -> GranularityTimeline:
     states = {window: _state(window, current) for window in windows}
     counted = list(states.values())
@@ -103,7 +102,7 @@ def _granularity(
             _run(list(run), state, served_by, in_cover, current)
             for (state, served_by, in_cover), run in groupby(
                 windows,
-                lambda window: (states[window], served.get(window), window in plan.windows),
+                lambda window: (states[window], served.get(window), window in answering),
             )
         ],
     )

@@ -129,5 +129,5 @@ def test_staleness_never_makes_a_gap(
     without = plan(*servers)
 
     assert with_staleness.gap_time == without.gap_time
-    spans = [window.span for window in with_staleness.windows]
+    spans = [one.window.span for one in with_staleness.windows.values()]
     assert all(one.end <= other.start for one, other in itertools.pairwise(spans))
