@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from photosearch.demo.draw.backdrops import grain, timber
+from photosearch.demo.draw.backdrops import TIMBERS, grain, timber
 
 QUERY_SIDE = 360
 JPEG_QUALITY = 40
@@ -84,7 +84,7 @@ def _placed(
     unit = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
     size = np.array((cut.width, cut.height), float)
     reach = np.ptp(unit * size @ turn.T, axis=0)  # of the turned cut-out, in its own pixels
-    scale = float(np.min(np.array(frame) / reach)) * float(rng.uniform(0.88, 1.12))
+    scale = float(np.min(np.array(frame) / reach)) * float(rng.uniform(0.94, 1.14))
     corners = unit * size * scale
     corners += rng.uniform(-hard.slant, hard.slant, (4, 2)) * size * scale * 0.5
     centre = np.array(frame) * (0.5 + rng.uniform(-hard.crop, hard.crop, 2))
@@ -146,7 +146,7 @@ def _array_image(picture: NDArray[np.float32]) -> Image.Image:
 
 
 def _boards(rng: np.random.Generator, side: int) -> Image.Image:
-    board = _array_image(timber(rng, side, side, int(rng.integers(5, 12))))
+    board = _array_image(timber(rng, side, side, int(rng.integers(5, 12)), TIMBERS))
     return board.rotate(90) if rng.random() < 0.5 else board
 
 

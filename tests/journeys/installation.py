@@ -77,7 +77,7 @@ class Installation:
     @contextmanager
     def running(self, *commands: str) -> Iterator[httpx.Client]:
         """Run long-lived commands (``up``, or ``deployer`` and ``api``); a client of the API."""
-        processes = [self._start(command) for command in commands]
+        processes = [self.start(command) for command in commands]
         url = f"http://127.0.0.1:{self.settings.api_port}"
         try:
             with httpx.Client(base_url=url, timeout=30) as client:
@@ -93,14 +93,19 @@ class Installation:
         """What the deployer says of itself."""
         return read_status(self.settings)
 
-    def _start(self, command: str) -> "subprocess.Popen[bytes]":
+    def log(self, command: str) -> str:
+        """What a command that was started has printed."""
+        return (self.folder / f"{command}.txt").read_text()
+
+    def start(self, command: str) -> "subprocess.Popen[bytes]":
+        """Start ``photosearch`` and leave it running; its output goes to a file."""
         with (self.folder / f"{command}.txt").open("wb") as log:
             return subprocess.Popen(
                 argv(command), cwd=self.folder, env=environment(), stdout=log, stderr=log
             )
 
     def _logs(self, commands: tuple[str, ...]) -> str:
-        return "\n".join((self.folder / f"{name}.txt").read_text()[-2000:] for name in commands)
+        return "\n".join(self.log(name)[-2000:] for name in commands)
 
 
 def hard_picture(number: int) -> bytes:

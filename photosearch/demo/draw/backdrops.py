@@ -16,7 +16,8 @@ Picture = NDArray[np.float32]  # [side, side, 3], 0 to 255
 
 _PAPERS = ("#f1efec", "#e7e2da", "#dfe5e8", "#efe3dc", "#dde4d8", "#e9e4ee", "#d5d9dd", "#f3ead2")
 _WALLS = ("#e4ded2", "#cfd6d4", "#d9c7b6", "#b9c4c9", "#c9b8ae", "#dcd8c8", "#a8b3a5", "#e6d3cb")
-_TIMBERS = ("#b98a58", "#7d5636", "#d2b48a", "#9c6b45", "#5a3f2d", "#c8a678")
+_PALE_TIMBERS = ("#d2b48a", "#c8a678", "#dcc7a3", "#e2d4bd", "#bfa07a")
+TIMBERS = ("#b98a58", "#7d5636", "#9c6b45", "#5a3f2d", *_PALE_TIMBERS)
 _FABRICS = ("#d8d2c6", "#8d97a3", "#b7a58e", "#5f6a74", "#c4b9b0", "#a5b0a0", "#e4dccf")
 _STONES = ("#ecebe8", "#cfcfce", "#8f9396", "#e0d8cd")
 
@@ -54,9 +55,15 @@ def _ramp(height: int, width: int, rng: np.random.Generator) -> Picture:
     return np.asarray((1.02 - slope * x - 0.05 * x * x) - (0.05 * y + 0.05 * y * y), np.float32)
 
 
-def timber(rng: np.random.Generator, height: int, width: int, planks: int) -> Picture:
+def timber(
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+    planks: int,
+    colours: tuple[str, ...] = _PALE_TIMBERS,
+) -> Picture:
     """Boards that run across, float32 [height, width, 3]."""
-    base = rgb(str(rng.choice(_TIMBERS)))
+    base = rgb(str(rng.choice(colours)))
     tone = 7 * grain(rng, 6, 160, height, width) + 4 * grain(rng, 40, 512, height, width)
     rows = (np.arange(height) * planks // height).astype(int)
     shift = rng.uniform(-13, 13, planks)[rows]
@@ -76,7 +83,7 @@ def _fabric(rng: np.random.Generator, height: int, width: int) -> Picture:
 
 def _stone(rng: np.random.Generator, height: int, width: int) -> Picture:
     vein = grain(rng, 7, 9, height, width) + 0.35 * grain(rng, 30, 30, height, width)
-    tone = 4 * grain(rng, 9, 9, height, width) - 30 * np.exp(vein * vein / -0.004)
+    tone = 4 * grain(rng, 9, 9, height, width) - 16 * np.exp(vein * vein / -0.03)
     return np.asarray(rgb(str(rng.choice(_STONES))) + tone[..., None], np.float32)
 
 

@@ -16,6 +16,7 @@ from photosearch.demo.draw.patterns import PATTERNS, tile
 
 SIDE = 400
 Stops = tuple[tuple[float, str, float], ...]
+Colours = list[str]  # of a printed picture: ground, three figures, detail
 
 _BLACK, _WHITE = "#000014", "#ffffff"
 LIGHTS: dict[str, tuple[str, Stops]] = {

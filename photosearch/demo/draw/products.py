@@ -9,7 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from photosearch.demo.draw import fashion, furniture, gadgets, kitchen, outdoors, prints
+from photosearch.demo.draw import (
+    accessories,
+    bags,
+    clothes,
+    furniture,
+    gadgets,
+    kitchen,
+    play,
+    prints,
+    room,
+    wheels,
+)
 from photosearch.demo.draw.design import Design
 from photosearch.demo.draw.patterns import PATTERNS
 from photosearch.demo.draw.pen import Pen
@@ -31,7 +42,7 @@ class Kind:
     low: float
     high: float
     words: tuple[str, ...]
-    patterns: tuple[str, ...] = (*PATTERNS, "plain", "plain")
+    patterns: tuple[str, ...] = PATTERNS
     share: int = 2
 
     def drawn(self, seed: int) -> Pen:
@@ -58,11 +69,11 @@ class Kind:
 
 
 _HARD = (
-    *("plain",) * 6,
+    *("plain",) * 2,
     *("striped", "hooped", "dotted", "checked", "chevron", "diagonal", "terrazzo", "wavy"),
     *("triangular", "diamond", "starred", "zigzag", "bubbled"),
 )
-_FINE = (*PATTERNS, *("plain",) * 6)
+_FINE = (*PATTERNS, "plain")
 
 KINDS: tuple[Kind, ...] = (
     Kind(
@@ -88,12 +99,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("bowls", kitchen.bowl, "stands", 8, 60, ("bowl", "salad bowl", "fruit bowl"), share=3),
     Kind("chairs", furniture.chair, "stands", 35, 290, ("chair", "kitchen chair"), _FINE, share=1),
     Kind("sofas", furniture.sofa, "stands", 190, 1900, ("sofa", "velvet sofa", "couch"), _FINE),
-    Kind(
-        "lamps", furniture.lamp, "stands", 22, 240, ("lamp", "table lamp", "reading lamp"), share=1
-    ),
-    Kind(
-        "clocks", furniture.clock, "hangs", 14, 120, ("wall clock", "kitchen clock"), _FINE, share=3
-    ),
+    Kind("lamps", room.lamp, "stands", 22, 240, ("lamp", "table lamp", "reading lamp"), share=1),
+    Kind("clocks", room.clock, "hangs", 14, 120, ("wall clock", "kitchen clock"), _FINE, share=3),
     Kind(
         "tables",
         furniture.table,
@@ -106,7 +113,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "plants",
-        furniture.plant,
+        room.plant,
         "stands",
         9,
         75,
@@ -114,17 +121,15 @@ KINDS: tuple[Kind, ...] = (
         share=1,
     ),
     Kind(
-        "shirts", fashion.shirt, "lies", 12, 70, ("shirt", "cotton top", "jersey"), _FINE, share=3
+        "shirts", clothes.shirt, "lies", 12, 70, ("shirt", "cotton top", "jersey"), _FINE, share=3
     ),
-    Kind("dresses", fashion.dress, "lies", 25, 180, ("dress", "summer dress"), _FINE, share=3),
-    Kind("sneakers", fashion.sneaker, "stands", 35, 190, ("sneakers", "high-tops"), _FINE),
-    Kind("handbags", fashion.handbag, "stands", 30, 420, ("handbag", "tote bag"), _FINE, share=3),
-    Kind(
-        "backpacks", fashion.backpack, "stands", 25, 160, ("backpack", "rucksack"), _FINE, share=3
-    ),
-    Kind("caps", fashion.cap, "lies", 10, 45, ("cap", "baseball cap")),
-    Kind("watches", fashion.watch, "lies", 40, 900, ("watch", "wristwatch"), share=1),
-    Kind("sunglasses", fashion.sunglasses, "lies", 12, 190, ("sunglasses",), share=1),
+    Kind("dresses", clothes.dress, "lies", 25, 180, ("dress", "summer dress"), _FINE, share=3),
+    Kind("sneakers", clothes.sneaker, "stands", 35, 190, ("sneakers", "high-tops"), _FINE),
+    Kind("handbags", bags.handbag, "stands", 30, 420, ("handbag", "tote bag"), _FINE, share=3),
+    Kind("backpacks", bags.backpack, "stands", 25, 160, ("backpack", "rucksack"), _FINE, share=3),
+    Kind("caps", clothes.cap, "lies", 10, 45, ("cap", "baseball cap")),
+    Kind("watches", accessories.watch, "lies", 40, 900, ("watch", "wristwatch"), share=1),
+    Kind("sunglasses", accessories.sunglasses, "lies", 12, 190, ("sunglasses",), share=1),
     Kind("cameras", gadgets.camera, "stands", 60, 980, ("film camera", "camera"), _HARD, share=1),
     Kind("headphones", gadgets.headphones, "hangs", 25, 320, ("headphones", "headset"), _HARD),
     Kind("guitars", gadgets.guitar, "hangs", 80, 1400, ("guitar",), _HARD, share=1),
@@ -132,7 +137,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("books", gadgets.book, "lies", 4, 45, ("notebook", "clothbound book", "diary"), share=3),
     Kind(
         "bicycles",
-        outdoors.bicycle,
+        wheels.bicycle,
         "stands",
         120,
         1600,
@@ -140,16 +145,14 @@ KINDS: tuple[Kind, ...] = (
         ("plain",),
         share=1,
     ),
-    Kind("umbrellas", outdoors.umbrella, "hangs", 10, 60, ("umbrella",), share=1),
-    Kind("kites", outdoors.kite, "hangs", 9, 65, ("kite",), share=1),
-    Kind("toy cars", outdoors.toy_car, "stands", 4, 48, ("toy car", "model car"), _HARD),
-    Kind(
-        "skateboards", outdoors.skateboard, "lies", 30, 150, ("skateboard", "deck"), _FINE, share=3
-    ),
-    Kind("balls", outdoors.ball, "stands", 5, 40, ("ball", "play ball"), share=3),
+    Kind("umbrellas", accessories.umbrella, "hangs", 10, 60, ("umbrella",), share=1),
+    Kind("kites", play.kite, "hangs", 9, 65, ("kite",), share=1),
+    Kind("toy cars", wheels.toy_car, "stands", 4, 48, ("toy car", "model car"), _HARD),
+    Kind("skateboards", wheels.skateboard, "lies", 30, 150, ("skateboard", "deck"), _FINE, share=3),
+    Kind("balls", play.ball, "stands", 5, 40, ("ball", "play ball"), share=3),
     Kind(
         "suitcases",
-        outdoors.suitcase,
+        bags.suitcase,
         "stands",
         40,
         330,
@@ -157,7 +160,7 @@ KINDS: tuple[Kind, ...] = (
         _FINE,
         share=1,
     ),
-    Kind("lanterns", outdoors.lantern, "stands", 12, 90, ("lantern", "garden lantern"), share=1),
+    Kind("lanterns", room.lantern, "stands", 12, 90, ("lantern", "garden lantern"), share=1),
     Kind("posters", prints.poster, "hangs", 8, 90, ("framed print", "poster"), share=3),
     Kind("plates", prints.plate, "lies", 5, 40, ("plate", "dinner plate"), share=3),
     Kind("cushions", prints.cushion, "lies", 9, 60, ("cushion", "linen cushion"), share=3),
