@@ -7,6 +7,7 @@ second; the conversation then fetches deeper until k listings are left or none r
 """
 
 import asyncio
+import functools
 import math
 import time
 from collections.abc import Sequence
@@ -163,7 +164,8 @@ class Searcher:
             unknown = [hit.listing_id for hit in part if hit.listing_id not in known]
             if unknown:
                 listings = await asyncio.get_running_loop().run_in_executor(
-                    self._lookups, self.catalogue.listings, unknown
+                    self._lookups,
+                    functools.partial(self.catalogue.listings, unknown, with_photos=False),
                 )
                 known.update({one: listings.get(one) for one in unknown})
             for hit in part:

@@ -146,14 +146,18 @@ class Catalogue:
         query = self._select_photos(schema).where(schema.photo_id.is_in([photo_id]))
         return next((Photo(*row) for row in self._read_photos(query)), None)
 
-    def listings(self, ids: Collection[str]) -> dict[str, Listing]:
-        """The listings with these ids, with their photos in order; unknown ids are left out."""
+    def listings(self, ids: Collection[str], *, with_photos: bool = True) -> dict[str, Listing]:
+        """The listings with these ids, with their photos in order; unknown ids are left out.
+
+        Without photos (``photo_ids`` is empty) it is one statement instead of two, which is
+        what a search can spare: it knows the photo that it found.
+        """
         wanted, found = list(ids), {}
         schema = self._read_schema()
         with reading(self._engine) as connection:
             for first in range(0, len(wanted), _IDS_A_QUERY):
                 part = wanted[first : first + _IDS_A_QUERY]
-                photo_ids = _photo_ids(connection, schema, part)
+                photo_ids = _photo_ids(connection, schema, part) if with_photos else {}
                 for row in connection.execute(self._select_listings(schema, part)):
                     listing_id, title, price, category, status, value = row
                     moment = read_time(value)
