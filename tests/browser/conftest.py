@@ -17,7 +17,7 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # ends with its tests: Playwright keeps an event loop running
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.fail("these tests need Debian's chromium: apt-get install chromium")
