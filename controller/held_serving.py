@@ -78,6 +78,10 @@ class HeldServing:
             return False
         return self._ready_at > other._ready_at
 
+    def became_ready_after(self, moment: float) -> bool:
+        """Whether it answers, and read its files after ``moment`` (monotonic)."""
+        return self.state is State.READY and self._ready_since > moment
+
     @property
     def is_ending(self) -> bool:
         """Whether its process was told to end."""

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -60,7 +61,7 @@ class LocalDeployer:
         self._servings_dir = deployer_dir(settings) / "servings"
         self._wanted = WantedServings(settings, Repository.open(settings.repository_url), clock)
         self._held: dict[str, HeldServing] = {}
-        self._refused: dict[RefusedKey, tuple[Backoff, str]] = {}
+        self._refused: dict[RefusedKey, _Refused] = {}
         self._retried: set[RefusedKey] = set()
         self._look_at = 0.0
         self._problem: str | None = None
@@ -132,28 +133,24 @@ class LocalDeployer:
         if refusal is None or refusal.window is None or refusal.version is None:
             return
         key = (refusal.window, refusal.version)
-        backoff, _ = self._refused.get(
-            key, (Backoff(self._first_retry_s, LAST_RETRY_OF_REFUSED_S), "")
+        before = self._refused.get(key)
+        backoff = (
+            before.backoff if before else Backoff(self._first_retry_s, LAST_RETRY_OF_REFUSED_S)
         )
         backoff.failed(now)
         self._retried.discard(key)
         held.backoff.succeeded()  # the pause is the index's, not the Serving's
-        self._refused[key] = (backoff, refusal.reason)
+        self._refused[key] = _Refused(backoff, refusal.reason, now)
 
     def _mark_wanted(self, now: float) -> None:
         current = {(window.key, index.version) for window, index in self._wanted.ready.items()}
-        served = {
-            (window.window, window.version)
-            for held in self._held.values()
-            if held.state is State.READY
-            for window in held.serving.windows
-        }
-        for key in [key for key in self._refused if key not in current or key in served]:
-            del self._refused[key]
+        for key, refused in list(self._refused.items()):
+            if key not in current or self._is_served_since(key, refused.at):
+                del self._refused[key]
         self._retried &= self._refused.keys()
         if not any(held.state is State.STARTING for held in self._held.values()):
             # Not before: to try again ends servers that start to answer in the index's stead.
-            self._retried |= {key for key, (b, _) in self._refused.items() if b.is_due(now)}
+            self._retried |= {key for key, r in self._refused.items() if r.backoff.is_due(now)}
         left_out = self._refused.keys() - self._retried
 
         plan = {serving.name: serving for serving in self._wanted.servings(left_out)}
@@ -165,6 +162,15 @@ class LocalDeployer:
             held.wanted = name in plan
             if became_wanted and held.state in (State.READY, State.RETIRING):
                 held.keep(anew=True)
+
+    def _is_served_since(self, key: RefusedKey, moment: float) -> bool:
+        """Whether a server has read this index well since. An older one has it in memory,
+        which says nothing about the files."""
+        return any(
+            held.became_ready_after(moment)
+            and key in {(window.window, window.version) for window in held.serving.windows}
+            for held in self._held.values()
+        )
 
     def _start_due(self, now: float) -> None:
         starting = [held for held in self._held.values() if held.state is State.STARTING]
@@ -232,26 +238,35 @@ class LocalDeployer:
 
     def _write_status(self) -> None:
         now = self._clock()
-        refused = tuple(
+        told = tuple(
             RefusedIndex(
                 window=window,
                 version=version,
-                reason=reason,
-                retry_at=now + timedelta(seconds=backoff.retry_at - time.monotonic()),
+                reason=refused.reason,
+                retry_at=now + timedelta(seconds=refused.backoff.retry_at - time.monotonic()),
             )
-            for (window, version), (backoff, reason) in self._refused.items()
+            for (window, version), refused in self._refused.items()
         )
         status = DeployerStatus(
             pid=os.getpid(),
             fingerprint=self._wanted.fingerprint,
             servings=tuple(held.status() for held in self._held.values()),
-            refused=refused,
+            refused=told,
             problem=self._problem,
             updated_at=now,
         )
         if self._written is None or _tells_more(status, self._written):
             write_status(self._settings, status)
             self._written = status
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """When to try an index again that a server refused, and why and when it did."""
+
+    backoff: Backoff
+    reason: str
+    at: float
 
 
 def _tells_more(status: DeployerStatus, written: DeployerStatus) -> bool:

@@ -73,10 +73,6 @@ def test_a_serving_keeps_answering_when_its_index_is_damaged_on_disk(shop: Insta
         assert [first_listing(search(client, hard_picture(n))) for n in range(4)] == names
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the deployer forgets the refusal, because the Serving before it holds that version",
-)
 def test_what_is_whole_is_served_beside_a_damaged_index(shop: Installation) -> None:
     with damaged_after_it_was_served(shop) as (client, names, late):
         wait_for(lambda: first_listing(search(client, hard_picture(4))) == late, within_s=30)
