@@ -24,12 +24,20 @@ _NARROWEST = 0.5625  # a phone held upright or across
 class Hardness:
     """How far a query is from its photo: the most that each change may do."""
 
-    turn_degrees: float = 9
-    slant: float = 0.1  # how far a corner moves, in sides
-    crop: float = 0.05  # how far off the middle, in sides: what lies outside is cut off
-    light: float = 0.18  # unevenness and colour of the light
-    blur: float = 0.8  # pixels
-    noise: float = 5  # grey levels
+    turn_degrees: float = 5
+    slant: float = 0.05  # how far a corner moves, in sides
+    crop: float = 0.02  # how far off the middle, in sides: what lies outside is cut off
+    smallest: float = 0.9  # of the frame that the product fills
+    largest: float = 1.0
+    stretch: float = 0.04  # how far the frame's shape is from the product's
+    light: float = 0.1  # unevenness and colour of the light
+    blur: float = 0.6  # pixels
+    noise: float = 4  # grey levels
+    calm: float = 0.5  # how much of the background's contrast is taken away
+
+
+PHONE = Hardness(9, 0.1, 0.05, 0.88, 1.12, 0.17, 0.18, 0.8, 5, 0)
+"""A hurried picture with a phone: all of it stronger, the background as loud as it is."""
 
 
 def render_query(
@@ -48,7 +56,10 @@ def render_query(
     hard = hardness or Hardness()
     box = product.getchannel("A").point(lambda level: 255 if level > 24 else 0).getbbox()
     cut = product.crop(box) if box else product
-    aspect = min(max(cut.width / cut.height * rng.uniform(0.85, 1.18), _NARROWEST), 1 / _NARROWEST)
+    aspect = min(
+        max(cut.width / cut.height * rng.uniform(1 - hard.stretch, 1 + hard.stretch), _NARROWEST),
+        1 / _NARROWEST,
+    )
     frame = (
         (QUERY_SIDE, round(QUERY_SIDE / aspect))
         if aspect > 1
@@ -57,6 +68,7 @@ def render_query(
     seen = _placed(cut, rng, hard, frame)
     background = busy_background(rng, QUERY_SIDE).crop((0, 0, *frame))
     picture = np.array(background, np.float32)
+    picture += (picture.mean((0, 1)) - picture) * hard.calm
     alpha = seen.getchannel("A")
     shadow = alpha.filter(ImageFilter.GaussianBlur(9))
     moved = np.roll(np.asarray(shadow, np.float32), rng.integers(-16, 17, 2), axis=(0, 1))
@@ -84,7 +96,7 @@ def _placed(
     unit = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
     size = np.array((cut.width, cut.height), float)
     reach = np.ptp(unit * size @ turn.T, axis=0)  # of the turned cut-out, in its own pixels
-    scale = float(np.min(np.array(frame) / reach)) * float(rng.uniform(0.94, 1.14))
+    scale = float(np.min(np.array(frame) / reach)) * float(rng.uniform(hard.smallest, hard.largest))
     corners = unit * size * scale
     corners += rng.uniform(-hard.slant, hard.slant, (4, 2)) * size * scale * 0.5
     centre = np.array(frame) * (0.5 + rng.uniform(-hard.crop, hard.crop, 2))

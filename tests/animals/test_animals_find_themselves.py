@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photosearch.demo.queries import as_jpeg, render_query
+from photosearch.demo.queries import PHONE, as_jpeg, render_query
 from tests.animals.photographs import FOLDER, photographs, species_of
 from tests.journeys.installation import Installation, closed_hour, search
 
@@ -107,4 +107,4 @@ def say(figures: str) -> None:
 
 def hard_picture_of(file: Path, seed: int) -> bytes:
     with Image.open(io.BytesIO(file.read_bytes())) as photo:
-        return as_jpeg(render_query(photo.convert("RGBA"), np.random.default_rng([5, seed])))
+        return as_jpeg(render_query(photo.convert("RGBA"), np.random.default_rng([5, seed]), PHONE))

@@ -15,11 +15,11 @@ from photosearch.demo.draw.products import Pose
 Picture = NDArray[np.float32]  # [side, side, 3], 0 to 255
 
 _PAPERS = ("#f1efec", "#e7e2da", "#dfe5e8", "#efe3dc", "#dde4d8", "#e9e4ee", "#d5d9dd", "#f3ead2")
-_WALLS = ("#e4ded2", "#cfd6d4", "#d9c7b6", "#b9c4c9", "#c9b8ae", "#dcd8c8", "#a8b3a5", "#e6d3cb")
-_PALE_TIMBERS = ("#d2b48a", "#c8a678", "#dcc7a3", "#e2d4bd", "#bfa07a")
+_WALLS = ("#e4ded2", "#d6dcda", "#e0d2c5", "#d0d7da", "#dccfc7", "#dcd8c8", "#ccd3ca", "#e6d8d2")
+_PALE_TIMBERS = ("#dbc3a0", "#d6bd98", "#e0cdae", "#e5d9c5", "#d0b692")
 TIMBERS = ("#b98a58", "#7d5636", "#9c6b45", "#5a3f2d", *_PALE_TIMBERS)
-_FABRICS = ("#d8d2c6", "#8d97a3", "#b7a58e", "#5f6a74", "#c4b9b0", "#a5b0a0", "#e4dccf")
-_STONES = ("#ecebe8", "#cfcfce", "#8f9396", "#e0d8cd")
+_FABRICS = ("#d8d2c6", "#c3c8ce", "#d3c7b6", "#cdd2d6", "#d4cac2", "#c9d0c5", "#e4dccf")
+_STONES = ("#ecebe8", "#dcdcdb", "#d2d4d5", "#e0d8cd")
 
 
 def rgb(colour: str) -> Picture:
@@ -119,15 +119,15 @@ def _sweep(rng: np.random.Generator, height: int, width: int) -> Picture:
 def backdrop(pose: Pose, rng: np.random.Generator, height: int, width: int) -> Picture:
     """A background that suits the pose, float32 [height, width, 3]."""
     draw = float(rng.random())
-    if draw < 0.5:
+    if draw < 0.72:
         picture = _sweep(rng, height, width)
     elif pose == "stands":
         picture = _room(rng, height, width)
     elif pose == "hangs":
         picture = _wall(rng, height, width)
-    elif draw < 0.7:
+    elif draw < 0.82:
         picture = timber(rng, height, width, int(rng.integers(4, 8)))
     else:
-        picture = (_fabric if draw < 0.85 else _stone)(rng, height, width)
+        picture = (_fabric if draw < 0.9 else _stone)(rng, height, width)
     picture *= _ramp(height, width, rng)[..., None]
     return picture
