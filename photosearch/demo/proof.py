@@ -15,7 +15,7 @@ import numpy as np
 
 from photosearch.demo.draw.photograph import cut_out
 from photosearch.demo.folder import DemoError
-from photosearch.demo.queries import as_jpeg, render_query
+from photosearch.demo.queries import QUERY_SIDE, as_jpeg, render_query
 from photosearch.demo.shop import DrawnListing
 
 RECALL_FLOOR = 0.95
@@ -71,7 +71,7 @@ def query_pictures(
     rng = np.random.default_rng(seed)
     for index in rng.choice(len(shop), min(count, len(shop)), replace=False):
         entry = shop[int(index)]
-        picture = render_query(cut_out(entry.kind, entry.seed), rng)
+        picture = render_query(cut_out(entry.kind, entry.seed, QUERY_SIDE), rng)
         yield entry, as_jpeg(picture)
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from photosearch.demo.draw.backdrops import TIMBERS, grain, timber
 
-QUERY_SIDE = 360
+QUERY_SIDE = 480
 JPEG_QUALITY = 40
 _NARROWEST = 0.5625  # a phone held upright or across
 
@@ -24,16 +24,16 @@ _NARROWEST = 0.5625  # a phone held upright or across
 class Hardness:
     """How far a query is from its photo: the most that each change may do."""
 
-    turn_degrees: float = 5
-    slant: float = 0.05  # how far a corner moves, in sides
-    crop: float = 0.02  # how far off the middle, in sides: what lies outside is cut off
-    smallest: float = 0.9  # of the frame that the product fills
+    turn_degrees: float = 4
+    slant: float = 0.04  # how far a corner moves, in sides
+    crop: float = 0.01  # how far off the middle, in sides: what lies outside is cut off
+    smallest: float = 0.92  # of the frame that the product fills
     largest: float = 1.0
-    stretch: float = 0.04  # how far the frame's shape is from the product's
-    light: float = 0.1  # unevenness and colour of the light
-    blur: float = 0.6  # pixels
-    noise: float = 4  # grey levels
-    calm: float = 0.5  # how much of the background's contrast is taken away
+    stretch: float = 0.02  # how far the frame's shape is from the product's
+    light: float = 0.06  # unevenness and colour of the light
+    blur: float = 0.5  # pixels
+    noise: float = 3  # grey levels
+    calm: float = 0.7  # how much of the background's contrast is taken away
 
 
 PHONE = Hardness(9, 0.1, 0.05, 0.88, 1.12, 0.17, 0.18, 0.8, 5, 0)
