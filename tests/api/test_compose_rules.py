@@ -172,7 +172,7 @@ class MemoryCatalogue:
         self._rows, self._sold, self._gone = rows, sold, gone
         self.lookups = 0
 
-    def listings(self, ids: list[str]) -> dict[str, Listing]:
+    def listings(self, ids: list[str], *, with_photos: bool = True) -> dict[str, Listing]:
         self.lookups += 1
         return {
             row.listing_id: Listing(
