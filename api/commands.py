@@ -83,6 +83,9 @@ def search(
 
 
 def windows(
+    every: Annotated[
+        bool, typer.Option("--all", help="A line for every window, also where many are alike.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the REST answer.")] = False,
     url: Annotated[str | None, typer.Option(help="Address of the API.")] = None,
 ) -> None:
@@ -93,7 +96,7 @@ def windows(
         return
     from api.tables import print_timeline
 
-    print_timeline(answer, Console())
+    print_timeline(answer, Console(), fold=not every)
 
 
 def _ask(url: str | None, method: str, path: str, **request: Any) -> dict[str, Any]:

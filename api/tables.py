@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from photosearch.cover_runs import cover_runs
+
 
 def print_results(answer: dict[str, Any], console: Console) -> None:
     """The listings of a search answer, and one line on what was searched."""
@@ -59,31 +61,36 @@ def coverage_line(answer: dict[str, Any]) -> Text:
     return line
 
 
-def print_timeline(answer: dict[str, Any], console: Console) -> None:
-    """The cover that answers now with its gaps in time order, and counts by granularity."""
+def print_timeline(answer: dict[str, Any], console: Console, *, fold: bool = True) -> None:
+    """The cover that answers now with its gaps in time order, and counts by granularity.
+
+    Windows that are alike are one line, unless ``fold`` is false.
+    """
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("granularity", "window", "version", "served by", "state"):
+    for name in ("windows", "from", "to", "version", "served by", "state"):
         table.add_column(name, no_wrap=name != "served by", overflow="fold")
     table.add_column("rows", justify="right")
     entries: list[tuple[str, tuple[Any, ...]]] = [
         (
-            one["start"],
+            run.start,
             (
-                one["granularity"],
-                one["window"].partition("/")[2],
-                one["version"],
-                Text(one["served_by"]),
-                Text("stale", "yellow") if one["stale"] else Text("ready", "green"),
-                f"{one['rows']:,}",
+                run.counted,
+                _moment(run.start),
+                _moment(run.end),
+                run.versions[0] if len(run.versions) == 1 else f"{len(run.versions):,} versions",
+                Text(run.served_by),
+                Text("stale", "yellow") if run.stale else Text("ready", "green"),
+                f"{run.rows:,}",
             ),
         )
-        for one in answer["cover"]
+        for run in cover_runs(answer["cover"], fold=fold)
     ] + [
         (
             gap["start"],
             (
                 Text("gap", "bold yellow"),
-                Text(f"{_moment(gap['start'])} to {_moment(gap['end'])}", "yellow"),
+                Text(_moment(gap["start"]), "yellow"),
+                Text(_moment(gap["end"]), "yellow"),
                 "",
                 "",
                 Text("missing", "yellow"),

@@ -27,6 +27,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from photosearch.cover_runs import cover_runs
 from photosearch.demo.catalogue import draw_photos, write_catalogue
 from photosearch.demo.folder import PHOTOS, DemoError, open_plan, write_settings
 from photosearch.demo.proof import QUERIES, RECALL_FLOOR, Proof, prove, wait_complete
@@ -173,22 +174,8 @@ def _show_cover(console: Console, timeline: dict[str, Any]) -> None:
     table = Table(title="Which windows answer", title_justify="left")
     for name in ("windows", "from", "to", "photos", "index server"):
         table.add_column(name, justify="right" if name == "photos" else "left")
-    runs: list[dict[str, Any]] = []
-    for window in timeline["cover"]:
-        key = (window["granularity"], window["served_by"])
-        if runs and runs[-1]["key"] == key:
-            runs[-1]["windows"].append(window)
-        else:
-            runs.append({"key": key, "windows": [window]})
-    for run in runs:
-        windows = run["windows"]
-        table.add_row(
-            f"{len(windows)} {run['key'][0]}",
-            windows[0]["start"][:16],
-            windows[-1]["end"][:16],
-            str(sum(window["rows"] for window in windows)),
-            run["key"][1],
-        )
+    for run in cover_runs(timeline["cover"]):
+        table.add_row(run.counted, run.start[:16], run.end[:16], str(run.rows), run.served_by)
     console.print(table)
 
 

@@ -59,14 +59,30 @@ def test_search_json_prints_the_rest_answer(
     assert [len(answer["results"]), answer["coverage"]["complete"]] == [2, True]
 
 
-def test_windows_prints_the_cover(whole: httpx.Client, tmp_path: Path) -> None:
+def test_windows_prints_the_cover_with_neighbours_folded(
+    whole: httpx.Client, tmp_path: Path
+) -> None:
     shown = run("windows", "--url", str(whole.base_url), cwd=tmp_path)
-    as_json = run("windows", "--json", "--url", str(whole.base_url), cwd=tmp_path)
 
     assert shown.returncode == 0, shown.stderr
-    assert "2026-11-03T01" in shown.stdout
+    month, days, hours = (" ".join(line.split()) for line in shown.stdout.splitlines()[1:4])
+    assert month.startswith("1 month 2026-10-01 2026-11-01 ")
+    assert days.startswith("2 days 2026-11-01 2026-11-03 2 versions ")
+    assert hours.startswith("2 hours 2026-11-03 2026-11-03 02:00 2 versions ")
     assert "hourly: 50 of 794 ready, 744 missing" in shown.stdout
-    assert len(json.loads(as_json.stdout)["cover"]) == 5
+
+
+def test_windows_all_prints_a_line_a_window_and_json_everything(
+    whole: httpx.Client, tmp_path: Path
+) -> None:
+    every = run("windows", "--all", "--url", str(whole.base_url), cwd=tmp_path)
+    as_json = run("windows", "--json", "--url", str(whole.base_url), cwd=tmp_path)
+
+    cover = json.loads(as_json.stdout)["cover"]
+    assert len(cover) == 5
+    for window in cover:
+        assert window["version"] in every.stdout
+    assert every.stdout.count("1 hour ") == 2
 
 
 def test_without_an_api_the_remedy_is_named(photo: Path, tmp_path: Path) -> None:
