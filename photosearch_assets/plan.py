@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from photosearch.repository.addresses import Kind
 from photosearch.windows import Granularity, Window, closed_windows
 from photosearch_assets.steps import (
     build_embedder,
@@ -96,9 +97,13 @@ def find_due(context: StepContext, timeline: Timeline) -> DueWork:
     days = list(timeline.days)
     months = list(timeline.months)
     if not quantiser:
-        hours = _with(embeddings, encode_hours.due(timeline.hours, context), timeline.hours)
-        days = _with(_parents(hours), glue.due(timeline.days, context), timeline.days)
-        months = _with(_parents(days), glue.due(timeline.months, context), timeline.months)
+        pinned = context.shelf(Kind.INDEX).pinned
+        free_hours = [hour for hour in timeline.hours if hour not in pinned]
+        hours = _with(embeddings, encode_hours.due(timeline.hours, context), free_hours)
+        free_days = glue.without_pinned(timeline.days, context)
+        free_months = glue.without_pinned(timeline.months, context)
+        days = _with(_parents(hours), glue.due(timeline.days, context), free_days)
+        months = _with(_parents(days), glue.due(timeline.months, context), free_months)
     return DueWork(False, images, embeddings, quantiser, hours, days, months)
 
 

@@ -29,5 +29,9 @@ class HeadMoved(RepositoryError):
     """The current version is no longer the one that the caller had seen."""
 
 
+class HeadPinned(RepositoryError):
+    """A person pinned another version of this address; only a person may release it."""
+
+
 class StorageError(RepositoryError):
     """The place where artifacts lie refused: full, read-only, gone."""

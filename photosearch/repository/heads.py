@@ -1,16 +1,44 @@
-"""HEAD: which version of an address is current.
+"""HEAD: which version of an address is current, and whether a person pinned it.
 
-The only object of the repository that changes. It holds the version and nothing else, so
-that ``cat HEAD`` tells a person what they want to know.
+The only object of the repository that changes. Its first line is the version, so that
+``cat HEAD`` tells a person what they want to know. A second line, ``pinned`` and since when,
+is what a rollback leaves: the pipeline, which would find the window out of date and make it
+again, keeps its hands off. The pin is in HEAD and not beside it, because then one
+compare-and-swap moves and pins at once, and no writer can slip between the two.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from photosearch.repository.addresses import HEAD, Address, Kind, require_name
-from photosearch.repository.errors import MAKE_AGAIN, DamagedArtifact, HeadMoved, RepositoryError
+from photosearch.repository.errors import (
+    MAKE_AGAIN,
+    DamagedArtifact,
+    HeadMoved,
+    HeadPinned,
+    RepositoryError,
+)
 from photosearch.repository.storage import Storage, TagMoved
 from photosearch.windows import Granularity, Window, WindowError
+
+_PINNED = "pinned "
+
+
+class Current(NamedTuple):
+    """What HEAD says: the version, and since when it is pinned (None: it is not)."""
+
+    version: str
+    pinned_at: datetime | None = None
+
+    @property
+    def is_pinned(self) -> bool:
+        return self.pinned_at is not None
+
+    def to_bytes(self) -> bytes:
+        pin = "" if self.pinned_at is None else f"{_PINNED}{self.pinned_at.isoformat()}\n"
+        return f"{self.version}\n{pin}".encode()
 
 
 @dataclass(frozen=True)
@@ -19,6 +47,11 @@ class Head:
 
     version: str
     tag: str
+    pinned_at: datetime | None = None
+
+    @property
+    def is_pinned(self) -> bool:
+        return self.pinned_at is not None
 
 
 def read_head(storage: Storage, address: Address) -> Head | None:
@@ -26,54 +59,81 @@ def read_head(storage: Storage, address: Address) -> Head | None:
     stored = storage.read(address.head_path)
     if stored is None:
         return None
-    version = version_in(stored.content)
-    if version is None:
+    current = current_in(stored.content)
+    if current is None:
         raise DamagedArtifact(
             f"{address.head_path} names no version",
             found=repr(stored.content[:40]),
             remedy=MAKE_AGAIN,
         )
-    return Head(version, stored.tag)
+    return Head(current.version, stored.tag, current.pinned_at)
 
 
-def swap_head(storage: Storage, address: Address, version: str, expected: str | None) -> Head:
-    """Point HEAD to ``version`` if its tag is still ``expected``.
+def refuse_pinned(address: Address, head: Head | Current | None, version: str) -> None:
+    """Nothing if ``head`` may be moved to ``version``.
+
+    Raises:
+        HeadPinned: if another version is pinned.
+    """
+    if head is not None and head.pinned_at is not None and head.version != version:
+        raise HeadPinned(
+            f"{address} is pinned and is not moved to version {version}",
+            found=f"{head.version}, pinned since {head.pinned_at:%Y-%m-%d %H:%M} UTC",
+            remedy="release it with 'photosearch rollback WINDOW --release'",
+        )
+
+
+def swap_head(storage: Storage, address: Address, current: Current, expected: str | None) -> Head:
+    """Make HEAD say ``current`` if its tag is still ``expected``.
 
     Raises:
         HeadMoved: if it is not.
     """
     try:
-        return Head(version, storage.replace(address.head_path, f"{version}\n".encode(), expected))
+        tag = storage.replace(address.head_path, current.to_bytes(), expected)
+        return Head(current.version, tag, current.pinned_at)
     except TagMoved:
         stored = storage.read(address.head_path)
         raise HeadMoved(
             f"{address.head_path} was moved by another writer",
-            found="no HEAD" if stored is None else stored.content.decode().strip(),
+            found="no HEAD" if stored is None else stored.content.decode().strip().replace("\n", ", "),
             remedy="read it again and decide anew",
         ) from None
 
 
-def window_heads(storage: Storage, fingerprint: str, kind: Kind) -> dict[Window, str]:
-    """See :meth:`Repository.heads`."""
-    found: dict[Window, str] = {}
+def window_heads(storage: Storage, fingerprint: str, kind: Kind) -> dict[Window, Current]:
+    """See :meth:`Repository.current_versions`."""
+    found: dict[Window, Current] = {}
     for granularity in Granularity:
         name = granularity.value  # formatting an enum's member 10,000 times is felt
         folder = f"windows/{fingerprint}/{name}"
         for start, content in storage.read_each(folder, f"{kind}/{HEAD}").items():
             window = _window(f"{name}/{start}")
-            version = version_in(content)
-            if window is not None and version is not None:
-                found[window] = version
+            current = current_in(content)
+            if window is not None and current is not None:
+                found[window] = current
     return found
 
 
 @lru_cache(maxsize=65_536)
-def version_in(head: bytes) -> str | None:
-    """The version that HEAD's content names; None if it is damaged."""
+def current_in(head: bytes) -> Current | None:
+    """What HEAD's content says; None if it is damaged."""
     try:
-        return require_name("a version", head.decode().strip())
-    except (RepositoryError, UnicodeDecodeError):
+        version, _, pin = head.decode().strip().partition("\n")
+        return Current(require_name("a version", version), _pin(pin))
+    except (RepositoryError, ValueError):  # of which UnicodeDecodeError is one
         return None
+
+
+def _pin(line: str) -> datetime | None:
+    if not line:
+        return None
+    if not line.startswith(_PINNED):
+        raise ValueError("HEAD's second line is no pin")
+    pinned_at = datetime.fromisoformat(line.removeprefix(_PINNED))
+    if pinned_at.utcoffset() is None:
+        raise ValueError("a pin's time has no zone")
+    return pinned_at
 
 
 @lru_cache(maxsize=65_536)

@@ -2,7 +2,8 @@
 
 A day is stale when one of its hours has a newer version, or when an hour appeared that it
 lacks; a month likewise, and also when one of its days is stale, because late listings reach
-the month last. A stale window is not served while its finer windows are: they know more.
+the month last. A stale window is not served while its finer windows are: they know more. A pinned
+window is never stale: a person wants this version, whatever its finer windows know by now.
 
 The deployer asks every second or two, during a backfill of thousands of windows too. So what
 a manifest says is kept for ever, and nothing is worked out again while no HEAD has moved.
@@ -13,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
+from photosearch.repository.heads import Current
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
 from photosearch.windows import Granularity, Window
@@ -43,7 +45,7 @@ class _Known:
 class _Watch:
     """What was seen of one fingerprint by the last call."""
 
-    heads: dict[Window, str] = field(default_factory=dict)
+    heads: dict[Window, Current] = field(default_factory=dict)
     known: dict[Window, _Known] = field(default_factory=dict)
     ready: dict[Window, ReadyIndex] = field(default_factory=dict)
 
@@ -66,21 +68,24 @@ def ready_indexes(repository: Repository, fingerprint: str) -> dict[Window, Read
     Raises:
         NewerFormat: if a later release wrote a manifest.
     """
-    heads = repository.heads(fingerprint, Kind.INDEX)
+    heads = repository.current_versions(fingerprint, Kind.INDEX)
     watches = _watches.setdefault(repository, {})
     last = watches.get(fingerprint, _Watch())
     # Not ready though HEAD names it: it may be made again without HEAD moving.
     if heads != last.heads or len(last.known) < len(heads):
         known = _read(repository, fingerprint, heads, last.known)
-        last = watches[fingerprint] = _Watch(heads, known, _judge(known))
+        last = watches[fingerprint] = _Watch(heads, known, _judge(known, heads))
     return dict(last.ready)
 
 
 def _read(
-    repository: Repository, fingerprint: str, heads: dict[Window, str], seen: dict[Window, _Known]
+    repository: Repository,
+    fingerprint: str,
+    heads: dict[Window, Current],
+    seen: dict[Window, _Known],
 ) -> dict[Window, _Known]:
     known: dict[Window, _Known] = {}
-    for window, version in heads.items():
+    for window, (version, _) in heads.items():
         found = seen.get(window)
         if found is None or found.fresh.version != version:
             try:
@@ -92,7 +97,7 @@ def _read(
     return known
 
 
-def _judge(known: dict[Window, _Known]) -> dict[Window, ReadyIndex]:
+def _judge(known: dict[Window, _Known], heads: dict[Window, Current]) -> dict[Window, ReadyIndex]:
     finer: dict[Window, list[Window]] = {}
     for window, facts in known.items():
         if facts.parent is not None:
@@ -104,7 +109,7 @@ def _judge(known: dict[Window, _Known]) -> dict[Window, ReadyIndex]:
             if window.granularity is granularity:
                 # A version that was taken and has no HEAD any more makes nothing stale:
                 # this window is then all that knows those rows.
-                is_stale = any(
+                is_stale = not heads[window].is_pinned and any(
                     ready[child].stale or facts.taken.get(child) != ready[child].version
                     for child in finer.get(window, ())
                 )

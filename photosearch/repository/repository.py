@@ -30,7 +30,15 @@ from photosearch.repository.errors import (
     HeadMoved,
     StorageError,
 )
-from photosearch.repository.heads import Head, read_head, swap_head, version_in, window_heads
+from photosearch.repository.heads import (
+    Current,
+    Head,
+    current_in,
+    read_head,
+    refuse_pinned,
+    swap_head,
+    window_heads,
+)
 from photosearch.repository.manifest import (
     Failure,
     Input,
@@ -138,33 +146,51 @@ class Repository:
 
         Raises:
             HeadMoved: if it is not.
+            HeadPinned: if it is pinned to another version.
             ArtifactMissing: if there is no such version.
         """
-        return self._move(address, version, None if expected is None else expected.tag)
+        refuse_pinned(address, expected, version)
+        pinned_at = None if expected is None else expected.pinned_at
+        tag = None if expected is None else expected.tag
+        return self._move(address, Current(version, pinned_at), tag)
 
     def set_head(self, address: Address, version: str) -> Head:
         """Make ``version`` current, whatever was; for when the last writer is right anyway.
 
         Raises:
+            HeadPinned: if another version is pinned.
             ArtifactMissing: if there is no such version.
         """
         while True:
             stored = self.storage.read(address.head_path)
-            if stored is not None and version_in(stored.content) == version:
+            current = None if stored is None else current_in(stored.content)
+            if stored is not None and current is not None and current.version == version:
                 self._require(address, version)
-                return Head(version, stored.tag)
+                return Head(version, stored.tag, current.pinned_at)
+            refuse_pinned(address, current, version)
             try:
-                return self._move(address, version, None if stored is None else stored.tag)
+                return self._move(address, Current(version), None if stored is None else stored.tag)
             except HeadMoved:
                 continue
 
     def rollback(self, address: Address, version: str) -> Head:
-        """Make an earlier version current again.
+        """Make an earlier version current again and pin it, until :meth:`release`.
 
         Raises:
             ArtifactMissing: if there is no such version.
         """
-        return self.set_head(address, version)
+        return self._point(address, Current(version, datetime.now(UTC).replace(microsecond=0)))
+
+    def release(self, address: Address) -> Head | None:
+        """Let the pipeline move HEAD again; it stays where it is until then. None without HEAD."""
+        while True:
+            head = self.head(address)
+            if head is None or not head.is_pinned:
+                return head
+            try:
+                return self._move(address, Current(head.version), head.tag)
+            except HeadMoved:
+                continue
 
     def manifest(self, address: Address, version: str) -> Manifest:
         """The manifest of one version.
@@ -208,6 +234,11 @@ class Repository:
 
         Windows whose HEAD is damaged are left out, so that they are made again.
         """
+        current = self.current_versions(fingerprint, kind)
+        return {window: one.version for window, one in current.items()}
+
+    def current_versions(self, fingerprint: str, kind: Kind) -> dict[Window, Current]:
+        """As :meth:`heads`, and for each whether it is pinned."""
         return window_heads(self.storage, fingerprint, kind)
 
     def local_files(self, address: Address, version: str, *, verify: bool = True) -> Path:
@@ -232,7 +263,9 @@ class Repository:
         """
         with self.storage.fence(address.path):
             stored = self.storage.read(address.head_path)
-            if stored is not None and version in (None, version_in(stored.content)):
+            current = None if stored is None else current_in(stored.content)
+            named = None if current is None else current.version
+            if stored is not None and version in (None, named):
                 self.storage.delete([address.head_path])
             if version is None:
                 return
@@ -302,10 +335,19 @@ class Repository:
                 folder = self.storage.local_folder(address.folder(version))
                 yield from damages(manifest, folder, address)
 
-    def _move(self, address: Address, version: str, expected: str | None) -> Head:
+    def _point(self, address: Address, current: Current) -> Head:
+        """Make HEAD say ``current``, whatever it said and whoever moves it meanwhile."""
+        while True:
+            stored = self.storage.read(address.head_path)
+            try:
+                return self._move(address, current, None if stored is None else stored.tag)
+            except HeadMoved:
+                continue
+
+    def _move(self, address: Address, current: Current, expected: str | None) -> Head:
         with self.storage.fence(address.path):  # gc deletes manifests behind this fence
-            self._require(address, version)
-            return swap_head(self.storage, address, version, expected)
+            self._require(address, current.version)
+            return swap_head(self.storage, address, current, expected)
 
     def _require(self, address: Address, version: str) -> None:
         # From the store, never from the cache: gc may have taken it.

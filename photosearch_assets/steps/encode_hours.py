@@ -28,6 +28,7 @@ from photosearch_assets.steps.side_by_side import side_by_side
 
 NAME = "hourly_index"
 HOW: dict[str, JsonValue] = {"step": "encode", "format": 1}
+PINNED = "pinned: stays as it is until 'photosearch rollback WINDOW --release'"
 _HOURS_AT_ONCE = 256
 
 
@@ -60,12 +61,17 @@ def recipe_of(embeddings: Manifest, quantiser: CurrentQuantiser) -> Recipe:
 
 
 def due(windows: Collection[Window], context: StepContext) -> list[Window]:
-    """The hours, among those that have embeddings, whose index is missing or out of date."""
+    """The hours, among those that have embeddings, whose index is missing or out of date.
+
+    A pinned hour never is.
+    """
     embeddings = context.shelf(Kind.EMBEDDINGS)
     indexes = context.shelf(Kind.INDEX)
     quantiser = CurrentQuantiser.of(context, with_files=False)
     found = []
     for window in windows:
+        if window in indexes.pinned:
+            continue
         manifest = embeddings.current(window)
         if manifest is None or not indexes.is_made_of(window, recipe_of(manifest, quantiser)):
             found.append(window)
@@ -85,9 +91,14 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
     recipes = {
         window: recipe_of(embeddings.require(window, "materialize its embeddings first"), quantiser)
         for window in windows
+        if window not in indexes.pinned
     }
     to_make = []
     for window in windows:
+        if window in indexes.pinned:
+            pinned = indexes.require(window, "release it and materialize it")
+            yield _result(window, pinned, embeddings, context, seconds=0.0, done=False, pinned=True)
+            continue
         current = indexes.current(window)
         if current is not None and current.recipe_digest == recipes[window].digest:
             yield _result(window, current, embeddings, context, seconds=0.0, done=False)
@@ -166,8 +177,10 @@ def _result(
     *,
     seconds: float,
     done: bool,
+    pinned: bool = False,
 ) -> StepResult:
-    source = embeddings.require(window, "")
+    # What came after a pinned version is left out on purpose.
+    source = manifest if pinned else embeddings.require(window, "")
     recall = recall_at_target(manifest.recall, context.settings.recall_target)
     return StepResult(
         step=NAME,
@@ -181,6 +194,7 @@ def _result(
         recall=manifest.recall,
         quantiser=manifest.quantiser,
         done=done,
-        published=recall.passed,
+        published=recall.passed or pinned,
+        note=PINNED if pinned else None,
         checks=(coverage(source.rows, manifest.rows), recall),
     )

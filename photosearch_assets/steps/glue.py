@@ -2,7 +2,8 @@
 
 Gluing copies bytes; it wants all finer indexes under one quantiser. Those that are missing
 it, or were encoded under a former one, are brought up to date here first, so that a day that
-someone asks for in Dagit is right whatever state its hours are in.
+someone asks for in Dagit is right whatever state its hours are in. A pinned window stays
+as it is, and a window above it takes the pinned version.
 """
 
 import time
@@ -35,15 +36,37 @@ def recipe_of(parts: Sequence[Manifest]) -> Recipe:
 
 
 def due(windows: Collection[Window], context: StepContext) -> list[Window]:
-    """The days or months, among ``windows``, whose index is missing or not of today's parts."""
+    """The days or months, among ``windows``, whose index is missing or not of today's parts.
+
+    Not those that are pinned, nor those that can't be glued because a part is pinned under a
+    former quantiser: there the finer windows answer until a person releases the part.
+    """
     shelf = context.shelf(Kind.INDEX)
     found = []
-    for window in windows:
+    for window in without_pinned(windows, context):
         parts = [shelf.current(part) for part in window.children()]
         have = [part for part in parts if part is not None]
         if len(have) < len(parts) or not shelf.is_made_of(window, recipe_of(have)):
             found.append(window)
     return found
+
+
+def without_pinned(windows: Collection[Window], context: StepContext) -> list[Window]:
+    """Those of ``windows`` that no pin keeps from being glued."""
+    shelf = context.shelf(Kind.INDEX)
+    if not shelf.pinned:
+        return list(windows)
+    quantiser = CurrentQuantiser.of(context, with_files=False).version
+    foreign = {
+        window
+        for window in shelf.pinned
+        if (manifest := shelf.current(window)) is not None and manifest.quantiser != quantiser
+    }
+    held_up = {parent for window in foreign if (parent := window.parent()) is not None}
+    held_up |= {
+        parent for window in held_up - shelf.pinned if (parent := window.parent()) is not None
+    }
+    return [window for window in windows if window not in shelf.pinned | held_up]
 
 
 def glue_days(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]:
@@ -81,10 +104,11 @@ def _glue_one(
 ) -> StepResult:
     started = time.monotonic()
     shelf = context.shelf(Kind.INDEX)
-    parts = _parts(window, shelf, quantiser)
-    recipe = recipe_of(parts)
     manifest = shelf.current(window)
-    done = manifest is None or manifest.recipe_digest != recipe.digest
+    pinned = window in shelf.pinned and manifest is not None
+    parts = [manifest] if pinned and manifest is not None else _parts(window, shelf, quantiser)
+    recipe = recipe_of(parts)
+    done = not pinned and (manifest is None or manifest.recipe_digest != recipe.digest)
     if done:
         with context.work_folder(step) as work:
             folders = [shelf.folder(part) for part in parts]
@@ -121,7 +145,8 @@ def _glue_one(
         recall=manifest.recall,
         quantiser=manifest.quantiser,
         done=done,
-        published=passed.passed,
+        published=passed.passed or pinned,
+        note=encode_hours.PINNED if pinned else None,
         checks=(coverage(sum(part.rows for part in parts), manifest.rows), passed),
     )
 
@@ -131,10 +156,13 @@ def _parts(window: Window, shelf: Shelf, quantiser: CurrentQuantiser) -> list[Ma
     parts = [shelf.require(part, remedy) for part in window.children()]
     for part in parts:
         if part.quantiser != quantiser.version:
+            pinned = part.window in {one.key for one in shelf.pinned}
             raise StepError(
                 f"{window.key} needs all its parts under the quantiser {quantiser.version}",
-                found=f"{part.window} under {part.quantiser}",
-                remedy="materialize that window again; its recall may be below the target",
+                found=f"{part.window} under {part.quantiser}{', pinned' if pinned else ''}",
+                remedy=f"release it with 'photosearch rollback {part.window} --release'"
+                if pinned
+                else "materialize that window again; its recall may be below the target",
             )
     return parts
 

@@ -3,7 +3,8 @@
 A step asks here two things. Before the work: is what this window has made from the very
 inputs and recipe of now? After it: publish, and move HEAD from the version that was seen
 before the work. When another run moved HEAD meanwhile, the one made from today's inputs
-stays, so two runs of one window at once end as one.
+stays, so two runs of one window at once end as one. A window that a person pinned stays as
+it is, whatever it would be made from today.
 """
 
 import time
@@ -16,7 +17,8 @@ from typing import Any
 from pydantic import JsonValue
 
 from photosearch.repository.addresses import Address, Kind
-from photosearch.repository.errors import HeadMoved
+from photosearch.repository.errors import HeadMoved, HeadPinned
+from photosearch.repository.heads import Current
 from photosearch.repository.manifest import Input, Manifest, recipe_digest
 from photosearch.repository.repository import Repository
 from photosearch.windows import Window
@@ -51,6 +53,7 @@ class Shelf:
     """Embeddings or indexes of one fingerprint, by window.
 
     ``heads`` is read once, by one listing; what this object publishes is kept up in it.
+    ``pinned`` are the windows whose version a person chose.
     """
 
     def __init__(self, repository: Repository, fingerprint: str, kind: Kind) -> None:
@@ -59,8 +62,16 @@ class Shelf:
         self.kind = kind
 
     @cached_property
+    def _listed(self) -> dict[Window, Current]:
+        return self.repository.current_versions(self.fingerprint, self.kind)
+
+    @cached_property
     def heads(self) -> dict[Window, str]:
-        return dict(self.repository.heads(self.fingerprint, self.kind))
+        return {window: current.version for window, current in self._listed.items()}
+
+    @cached_property
+    def pinned(self) -> frozenset[Window]:
+        return frozenset(window for window, one in self._listed.items() if one.is_pinned)
 
     def address(self, window: Window) -> Address:
         return Address(self.kind, self.fingerprint, window)
@@ -132,6 +143,9 @@ class Shelf:
             found = None if head is None else head.version
             if found == manifest.version:
                 break
+            if head is not None and head.is_pinned:  # since this work began
+                self.heads[window] = head.version
+                return
             if found is not None and found != seen:
                 theirs = self.repository.manifest(address, found)
                 if theirs.recipe_digest == recipe_now().digest:
@@ -140,7 +154,7 @@ class Shelf:
             try:
                 self.repository.move_head(address, manifest.version, head)
                 break
-            except HeadMoved:
+            except (HeadMoved, HeadPinned):
                 time.sleep(0.01 * attempt)
                 head = self.repository.head(address)
         else:
