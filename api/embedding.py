@@ -1,7 +1,8 @@
 """Photos to vectors for queries, with the repository's current embedder.
 
-One ONNX Runtime thread a photo and as many photos at once as there are cores: under load that
-gives the most photos a second, alone it leaves a core to the index servers.
+A photo that comes alone is computed by all cores, for its answer waits for nothing else. Photos
+that come together get one thread each, as many at once as there are cores: that gives the most
+photos a second. Both give the same vector, bit for bit.
 
 When the repository's HEAD moves to another embedder, both stay open: until the new one's
 indexes are served, the old one's answer (see :mod:`api.planner`).
@@ -39,16 +40,24 @@ class Embedded:
     embed_ms: float
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """One embedder twice: all cores for one photo, and one thread a photo."""
+
+    wide: Embedder
+    narrow: Embedder
+
+
 class EmbedderShelf:
     """The open embedders, the repository's current one first."""
 
     def __init__(self, repository: Repository, max_megapixels: float, threads: int = 0) -> None:
         self._repository = repository
         self._max_megapixels = max_megapixels
-        self._workers = ThreadPoolExecutor(
-            threads or min(os.cpu_count() or 1, 8), thread_name_prefix="embed"
-        )
-        self._open: dict[str, Embedder] = {}
+        self._threads = threads or min(len(os.sched_getaffinity(0)), 8)
+        self._workers = ThreadPoolExecutor(self._threads, thread_name_prefix="embed")
+        self._under_way = 0
+        self._open: dict[str, _Opened] = {}
         self.fault: str | None = None
 
     @property
@@ -58,21 +67,24 @@ class EmbedderShelf:
 
     def dimension(self, fingerprint: str) -> int | None:
         """Length of the embedder's vectors, if it is open."""
-        embedder = self._open.get(fingerprint)
-        return None if embedder is None else embedder.dimension
+        opened = self._open.get(fingerprint)
+        return None if opened is None else opened.narrow.dimension
 
     def turn_to(self, fingerprint: str) -> None:
         """Make ``fingerprint`` the current embedder (blocking: opens it if it is not).
 
         The predecessor stays open.
         """
-        embedder = self._open.get(fingerprint)
-        if embedder is None:
+        opened = self._open.get(fingerprint)
+        if opened is None:
             folder = self._repository.local_files(Address.embedders(), fingerprint)
-            embedder = open_embedder(folder, threads=1)
-            logger.info("opened embedder %s, %d dimensions", fingerprint, embedder.dimension)
+            opened = _Opened(
+                wide=open_embedder(folder, threads=self._threads, alone=False),
+                narrow=open_embedder(folder, threads=1),
+            )
+            logger.info("opened embedder %s, %d dimensions", fingerprint, opened.narrow.dimension)
         others = [(name, one) for name, one in self._open.items() if name != fingerprint]
-        self._open = dict([(fingerprint, embedder), *others[: KEPT_EMBEDDERS - 1]])
+        self._open = dict([(fingerprint, opened), *others[: KEPT_EMBEDDERS - 1]])
 
     async def embed(
         self, photo: bytes, fingerprint: str, name: str, deadline: Deadline
@@ -83,11 +95,13 @@ class EmbedderShelf:
             PhotoError: if the bytes are not a usable photo.
             ApiProblem: if the deadline passes first.
         """
-        embedder = self._open[fingerprint]
-        work = asyncio.get_running_loop().run_in_executor(
-            self._workers, self._embed, photo, embedder, name
-        )
+        opened = self._open[fingerprint]
+        embedder = opened.narrow if self._under_way else opened.wide
+        self._under_way += 1
         try:
+            work = asyncio.get_running_loop().run_in_executor(
+                self._workers, self._embed, photo, embedder, name
+            )
             return await asyncio.wait_for(work, max(deadline.left_s, 0.001))
         except TimeoutError:
             raise ApiProblem(
@@ -98,6 +112,8 @@ class EmbedderShelf:
                 remedy="try again, or send a smaller photo",
                 headers={"Retry-After": "1"},
             ) from None
+        finally:
+            self._under_way -= 1
 
     def _embed(self, photo: bytes, embedder: Embedder, name: str) -> Embedded:
         start = time.perf_counter()

@@ -75,5 +75,11 @@ class WantedServings:
             for window, index in self.ready.items()
             if (window.key, index.version) not in refused
         }
-        packs = plan_packs(usable, now, self._settings.packing, self._settings.pack_bytes)
+        packs = plan_packs(
+            usable,
+            now,
+            self._settings.packing,
+            pack_bytes=self._settings.pack_bytes,
+            small_pack_bytes=self._settings.small_pack_bytes,
+        )
         return [pack.serving(fingerprint) for pack in reversed(packs)]

@@ -134,6 +134,11 @@ class Settings(BaseSettings):
         "tiers", description="tiers: few large packs; each: one index server an index."
     )
     pack_bytes: int = Field(2 << 30, gt=0, description="Size at which a pack of months is full.")
+    small_pack_bytes: int = Field(
+        64 << 20,
+        ge=0,
+        description="Packs that are within this together travel as one; 0 keeps the tiers apart.",
+    )
     drain_s: float = Field(
         2.0, ge=0, description="Seconds an index server lives on after its successor is ready."
     )

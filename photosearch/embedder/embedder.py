@@ -97,26 +97,31 @@ class Embedder:
         return rooted
 
 
-def open_embedder(folder: Path, *, device: str = "cpu", threads: int = 0) -> Embedder:
+def open_embedder(
+    folder: Path, *, device: str = "cpu", threads: int = 0, alone: bool = True
+) -> Embedder:
     """Open an embedder's folder (``model.onnx``, ``embedder.json``, perhaps ``projection.npy``).
 
     ``device`` is what :func:`~photosearch.embedder.device.choose_device` says: ``cpu`` runs ONNX
     Runtime, where ``threads`` (0: one a core) compute one photo; ``cuda`` runs torch in batches.
+    Not ``alone``: other processes need the cores between two photos.
 
     Raises:
         DamagedEmbedder: if a file is missing or not the one that ``embedder.json`` names.
         EmbedderError: if the network can't be loaded.
     """
     file = EmbedderFile.read(folder)
-    session = open_session(folder / MODEL_FILE, device=device, threads=threads)
+    session = open_session(folder / MODEL_FILE, device=device, threads=threads, alone=alone)
     projection = None
     if file.projection_sha256 is not None:
         projection = Projection.read(folder / PROJECTION_FILE)
     return Embedder(file, session, projection)
 
 
-def open_session(model: Path, *, device: str = "cpu", threads: int = 0) -> NetworkSession:
-    """Load a model file on a device.
+def open_session(
+    model: Path, *, device: str = "cpu", threads: int = 0, alone: bool = True
+) -> NetworkSession:
+    """Load a model file on a device; see :func:`open_embedder`.
 
     Raises:
         EmbedderError: if it can't be loaded there.
@@ -124,7 +129,7 @@ def open_session(model: Path, *, device: str = "cpu", threads: int = 0) -> Netwo
     if device == "cpu":
         from photosearch.embedder.onnx_session import OnnxSession
 
-        return OnnxSession(model, threads=threads)
+        return OnnxSession(model, threads=threads, alone=alone)
     from photosearch.embedder.torch_session import TorchSession
 
     return TorchSession(model, device=device)

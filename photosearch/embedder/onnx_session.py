@@ -20,8 +20,11 @@ class OnnxSession:
 
     batch = 1
 
-    def __init__(self, model: Path, *, threads: int = 0) -> None:
+    def __init__(self, model: Path, *, threads: int = 0, alone: bool = True) -> None:
         """Load ``model``; ``threads`` compute one photo, 0 for one a core.
+
+        Threads wait for the next photo by spinning, unless others need the cores (not
+        ``alone``): then they stop when a photo is done.
 
         Raises:
             EmbedderError: if ONNX Runtime can't read the file.
@@ -32,6 +35,8 @@ class OnnxSession:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
         options.inter_op_num_threads = 1
+        if not alone:
+            options.add_session_config_entry("session.force_spinning_stop", "1")
         options.log_severity_level = 3
         self._session = open_onnx(model, options)
         self._input: str = self._session.get_inputs()[0].name

@@ -86,7 +86,7 @@ class Deployment:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return made_settings(tmp_path, drain_s=0.5)
+    return made_settings(tmp_path, drain_s=0.5, small_pack_bytes=0)
 
 
 @pytest.fixture

@@ -47,20 +47,28 @@ def keys(plan: list[PackPlan], tier: str | None = None) -> list[list[str]]:
     return [[w.key for w, _ in p.windows] for p in plan if tier in (None, p.tier)]
 
 
-@given(ready_sets, st.sampled_from(["tiers", "each"]), st.integers(1, 1000))
+def planned(
+    ready: Ready, policy: Policy = "tiers", pack_bytes: int = 10_000, small_pack_bytes: int = 0
+) -> list[PackPlan]:
+    return plan_packs(ready, NOW, policy, pack_bytes=pack_bytes, small_pack_bytes=small_pack_bytes)
+
+
+@given(ready_sets, st.sampled_from(["tiers", "each"]), st.integers(1, 1000), st.integers(0, 1000))
 def test_each_chosen_window_is_in_exactly_one_pack(
-    ready: Ready, policy: Policy, pack_bytes: int
+    ready: Ready, policy: Policy, pack_bytes: int, small_pack_bytes: int
 ) -> None:
-    plan = plan_packs(ready, NOW, policy, pack_bytes)
+    plan = planned(ready, policy, pack_bytes, small_pack_bytes)
 
     packed = [window for pack in plan for window, _ in pack.windows]
     assert sorted(packed) == choose_windows(ready)
     assert len(set(packed)) == len(packed)
 
 
-@given(ready_sets, st.sampled_from(["tiers", "each"]), st.integers(1, 1000))
-def test_a_pack_never_mixes_quantisers(ready: Ready, policy: Policy, pack_bytes: int) -> None:
-    for pack in plan_packs(ready, NOW, policy, pack_bytes):
+@given(ready_sets, st.sampled_from(["tiers", "each"]), st.integers(1, 1000), st.integers(0, 1000))
+def test_a_pack_never_mixes_quantisers(
+    ready: Ready, policy: Policy, pack_bytes: int, small_pack_bytes: int
+) -> None:
+    for pack in planned(ready, policy, pack_bytes, small_pack_bytes):
         assert {ready[window].quantiser for window, _ in pack.windows} == {pack.quantiser}
         assert all(ready[window].version == version for window, version in pack.windows)
 
@@ -93,16 +101,19 @@ def test_stale_windows_lose_no_time_that_some_ready_window_holds(ready: Ready) -
 def test_packs_that_fill_are_within_their_size_or_hold_one_window_that_matters(
     ready: Ready, pack_bytes: int
 ) -> None:
-    for pack in plan_packs(ready, NOW, "tiers", pack_bytes):
+    for pack in planned(ready, "tiers", pack_bytes):
         sizes = [ready[window].size_bytes for window, _ in pack.windows]
         if pack.tier in ("months", "stand-ins"):
             assert sum(sizes) <= pack_bytes or sum(size > 0 for size in sizes) == 1
 
 
-@given(ready_sets, st.integers(1, 1000))
-def test_the_same_ready_windows_give_the_same_servings(ready: Ready, pack_bytes: int) -> None:
+@given(ready_sets, st.integers(1, 1000), st.integers(0, 1000))
+def test_the_same_ready_windows_give_the_same_servings(
+    ready: Ready, pack_bytes: int, small_pack_bytes: int
+) -> None:
     def names(windows: dict[Window, Index]) -> list[str]:
-        return [p.serving("f").name for p in plan_packs(windows, NOW, "tiers", pack_bytes)]
+        plan = planned(windows, "tiers", pack_bytes, small_pack_bytes)
+        return [pack.serving("f").name for pack in plan]
 
     assert names(ready) == names(dict(reversed(ready.items())))
 
@@ -114,8 +125,8 @@ def test_a_new_hour_changes_only_the_pack_of_the_hours(hours: int, days: int) ->
     ready |= {Window.parse(f"hourly/2026-11-23T{hour:02}"): Index() for hour in range(hours)}
     new = Window.parse(f"hourly/2026-11-23T{hours:02}")
 
-    before = plan_packs(ready, NOW, "tiers", 150)
-    after = plan_packs({**ready, new: Index()}, NOW, "tiers", 150)
+    before = planned(ready, "tiers", 150)
+    after = planned({**ready, new: Index()}, "tiers", 150)
 
     assert [p for p in before if p.tier != "hours"] == [p for p in after if p.tier != "hours"]
     assert keys(after, "hours")[0][-1] == new.key
@@ -126,7 +137,7 @@ def test_a_new_month_joins_the_last_pack_or_opens_another() -> None:
 
     def plan(month: int) -> list[list[str]]:
         new = {Window.parse(f"monthly/2026-{month:02}"): Index(size_bytes=40)}
-        return keys(plan_packs({**ready, **new}, NOW, "tiers", 100))
+        return keys(planned({**ready, **new}, "tiers", 100))
 
     assert plan(9) == [
         ["monthly/2026-06", "monthly/2026-07"],
@@ -139,7 +150,7 @@ def test_tiers_are_months_days_of_this_month_hours_of_today_and_stand_ins() -> N
     names = ["monthly/2026-09", "daily/2026-10-05", "daily/2026-11-20", "hourly/2026-11-22T23"]
     names += ["hourly/2026-11-23T00", "hourly/2026-11-23T13"]
 
-    plan = plan_packs({Window.parse(name): Index() for name in names}, NOW, "tiers", 10_000)
+    plan = planned({Window.parse(name): Index() for name in names}, "tiers")
 
     assert {pack.tier: [w.key for w, _ in pack.windows] for pack in plan} == {
         "months": names[:1],
@@ -147,6 +158,35 @@ def test_tiers_are_months_days_of_this_month_hours_of_today_and_stand_ins() -> N
         "days": [names[2]],
         "hours": names[4:],
     }
+
+
+@given(ready_sets, st.integers(0, 1000))
+def test_two_packs_are_left_apart_only_if_they_are_too_large_together(
+    ready: Ready, small_pack_bytes: int
+) -> None:
+    plan = planned(ready, "tiers", 1000, small_pack_bytes)
+
+    for quantiser in {pack.quantiser for pack in plan}:
+        sizes = sorted(
+            sum(ready[window].size_bytes for window, _ in pack.windows)
+            for pack in plan
+            if pack.quantiser == quantiser
+        )
+        assert len(sizes) == 1 or sum(sizes[:2]) > small_pack_bytes
+        joined = [pack for pack in plan if (pack.quantiser, pack.tier) == (quantiser, "small")]
+        for pack in joined:
+            assert sum(ready[window].size_bytes for window, _ in pack.windows) <= small_pack_bytes
+
+
+def test_todays_hours_travel_with_the_days_while_both_are_small() -> None:
+    months = {Window.parse(f"monthly/2026-{month:02}"): Index(size_bytes=900) for month in (9, 10)}
+    names = ["daily/2026-11-20", "daily/2026-11-21", "hourly/2026-11-22T23", "hourly/2026-11-23T00"]
+
+    plan = planned(
+        {**months, **{Window.parse(name): Index() for name in names}}, "tiers", 2000, 400
+    )
+
+    assert keys(plan) == [["monthly/2026-09", "monthly/2026-10"], names]
 
 
 def test_the_hours_answer_for_a_stale_day() -> None:
@@ -174,10 +214,10 @@ def test_a_stale_month_does_not_answer_when_a_stale_day_fills_the_gap() -> None:
 def test_each_index_has_its_own_server_under_each() -> None:
     names = ["daily/2026-11-21", "daily/2026-11-22", "hourly/2026-11-23T00"]
 
-    plan = plan_packs({Window.parse(name): Index() for name in names}, NOW, "each", 10_000)
+    plan = planned({Window.parse(name): Index() for name in names}, "each", 10_000)
 
     assert keys(plan) == [[name] for name in names]
 
 
 def test_nothing_ready_is_no_pack() -> None:
-    assert plan_packs({}, NOW, "tiers", 1) == []
+    assert planned({}, "tiers", 1) == []
