@@ -104,14 +104,14 @@ class Year:
         ]
 
     def tiers(self, small_pack_bytes: int) -> list[list[PackWindow]]:
-        """The packs of the policy, as the last day of the year ends."""
+        """The packs of the policy in the last half hour of the year."""
         ready = {
             window.window: _Ready(sum(file.stat().st_size for file in window.folder.iterdir()))
             for window in self.windows
         }
         plan = plan_packs(
             ready,
-            max(ready).end,
+            max(ready).end - HOUR / 2,
             "tiers",
             pack_bytes=Settings.model_fields["pack_bytes"].default,
             small_pack_bytes=small_pack_bytes,
