@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -143,6 +143,27 @@ class Settings(BaseSettings):
         2.0, ge=0, description="Seconds an index server lives on after its successor is ready."
     )
 
+    # Images
+    registry_url: str | None = Field(
+        None,
+        description="Registry of serving images: a folder (an OCI layout in state_dir by default) "
+        "or oci://HOST:PORT/NAME.",
+    )
+    registry_insecure: bool = Field(False, description="Speak plain HTTP with the registry.")
+    registry_ca_file: Path | None = Field(
+        None, description="Certificates by which the registry's is checked; the system's if none."
+    )
+    registry_user: str | None = Field(
+        None, description="User of the registry; by default Docker's configuration file is asked."
+    )
+    registry_password: SecretStr | None = Field(None, description="That user's password.")
+    base_image: str | None = Field(
+        None,
+        description="Image of the index server that serving images are built on, "
+        "HOST:PORT/NAME:TAG or FOLDER:TAG of an OCI layout; none: for index servers installed "
+        "beside it.",
+    )
+
     # Query
     api_host: str = Field("127.0.0.1", description="Address of the REST API.")
     api_port: int = Field(8080, ge=0, le=65535, description="Port of the REST API.")
@@ -190,6 +211,15 @@ class Settings(BaseSettings):
     def repository_url(self) -> str:
         """The model repository's URL."""
         return self._url(self.state / "repository")
+
+    @property
+    def image_registry_url(self) -> str:
+        """The URL of the registry of serving images."""
+        if self.registry_url is None:
+            return self._url(self.state / "registry")
+        return (
+            self.registry_url if "://" in self.registry_url else self._url(Path(self.registry_url))
+        )
 
     @property
     def cache_dir(self) -> Path:
