@@ -30,6 +30,7 @@ from api.models import (
 from api.photos import THUMBNAIL_SIDES
 from api.problems import ApiProblem
 from api.query import read_query
+from api.samples import MOST
 from api.state import ApiState
 from api.timeline import timeline_of
 from api.understand import no_such_listing
@@ -134,18 +135,10 @@ def _add_catalogue(app: FastAPI, state: ApiState) -> None:
         tags=["catalogue"],
         response_model=Samples,
     )
-    async def samples(count: Annotated[int, Query(ge=1, le=100)] = 12) -> Response:
+    async def samples(count: Annotated[int, Query(ge=1, le=MOST)] = 12) -> Response:
         """Live listings spread over the catalogue, the same ones every time."""
-        # A listing may be drawn twice by its photos, or be sold: draw some more.
-        photos = await asyncio.to_thread(state.catalogue.sample_photos, count * 2 + 8)
-        ids = list(dict.fromkeys(photo.listing_id for photo in photos))
-        found = await asyncio.to_thread(state.catalogue.listings, ids)
-        live = [
-            listing_of(found[one])
-            for one in ids
-            if one in found and found[one].status == state.settings.live_status
-        ]
-        return _json(Samples(listings=live[:count]))
+        found = await state.samples.listings(count)
+        return _json(Samples(listings=[listing_of(one) for one in found]))
 
     @app.get(
         "/v1/listings/{listing_id:path}",

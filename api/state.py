@@ -17,6 +17,7 @@ from api.photo_url import PhotoUrls
 from api.photos import PhotoStore
 from api.planner import Planner, utc_now
 from api.repository_watch import RepositoryWatch
+from api.samples import SampleShelf
 from api.search import Searcher
 from api.servers import ServerPool
 from api.understand import Understanding
@@ -44,6 +45,7 @@ class ApiState:
     urls: PhotoUrls
     planner: Planner
     searcher: Searcher
+    samples: SampleShelf
     queries: int = 0
 
     @classmethod
@@ -82,6 +84,7 @@ class ApiState:
             urls,
             planner,
             searcher,
+            SampleShelf(catalogue, settings.live_status),
         )
 
     @contextlib.asynccontextmanager
