@@ -28,7 +28,6 @@ from photosearch.settings import Settings
 logger = logging.getLogger(__name__)
 
 HEAD_PAUSE_S = 1.0
-OVERFETCH = 10  # index servers answer ten times max_k
 
 
 @dataclass
@@ -70,9 +69,7 @@ class ApiState:
         )
         planner = Planner(discovery, watch, pool, settings.timeline_start, now)
         understanding = Understanding(shelf, planner, catalogue, photos, urls)
-        searcher = Searcher(
-            settings, understanding, planner, pool, catalogue, settings.max_k * OVERFETCH
-        )
+        searcher = Searcher(settings, understanding, planner, pool, catalogue, settings.max_hits)
         return cls(
             settings,
             discovery,

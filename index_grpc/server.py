@@ -28,8 +28,6 @@ _log = logging.getLogger(__name__)
 
 #: Searches at once. ScaNN answers in 0.2 ms: more threads only take turns.
 SEARCH_THREADS = 8
-#: The query plane asks for more than a page when it filters and collapses hits.
-OVERFETCH = 10
 #: Calls waiting or under way; further ones get RESOURCE_EXHAUSTED at once.
 MAX_CALLS = 256
 #: A request is a vector and some window keys.

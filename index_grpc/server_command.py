@@ -35,7 +35,7 @@ def index_server(
         _end_with_parent()
     from index_grpc.announcement import REFUSED, announce, clear, write_refusal
     from index_grpc.loading import ServingRefused, load_serving
-    from index_grpc.server import OVERFETCH, IndexServer, run
+    from index_grpc.server import IndexServer, run
     from index_grpc.serving import read_serving
     from photosearch.repository.repository import Repository
     from photosearch.settings import load_settings
@@ -53,7 +53,7 @@ def index_server(
     folder = serving.resolve().parent
     clear(folder)
     with _temporary_folder(folder / "tmp"):
-        server = IndexServer(max_k=settings.max_k * OVERFETCH, port=port)
+        server = IndexServer(max_k=settings.max_hits, port=port)
         announce(folder, server.address)
         try:
             run(

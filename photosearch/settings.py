@@ -222,6 +222,12 @@ class Settings(BaseSettings):
         )
 
     @property
+    def max_hits(self) -> int:
+        """Most photos that an index server answers: ten times ``max_k``, because a query asks
+        for more than a page, of which some are photos of one listing and some are sold."""
+        return 10 * self.max_k
+
+    @property
     def cache_dir(self) -> Path:
         """The image cache's folder."""
         return self.state / "cache"

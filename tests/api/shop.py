@@ -96,7 +96,7 @@ class Servers:
         if name is not None:
             serving = serving.model_copy(update={"name": name})
         loaded = load_serving(serving, self.shop.repository, recall_target=0.9)
-        server = IndexServer(max_k=self.shop.settings.max_k * 10)
+        server = IndexServer(max_k=self.shop.settings.max_hits)
         server.start()
         server.serve(loaded)
         assert isinstance(loaded.pack, Pack)
