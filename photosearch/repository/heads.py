@@ -96,7 +96,9 @@ def swap_head(storage: Storage, address: Address, current: Current, expected: st
         stored = storage.read(address.head_path)
         raise HeadMoved(
             f"{address.head_path} was moved by another writer",
-            found="no HEAD" if stored is None else stored.content.decode().strip().replace("\n", ", "),
+            found="no HEAD"
+            if stored is None
+            else stored.content.decode().strip().replace("\n", ", "),
             remedy="read it again and decide anew",
         ) from None
 

@@ -1,0 +1,164 @@
+"""``photosearch versions`` and ``photosearch rollback``: looking at a window's past, and going
+back to it."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from photosearch.repository.addresses import Address
+from photosearch.repository.errors import RepositoryError
+from photosearch.repository.heads import Head
+from photosearch.repository.held import held_versions
+from photosearch.repository.readiness import current_fingerprint
+from photosearch.repository.repository import Repository
+from photosearch.repository.versions import (
+    VersionLine,
+    find_version,
+    index_address,
+    other_fingerprints,
+    pinned_windows,
+    roll_back,
+    version_lines,
+)
+from photosearch.settings import load_settings
+from photosearch.windows import Window
+
+
+def versions(
+    window: Annotated[
+        str | None,
+        typer.Argument(help="As daily/2026-11-22; without one, the pinned windows are listed."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the versions of a window's index, which is current, and in what they differ."""
+    settings = load_settings()
+    repository = Repository.open(settings.repository_url)
+    if window is None:
+        _show_pinned(repository, as_json=as_json)
+        return
+    address = index_address(repository, Window.parse(window))
+    lines = version_lines(repository, address, held_versions(settings))
+    if as_json:
+        typer.echo(json.dumps([_as_json(line) for line in lines], indent=2))
+        return
+    console = Console()
+    if lines:
+        console.print(_table(lines))
+    else:
+        console.print(f"{window} has no index yet")
+    for other in other_fingerprints(repository, address):
+        console.print(f"also under embedder {other.fingerprint}", style="dim", soft_wrap=True)
+
+
+def rollback(
+    window: Annotated[str, typer.Argument(help="As hourly/2026-11-22T14.")],
+    version: Annotated[
+        str | None,
+        typer.Argument(help="The version, or its beginning; see 'photosearch versions'."),
+    ] = None,
+    release: Annotated[
+        bool, typer.Option("--release", help="Let the pipeline keep the window up to date again.")
+    ] = False,
+) -> None:
+    """Make an earlier version of a window's index current, and keep it so until --release."""
+    settings = load_settings()
+    repository = Repository.open(settings.repository_url)
+    address = index_address(repository, Window.parse(window))
+    if release == (version is not None):
+        raise RepositoryError(
+            "a rollback needs a version, or --release",
+            found="both" if release else "neither",
+            remedy=f"'photosearch versions {window}' lists them",
+        )
+    if version is None:
+        typer.echo(_released(repository, address))
+        return
+    before = repository.head(address)
+    chosen = find_version(repository, address, version)
+    roll_back(repository, address, chosen, recall_target=settings.recall_target)
+    typer.echo(_moved(address, before, chosen.version))
+
+
+def _released(repository: Repository, address: Address) -> str:
+    before = repository.head(address)
+    if before is None or not before.is_pinned:
+        return f"{address.window} is not pinned"
+    repository.release(address)
+    return f"{address.window} is released at version {before.version}; what it lacks will be made"
+
+
+def _moved(address: Address, before: Head | None, version: str) -> str:
+    was = "nothing" if before is None else before.version
+    text = f"{address.window} is now version {version} (was {was}), pinned\n"
+    coarser = None if address.window is None else address.window.parent()
+    if coarser is not None:
+        text += f"{coarser} is glued again from it; until then {address.window} answers itself\n"
+    return text + f"let it go again with 'photosearch rollback {address.window} --release'"
+
+
+def _show_pinned(repository: Repository, *, as_json: bool) -> None:
+    fingerprint = current_fingerprint(repository)
+    pinned = {} if fingerprint is None else pinned_windows(repository, fingerprint)
+    if as_json:
+        typer.echo(json.dumps({window.key: version for window, version in pinned.items()}))
+        return
+    for window, version in pinned.items():
+        typer.echo(f"{window}  {version}")
+    typer.echo(f"{len(pinned)} windows are pinned")
+
+
+def _table(lines: list[VersionLine]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("version", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("rows", justify="right")
+    table.add_column("created (UTC)", no_wrap=True)
+    table.add_column("run", overflow="fold", style="dim")
+    table.add_column("quantiser", overflow="fold", style="dim")
+    table.add_column("recall", justify="right")
+    table.add_column("other inputs than the current one", overflow="fold")
+    for line in lines:
+        manifest = line.manifest
+        table.add_row(
+            manifest.version,
+            ", ".join(_marks(line)),
+            str(manifest.rows),
+            f"{manifest.created_at:%Y-%m-%d %H:%M:%S}",
+            (manifest.run_id or "")[:8],
+            manifest.quantiser or "exact",
+            "" if manifest.recall is None else f"{manifest.recall:.3f}",
+            "; ".join(line.differs),
+        )
+    return table
+
+
+def _marks(line: VersionLine) -> list[str]:
+    marks = {
+        "current": line.is_current,
+        "pinned": line.pinned_at is not None,
+        "served": line.is_held,
+    }
+    return [name for name, holds in marks.items() if holds]
+
+
+def _as_json(line: VersionLine) -> dict[str, object]:
+    manifest = line.manifest
+    return {
+        "version": manifest.version,
+        "current": line.is_current,
+        "pinned_at": None if line.pinned_at is None else line.pinned_at.isoformat(),
+        "served": line.is_held,
+        "rows": manifest.rows,
+        "size_bytes": manifest.size_bytes,
+        "created_at": manifest.created_at.isoformat(),
+        "run_id": manifest.run_id,
+        "code_version": manifest.code_version,
+        "fingerprint": manifest.fingerprint,
+        "quantiser": manifest.quantiser,
+        "recall": manifest.recall,
+        "differs": list(line.differs),
+    }
