@@ -71,12 +71,43 @@ class Settings(BaseSettings):
     live_status: str = Field("live", description="The status of listings that may be shown.")
 
     # Photos
-    photos_url: str | None = Field(None, description="Image store: a folder or file:// URL.")
+    photos_url: str | None = Field(
+        None, description="Image store: a folder, or a file://, s3:// or gs:// URL."
+    )
     max_megapixels: float = Field(50.0, gt=0, description="Larger photos are refused.")
     max_photo_bytes: int = Field(32 << 20, gt=0, description="Larger files are refused.")
     fetch_concurrency: int = Field(16, ge=1, le=256, description="Photos fetched at once.")
     fetch_attempts: int = Field(4, ge=1, description="Tries for one photo, with growing pauses.")
     cache_days: float = Field(30.0, gt=0, description="Days a photo stays in the image cache.")
+    cache_bytes: int = Field(
+        100 << 30,
+        gt=0,
+        description="Size of the image cache; the photos used longest ago go first.",
+    )
+
+    # Stores
+    models_url: str | None = Field(
+        None,
+        description="Model repository: a folder, or a file://, s3:// or gs:// URL; a folder in "
+        "state_dir by default.",
+    )
+    s3_endpoint: str | None = Field(
+        None, description="URL of an S3 service that is not Amazon's; http:// is allowed."
+    )
+    s3_region: str | None = Field(
+        None, description="Region of the S3 buckets; AWS_REGION's or us-east-1 by default."
+    )
+    gcs_endpoint: str | None = Field(
+        None, description="URL of a GCS service that is not Google's; http:// is allowed."
+    )
+    anonymous_stores: bool = Field(
+        False, description="Ask buckets without credentials: public ones, and emulators."
+    )
+    artifact_cache_bytes: int = Field(
+        20 << 30,
+        gt=0,
+        description="Size of the local copies of artifacts of a model repository in a bucket.",
+    )
 
     # Time
     timeline_start: Annotated[datetime, AfterValidator(_month_start)] = Field(
@@ -210,7 +241,9 @@ class Settings(BaseSettings):
     @property
     def repository_url(self) -> str:
         """The model repository's URL."""
-        return self._url(self.state / "repository")
+        if self.models_url is None:
+            return self._url(self.state / "repository")
+        return self.models_url if "://" in self.models_url else self._url(Path(self.models_url))
 
     @property
     def image_registry_url(self) -> str:
@@ -231,6 +264,11 @@ class Settings(BaseSettings):
     def cache_dir(self) -> Path:
         """The image cache's folder."""
         return self.state / "cache"
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """Folder of the local copies of artifacts that lie in a bucket."""
+        return self.state / "artifacts"
 
     @property
     def dagster_home(self) -> Path:

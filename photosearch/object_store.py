@@ -1,0 +1,172 @@
+"""A store of objects by its URL: ``file://``, ``s3://`` or ``gs://``.
+
+One client (obstore) for photos and artifacts, so that endpoints, credentials and retries mean
+the same for both. Credentials come the way each cloud's own tools take them: the environment,
+a profile or a key file, the identity of the machine or pod. None is ever a setting of ours.
+
+obstore tries again by itself on 429, 5xx, resets and dropped connections, with growing,
+random pauses. Whoever writes under a condition must know that a first try may have succeeded
+unheard; see :mod:`photosearch.repository.object_storage`.
+"""
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import GCSStore, LocalStore, ObjectStore, S3Store, from_url
+
+from photosearch.errors import PhotosearchError
+from photosearch.settings import Settings
+
+RETRIES = 8
+_TIMEOUT = timedelta(seconds=30)
+_RETRY_FOR = timedelta(seconds=60)
+_PROBE_RETRIES = 2
+_PROBE = "photosearch-reachable"
+
+
+class StoreUnreachable(PhotosearchError):
+    """A store that does not exist, refuses, or does not answer."""
+
+
+def open_object_store(url: str, settings: Settings, *, retries: int = RETRIES) -> ObjectStore:
+    """The store at ``url``, whose paths count from the URL's; nothing is asked of it yet.
+
+    Raises:
+        StoreUnreachable: if the URL is of no known kind, or names no bucket.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return LocalStore(Path(unquote(parts.path)))
+    options: dict[str, Any] = {
+        "prefix": unquote(parts.path).strip("/") or None,
+        "client_options": {"timeout": _TIMEOUT, "allow_http": True},
+        "retry_config": {
+            "max_retries": retries,
+            "retry_timeout": _RETRY_FOR,
+            "backoff": {
+                "init_backoff": timedelta(seconds=0.1),
+                "max_backoff": timedelta(seconds=10),
+            },
+        },
+    }
+    try:
+        if parts.scheme in ("s3", "gs") and not parts.netloc:
+            raise ValueError("no bucket in it")
+        if parts.scheme == "s3":
+            return S3Store(parts.netloc, **options, **_s3(settings))
+        if parts.scheme == "gs":
+            return GCSStore(parts.netloc, **options, **_gcs(settings))
+        del options["prefix"]
+        return from_url(url, **options)
+    except (BaseError, ValueError, TypeError) as error:
+        raise StoreUnreachable(
+            f"the store {url} can't be opened",
+            found=first_line(error),
+            remedy="give a folder, or a file://, s3:// or gs:// URL",
+        ) from error
+
+
+def require_reachable(url: str, settings: Settings, what: str) -> None:
+    """Ask the store for one listing; ``what`` lies there, for the error.
+
+    Raises:
+        StoreUnreachable: if there is no such bucket, it refuses, or nobody answers.
+    """
+    if not is_bucket(url):
+        return
+    store = open_object_store(url, settings, retries=_PROBE_RETRIES)
+    try:
+        next(iter(obstore.list(store, _PROBE, chunk_size=1)), None)
+    except (BaseError, OSError) as error:
+        raise unreachable(url, what, error) from error
+
+
+def unreachable(url: str, what: str, error: Exception) -> StoreUnreachable:
+    """What ``error`` means for whoever wanted ``what`` from the store at ``url``."""
+    parts = urlsplit(url)
+    if isinstance(error, FileNotFoundError):
+        return StoreUnreachable(
+            f"{what} {url} can't be used",
+            found=f"no bucket {parts.netloc}",
+            remedy="make the bucket, or correct the URL",
+        )
+    text = str(error)
+    if (
+        isinstance(error, PermissionError | PermissionDeniedError | UnauthenticatedError)
+        or "403" in text
+        or "401" in text
+    ):
+        return StoreUnreachable(
+            f"{what} {url} can't be used: the store refuses",
+            found=first_line(error),
+            remedy=_CREDENTIALS.get(parts.scheme, "let this user in"),
+        )
+    return StoreUnreachable(
+        f"{what} {url} can't be reached",
+        found=first_line(error),
+        remedy="see to the network and to s3_endpoint or gcs_endpoint, then run this again",
+    )
+
+
+def is_bucket(url: str) -> bool:
+    """Whether ``url`` leads to a bucket of S3 or GCS."""
+    return urlsplit(url).scheme in ("s3", "gs")
+
+
+def first_line(error: Exception) -> str:
+    """An error's message without obstore's structure dump."""
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _s3(settings: Settings) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if settings.s3_endpoint is not None:
+        options["endpoint"] = settings.s3_endpoint
+    if settings.s3_region is not None:
+        options["region"] = settings.s3_region
+    if settings.anonymous_stores:
+        options["skip_signature"] = True
+    elif _has_aws_profile():
+        # obstore knows the environment and the machine's identity, but no profiles.
+        from obstore.auth.boto3 import Boto3CredentialProvider
+
+        options["credential_provider"] = Boto3CredentialProvider()
+    return options
+
+
+def _has_aws_profile() -> bool:
+    if "AWS_ACCESS_KEY_ID" in os.environ:
+        return False
+    file = os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+    return "AWS_PROFILE" in os.environ or Path(file).expanduser().exists()
+
+
+def _gcs(settings: Settings) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if settings.gcs_endpoint is not None:
+        options["base_url"] = settings.gcs_endpoint
+    if settings.anonymous_stores:
+        # skip_signature still asks for a token before a write; this does not.
+        options["service_account_key"] = json.dumps(
+            {
+                "disable_oauth": True,
+                "client_email": "",
+                "private_key": "",
+                "private_key_id": "",
+                "gcs_base_url": settings.gcs_endpoint or "https://storage.googleapis.com",
+            }
+        )
+    return options
+
+
+_CREDENTIALS = {
+    "s3": "give AWS credentials that may use it (AWS_ACCESS_KEY_ID, AWS_PROFILE or a role)",
+    "gs": "give Google credentials that may use it (GOOGLE_APPLICATION_CREDENTIALS, "
+    "or a service account of the machine)",
+}
