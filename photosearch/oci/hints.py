@@ -1,0 +1,38 @@
+"""Which layer a content has, remembered between builds.
+
+A layer's digest is known only by making it. So the digest is noted under the key of its
+content, and believed when the registry has a blob of that digest and of the size that the
+content must have; otherwise the layer is made. Losing these notes costs reading, never
+correctness: whoever pulls compares every file with the index's own manifest.
+"""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from photosearch.oci.layers import Layer
+from photosearch.whole_file import write_whole
+
+
+class LayerHints:
+    """Notes in a folder, one small file a layer."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def digest(self, layer: Layer) -> str | None:
+        """The digest noted for this content."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            noted = json.loads(self._path(layer).read_bytes())
+            if noted["size"] == layer.size and isinstance(noted["digest"], str):
+                return str(noted["digest"])
+        return None
+
+    def note(self, layer: Layer, digest: str) -> None:
+        """Remember a digest; a disk that refuses is no error here."""
+        with suppress(OSError):
+            text = json.dumps({"digest": digest, "size": layer.size})
+            write_whole(self._path(layer), text)
+
+    def _path(self, layer: Layer) -> Path:
+        return self._folder / f"{layer.key}.json"

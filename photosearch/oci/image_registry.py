@@ -1,0 +1,149 @@
+"""Where images are kept: an OCI layout folder on one machine, a registry beyond.
+
+Both keep blobs by digest and documents by digest or tag, and both promise the same: a blob or
+document is there whole or not at all, and putting what is there already sends nothing. What
+is built on this interface runs unchanged on either.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote, urlsplit
+
+from photosearch.oci.errors import ImageError
+
+if TYPE_CHECKING:
+    from photosearch.oci.base import BaseReference
+    from photosearch.settings import Settings
+
+#: Locks and hints of builders on this machine, below ``state_dir``.
+WORKPLACE = "images"
+
+
+class BlobContent(Protocol):
+    """Bytes to be put: of a known length, and readable again when a send failed."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class Bytes:
+    """A small blob that is in memory."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._content
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A blob by digest, its size, and whether it had to be sent."""
+
+    digest: str
+    size: int
+    sent: bool
+
+
+class ImageRegistry(Protocol):
+    """One place of images. References are digests (``sha256:...``) or tags."""
+
+    #: The image that serving images are built on; None: a base without layers.
+    base: "BaseReference | None"
+    #: Folder of this machine for locks and hints; its loss costs work and nothing else.
+    workplace: Path
+
+    def reference(self, digest: str) -> str:
+        """What a container runtime is given to pull this image."""
+
+    def blob_size(self, digest: str) -> int | None:
+        """Bytes of a blob, or None when it is not there."""
+
+    def put_blob(self, content: BlobContent, *, digest: str | None = None) -> Blob:
+        """Keep a blob. With ``digest``, nothing is sent when it is there already.
+
+        Raises:
+            DamagedImage: if the content has not the ``digest`` it should have; then nothing
+                is kept.
+            RegistryRefused: if it can't be kept.
+        """
+
+    def open_blob(self, digest: str) -> AbstractContextManager[Iterator[bytes]]:
+        """A blob's bytes in pieces, not yet compared with the digest.
+
+        Raises:
+            ImageMissing: if it is not there.
+        """
+
+    def document(self, reference: str) -> tuple[bytes, str] | None:
+        """A manifest or index and its digest, compared; None when there is none.
+
+        Raises:
+            DamagedImage: if its bytes are not what its digest says.
+        """
+
+    def has_image(self, digest: str) -> bool:
+        """Whether a manifest is there with all that it names."""
+
+    def put_document(self, content: bytes, *, tag: str | None = None) -> str:
+        """Keep a manifest or index, whose parts must be there; returns its digest."""
+
+    def tags(self) -> list[str]:
+        """Every tag, sorted."""
+
+    def delete(self, reference: str) -> None:
+        """Forget an image; one that is not there is fine.
+
+        By tag, the tag and the document it names go; by digest, that document. Blobs that
+        nothing names any more go when the registry collects its garbage.
+        """
+
+    def lock(self, name: str) -> AbstractContextManager[None]:
+        """Keep others on this machine out while the block runs. ``name`` is ``kind/name``;
+        of one kind a thread holds one lock at a time."""
+
+
+def open_registry(settings: "Settings") -> ImageRegistry:
+    """The registry of ``registry_url``; nothing is asked of it yet.
+
+    Raises:
+        ImageError: if nothing keeps images at such a URL.
+    """
+    url = settings.image_registry_url
+    parts = urlsplit(url)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return _folder(settings, Path(unquote(parts.path)), _base(settings))
+    raise ImageError(
+        "registry_url is a folder",
+        found=url,
+        remedy="correct registry_url",
+    )
+
+
+def _base(settings: "Settings") -> "BaseReference | None":
+    from photosearch.oci.base import BaseReference
+
+    name = settings.base_image
+    if name is None:
+        return None
+    place, digest_sign, reference = name.rpartition("@")
+    if not digest_sign:
+        place, _, reference = name.rpartition(":")
+        if "/" in reference or not place:  # the colon, if any, was a port's
+            place, reference = name, "latest"
+    if place.startswith((".", "/", "~", "oci:")):
+        folder = Path(place.removeprefix("oci:")).expanduser()
+        return BaseReference(name, _folder(settings, settings.base_dir / folder, None), reference)
+    raise ImageError("base_image is FOLDER:TAG", found=name, remedy="correct base_image")
+
+
+def _folder(settings: "Settings", folder: Path, base: "BaseReference | None") -> ImageRegistry:
+    from photosearch.oci.layout import LayoutRegistry
+
+    return LayoutRegistry(folder, base=base, workplace=settings.state / WORKPLACE)

@@ -1,0 +1,261 @@
+"""Images unpacked on this machine: each layer once, shared by the images that have it.
+
+    layers/<digest>/    one layer's files, compared with its digest while it was unpacked
+    images/<digest>/    the files of an image's layers, as hard links
+
+Both appear under their name when they are whole, by a rename, so a reader sees all of an
+image or nothing. Shared between packs: a new hour unpacks one layer of its pack.
+
+Only plain files and folders are unpacked, below the folder and nowhere else: what is pulled
+are our own layers, and whatever else an archive may hold is refused.
+"""
+
+import hashlib
+import io
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from photosearch.oci.documents import Descriptor, Manifest, parse_document
+from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryRefused
+from photosearch.oci.file_lock import file_lock, locked_by_name
+from photosearch.oci.image_registry import ImageRegistry
+from photosearch.oci.layers import CHUNK_BYTES, Layer, LayerFile
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_LOCK = "lock"
+_UNPACKING = "unpacking"
+
+
+def pull_image(
+    registry: ImageRegistry,
+    digest: str,
+    folder: Path,
+    *,
+    layers: Callable[[Descriptor], bool],
+) -> Path:
+    """The folder with the files of those ``layers`` of an image.
+
+    Raises:
+        ImageMissing: if the registry lacks the image or a part of it.
+        DamagedImage: if a part is not what its digest says.
+        RegistryRefused: if the registry does not answer, or the disk refuses.
+    """
+    try:
+        with file_lock(folder / _LOCK, shared=True):
+            return _pull(registry, digest, folder, layers)
+    except OSError as error:
+        raise RegistryRefused(
+            f"image {digest} can't be unpacked in {folder}",
+            found=str(error),
+            remedy="see to the disk, then run this again",
+        ) from error
+
+
+def remove_unused_images(folder: Path, keep_digests: set[str]) -> None:
+    """Delete unpacked images but ``keep_digests``, and layers that no image shares."""
+    if not folder.exists():
+        return
+    with file_lock(folder / _LOCK):
+        for image in _entries(folder / "images"):
+            if f"sha256:{image.name}" not in keep_digests:
+                _remove(image)
+        for layer in _entries(folder / "layers"):
+            linked = (file.stat().st_nlink > 1 for file in layer.rglob("*") if file.is_file())
+            if not any(linked):
+                _remove(layer)
+        for left in _entries(folder / _UNPACKING):
+            shutil.rmtree(left)
+
+
+def _pull(
+    registry: ImageRegistry, digest: str, folder: Path, wanted: Callable[[Descriptor], bool]
+) -> Path:
+    image = folder / "images" / _hex(digest)
+    layers = [layer for layer in _manifest(registry, digest).layers if wanted(layer)]
+    with locked_by_name(folder / "locks", f"image/{digest}"):
+        unpacked = []
+        for layer in layers:
+            with locked_by_name(folder / "locks", f"layer/{layer.digest}"):
+                unpacked.append(_unpacked(registry, layer, folder))
+        if not _has_all(image, unpacked):
+            with _staged(folder) as staged:
+                for layer_folder in unpacked:
+                    _link(layer_folder, staged)
+                _remove(image)
+                image.parent.mkdir(exist_ok=True)
+                staged.rename(image)
+    return image
+
+
+def _manifest(registry: ImageRegistry, digest: str) -> Manifest:
+    found = registry.document(digest)
+    if found is None:
+        raise ImageMissing(
+            f"the registry has no image {registry.reference(digest)}",
+            remedy="the sensor builds it again; or correct registry_url",
+        )
+    document = parse_document(found[0], digest)
+    if not isinstance(document, Manifest):
+        raise DamagedImage(f"{registry.reference(digest)} is no image", found="an index of images")
+    return document
+
+
+def _unpacked(registry: ImageRegistry, layer: Descriptor, folder: Path) -> Path:
+    """The layer's folder, whole."""
+    target = folder / "layers" / _hex(layer.digest)
+    if target.exists():
+        if _digest_of_files(target) == layer.digest:
+            return target
+        _remove(target)
+    with _staged(folder) as staged, registry.open_blob(layer.digest) as chunks:
+        stream = _Hashed(chunks, layer)
+        try:
+            _unpack(stream, staged, layer)
+        except tarfile.TarError as error:
+            raise DamagedImage(f"layer {layer.digest} is no archive", found=str(error)) from error
+        stream.finish()
+        target.parent.mkdir(exist_ok=True)
+        staged.rename(target)
+    return target
+
+
+def _digest_of_files(folder: Path) -> str:
+    """The digest that a layer of these files has: archives are reproducible."""
+    files = [
+        LayerFile(
+            file.relative_to(folder).as_posix(), partial(Path, file), file.stat().st_size, None
+        )
+        for file in _files(folder)
+    ]
+    digest = hashlib.sha256()
+    for chunk in Layer(files):
+        digest.update(chunk)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _unpack(stream: "_Hashed", folder: Path, layer: Descriptor) -> None:
+    with tarfile.open(fileobj=io.BufferedReader(stream, CHUNK_BYTES), mode="r|") as archive:
+        for entry in archive:
+            path = PurePosixPath(entry.name)
+            if path.is_absolute() or ".." in path.parts or not (entry.isreg() or entry.isdir()):
+                raise DamagedImage(
+                    f"layer {layer.digest} holds what no layer of ours does", found=entry.name
+                )
+            target = folder / path
+            if entry.isdir():
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            content = archive.extractfile(entry)
+            assert content is not None
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as file:
+                shutil.copyfileobj(content, file, CHUNK_BYTES)
+            target.chmod(0o444)  # shared by hard links: whoever writes would damage them all
+
+
+class _Hashed(io.RawIOBase):
+    """Chunks as a stream that is hashed while it is read, and never longer than it should."""
+
+    def __init__(self, chunks: Iterator[bytes], layer: Descriptor) -> None:
+        self._chunks = chunks
+        self._layer = layer
+        self._digest = hashlib.sha256()
+        self._read = 0
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        if not self._rest:
+            self._rest = memoryview(next(self._chunks, b""))
+            self._digest.update(self._rest)
+            self._read += len(self._rest)
+            if self._read > self._layer.size:
+                self.finish()
+        into = memoryview(buffer).cast("B")
+        count = min(len(into), len(self._rest))
+        into[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def finish(self) -> None:
+        """Read what is left and compare.
+
+        Raises:
+            DamagedImage: if it was not the layer.
+        """
+        while self._read <= self._layer.size and (chunk := next(self._chunks, b"")):
+            self._digest.update(chunk)
+            self._read += len(chunk)
+        found = f"sha256:{self._digest.hexdigest()}"
+        if found != self._layer.digest:
+            raise DamagedImage(
+                f"layer {self._layer.digest} is damaged in the registry",
+                found=f"{self._read} bytes, {found}",
+                limit=f"{self._layer.size} bytes",
+                remedy="delete the image and the layer there; they are built again",
+            )
+
+
+def _has_all(image: Path, layers: list[Path]) -> bool:
+    """Whether the image's folder links the very files of these layers."""
+    return all(
+        (image / file.relative_to(layer)).exists()
+        and (image / file.relative_to(layer)).samefile(file)
+        for layer in layers
+        for file in _files(layer)
+    )
+
+
+def _link(layer: Path, image: Path) -> None:
+    for file in _files(layer):
+        target = image / file.relative_to(layer)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(file, target)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+@contextmanager
+def _staged(folder: Path) -> Iterator[Path]:
+    """A folder that is taken away at the end if it was not renamed."""
+    (folder / _UNPACKING).mkdir(exist_ok=True)
+    staged = Path(tempfile.mkdtemp(dir=folder / _UNPACKING))
+    try:
+        staged.chmod(0o755)
+        yield staged
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.exists() else []
+
+
+def _remove(folder: Path) -> None:
+    """Take a folder away: first its name, so that nobody finds half of it."""
+    if folder.exists():
+        unpacking = folder.parent.parent / _UNPACKING
+        unpacking.mkdir(exist_ok=True)
+        away = Path(tempfile.mkdtemp(dir=unpacking))
+        folder.rename(away / folder.name)
+        shutil.rmtree(away)
+
+
+def _hex(digest: str) -> str:
+    algorithm, _, value = digest.partition(":")
+    if algorithm != "sha256" or len(value) != 64 or not value.isalnum():
+        raise DamagedImage("digests are sha256: and 64 digits", found=digest)
+    return value
