@@ -8,10 +8,14 @@ A run over a range of partitions tells a Pipes process no partition at all, so t
 always handed over in the extras.
 """
 
+import os
+import signal
+import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, Protocol
 
 import dagster as dg
 
@@ -19,10 +23,13 @@ from photosearch.settings import SETTINGS_VARIABLE, Settings
 from photosearch.windows import Window
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import StepError
-from photosearch_assets.progress import tell_photos, tell_result
+from photosearch_assets.progress import PHOTOS_DONE, tell_photos, tell_result
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import StepResult
+
+_LOOK_S = 0.2  # how often a process's messages are looked for
+_ENDS_IN_S = 20.0  # how long a process that is told to end has for it
 
 
 class StepRunner(Protocol):
@@ -52,7 +59,10 @@ class InProcess:
 
 
 class InSubprocess:
-    """Starts the step's command and reads what it reports through Pipes."""
+    """Starts the step's command and passes on what it reports through Pipes, as it comes.
+
+    So a run that dies half-way has recorded the windows it had finished, as in process.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -60,27 +70,25 @@ class InSubprocess:
     def run(
         self, step: DagStep, windows: Sequence[Window], context: dg.AssetExecutionContext
     ) -> Iterator[StepResult]:
-        command = [sys.executable if step.command[0] == "python" else step.command[0]]
-        client = dg.PipesSubprocessClient(
-            env={SETTINGS_VARIABLE: str(self.settings.file)}
-            if self.settings.file.exists()
-            else None,
-            cwd=str(self.settings.base_dir),
-        )
-        with warnings.catch_warnings():
-            # Dagster's Pipes uses what Dagster itself calls deprecated or a preview.
-            warnings.simplefilter("ignore")
-            ended = client.run(
-                context=context,
-                command=[*command, *step.command[1:]],
-                extras={"windows": [window.key for window in windows], "step": step.name},
+        extras = {"windows": [window.key for window in windows], "step": step.name}
+        with _session(context, extras) as session, _process(step, self.settings, session) as child:
+            reported = 0
+            while child.poll() is None:
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(_LOOK_S)
+                messages = session.get_custom_messages()
+                yield from _told(messages[reported:])
+                reported = len(messages)
+        # Closing the session has read what was written last.
+        yield from _told(session.get_custom_messages()[reported:])
+        if child.returncode:
+            raise StepError(
+                f"the step {step.name} failed",
+                found=f"exit code {child.returncode} of {' '.join(step.command)}",
+                remedy="read what it printed in the run's stderr",
             )
-        own = [StepResult.model_validate(message) for message in ended.get_custom_messages()]
-        for result in own:
-            tell_result(result)
-            yield result
-        if not own:
-            yield from _foreign_results(step, windows, ended)
+        if not any(map(_is_result, session.get_custom_messages())):
+            yield from _foreign_results(step, windows, session)
 
 
 def runner_for(step: DagStep, settings: Settings) -> StepRunner:
@@ -90,8 +98,62 @@ def runner_for(step: DagStep, settings: Settings) -> StepRunner:
     return InProcess(settings)
 
 
+@contextmanager
+def _session(
+    context: dg.AssetExecutionContext, extras: Mapping[str, object]
+) -> Iterator[dg.PipesSession]:
+    with ExitStack() as stack:
+        with warnings.catch_warnings():
+            # Dagster's Pipes uses what Dagster itself calls deprecated or a preview.
+            warnings.simplefilter("ignore")
+            session = stack.enter_context(
+                dg.open_pipes_session(
+                    context=context,
+                    context_injector=dg.PipesTempFileContextInjector(),
+                    message_reader=dg.PipesTempFileMessageReader(),
+                    extras=dict(extras),
+                )
+            )
+        yield session
+
+
+@contextmanager
+def _process(
+    step: DagStep, settings: Settings, session: dg.PipesSession
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """The step's process; however the block is left, it is ended."""
+    program = sys.executable if step.command[0] == "python" else step.command[0]
+    environment = {**os.environ, **session.get_bootstrap_env_vars()}
+    if settings.file.exists():
+        environment[SETTINGS_VARIABLE] = str(settings.file)
+    child = subprocess.Popen([program, *step.command[1:]], cwd=settings.base_dir, env=environment)
+    try:
+        yield child
+    finally:
+        for number in (signal.SIGINT, signal.SIGKILL):
+            if child.poll() is None:
+                child.send_signal(number)
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(_ENDS_IN_S)
+
+
+def _told(messages: Iterable[Any]) -> Iterator[StepResult]:
+    """The results among ``messages``; the watchers hear of them and of photos done."""
+    for message in messages:
+        if not _is_result(message):
+            tell_photos(message[PHOTOS_DONE])
+            continue
+        result = StepResult.model_validate(message)
+        tell_result(result)
+        yield result
+
+
+def _is_result(message: Any) -> bool:
+    return not (isinstance(message, dict) and message.keys() == {PHOTOS_DONE})
+
+
 def _foreign_results(
-    step: DagStep, windows: Sequence[Window], ended: dg.PipesClientCompletedInvocation
+    step: DagStep, windows: Sequence[Window], session: dg.PipesSession
 ) -> Iterator[StepResult]:
     """What a step that knows only Dagster's own Pipes messages has reported.
 
@@ -100,7 +162,7 @@ def _foreign_results(
     """
     reported = [
         result
-        for result in ended.get_results(implicit_materializations=False)
+        for result in session.get_results(implicit_materializations=False)
         if isinstance(result, dg.MaterializeResult)
     ]
     if not reported:

@@ -1,7 +1,8 @@
 """A step in a process of its own: ``python -m photosearch_assets.steps NAME``.
 
-Under Dagster the windows come in the Pipes extras and each result goes back as a message; by
-hand they are named with ``--windows``, and the results are printed, one JSON object a line.
+Under Dagster the windows come in the Pipes extras, and each result goes back as a message as
+soon as it is there; by hand they are named with ``--windows``, and the results are printed, one
+JSON object a line.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from dagster_pipes import PipesContext, open_dagster_pipes
 from photosearch.errors import PhotosearchError
 from photosearch.settings import load_settings
 from photosearch.windows import Window
+from photosearch_assets.progress import PhotoMessages
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import NAMES, own_step
 from photosearch_assets.steps.result import StepResult
@@ -35,20 +37,25 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _under_dagster(name: str, pipes: PipesContext) -> int:
-    return _run(
-        name,
-        pipes.get_extra("windows"),
-        pipes.run_id,
-        lambda result: pipes.report_custom_message(result.model_dump(mode="json")),
-    )
+    photos = PhotoMessages(pipes.report_custom_message)
+
+    def report(result: StepResult) -> None:
+        photos.flush()
+        pipes.report_custom_message(result.model_dump(mode="json"))
+
+    return _run(name, pipes.get_extra("windows"), pipes.run_id, report, photos.add)
 
 
 def _run(
-    name: str, windows: list[str], run_id: str | None, report: Callable[[StepResult], None]
+    name: str,
+    windows: list[str],
+    run_id: str | None,
+    report: Callable[[StepResult], None],
+    on_photos: Callable[[int], None] = lambda _count: None,
 ) -> int:
     try:
         keys = [Window.parse(key) for key in windows]
-        with StepContext(load_settings(), run_id=run_id) as context:
+        with StepContext(load_settings(), run_id=run_id, on_photos=on_photos) as context:
             for result in own_step(name)(keys, context):
                 report(result)
     except PhotosearchError as error:

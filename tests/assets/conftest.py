@@ -1,8 +1,10 @@
 """A small catalogue of drawn photos, and Dagster over it, for every test of the assets."""
 
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -137,3 +139,13 @@ def materialize(shop: Shop, instance: dg.DagsterInstance) -> Materialize:
         )
 
     return run
+
+
+def defs_of(steps: Sequence[Mapping[str, object]]) -> dg.Definitions:
+    """The definitions of a DAG with these steps, as a team would write them."""
+    from photosearch_assets.component import PhotosearchDag
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Dagster's components use what pydantic deprecates
+        component = PhotosearchDag.resolve_from_yaml(json.dumps({"steps": list(steps)}))
+        return dg.build_defs_for_component(component)

@@ -11,10 +11,9 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 import photosearch_assets
-from photosearch_assets.component import PhotosearchDag
 from photosearch_assets.definitions import load
 from photosearch_assets.errors import AssetsError
-from tests.assets.conftest import Shop, hours
+from tests.assets.conftest import Shop, defs_of, hours
 
 DEFS = Path(photosearch_assets.__file__).parent / "defs" / "photosearch" / "defs.yaml"
 
@@ -95,7 +94,7 @@ def test_a_team_adds_a_step_of_its_own(shop: Shop, instance: dg.DagsterInstance)
             "resources": {"cpu": "500m"},
         }
     )
-    defs = _defs(steps)
+    defs = defs_of(steps)
     shop.list_hours(2)
 
     ended = defs.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -119,7 +118,7 @@ def test_a_step_that_reports_nothing_has_failed(shop: Shop, instance: dg.Dagster
     ]
 
     ended = (
-        _defs(steps)
+        defs_of(steps)
         .resolve_implicit_global_asset_job_def()
         .execute_in_process(
             instance=instance, partition_key=hours(0, 1)[0].start_text, raise_on_error=False
@@ -136,7 +135,7 @@ def test_a_step_after_one_that_is_not_there_is_refused(shop: Shop) -> None:
     steps = [*_steps(), late]
 
     with pytest.raises(Exception, match="comes after a step that is not there") as refused:
-        _defs(steps)
+        defs_of(steps)
 
     causes = [refused.value]
     while causes[-1].__cause__ or causes[-1].__context__:
@@ -149,12 +148,3 @@ def _steps() -> list[dict[str, Any]]:
     assert document["type"] == "photosearch_assets.component.PhotosearchDag"
     steps: list[dict[str, Any]] = document["attributes"]["steps"]
     return steps
-
-
-def _defs(steps: list[dict[str, Any]]) -> dg.Definitions:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        component = PhotosearchDag.resolve_from_yaml(yaml.safe_dump({"steps": steps}))
-        return dg.build_defs_for_component(component)

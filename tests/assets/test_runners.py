@@ -1,0 +1,129 @@
+"""The runners: what a process reports is heard while it works, and kept when it dies."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from photosearch_assets.progress import PHOTOS_DONE, PhotoMessages, watched_by
+from photosearch_assets.steps.result import StepResult
+from tests.assets.conftest import Materialize, Shop, defs_of, hours
+
+# Reports its first window, then does what is wanted, then reports the second.
+STEP = """
+import os, pathlib, sys, time
+from dagster_pipes import open_dagster_pipes
+
+with open_dagster_pipes() as pipes:
+    first, second = pipes.get_extra("windows")
+    pipes.report_custom_message({{"step": "slow", "window": first, "rows": 1, "photos": 1}})
+    {between}
+    pipes.report_custom_message({{"step": "slow", "window": second, "rows": 2, "photos": 2}})
+"""
+WAIT = """
+    limit = time.monotonic() + 40
+    while not pathlib.Path({flag!r}).exists():
+        if time.monotonic() > limit:
+            sys.exit("nobody heard of the first window")
+        time.sleep(0.02)
+"""
+
+
+class Listener:
+    """Writes down what it hears; a result also makes a file that the step waits for."""
+
+    def __init__(self, flag: Path) -> None:
+        self.flag = flag
+        self.photo_count = 0
+        self.results: list[StepResult] = []
+
+    def photos(self, count: int) -> None:
+        self.photo_count += count
+
+    def result(self, result: StepResult) -> None:
+        self.results.append(result)
+        self.flag.touch()
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Listener:
+    return Listener(tmp_path / "heard")
+
+
+def run_step(between: str, shop: Shop, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    script = shop.root / "slow.py"
+    script.write_text(STEP.format(between=between))
+    step = {
+        "name": "slow",
+        "granularity": "hourly",
+        "after": [],
+        "command": ["python", str(script)],
+    }
+    return (
+        defs_of([step])
+        .resolve_implicit_global_asset_job_def()
+        .execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey("slow")],
+            tags={
+                "dagster/asset_partition_range_start": hours(0, 1)[0].start_text,
+                "dagster/asset_partition_range_end": hours(1, 1)[0].start_text,
+            },
+            raise_on_error=False,
+        )
+    )
+
+
+def test_a_window_is_heard_of_while_its_process_makes_the_next(
+    shop: Shop, instance: dg.DagsterInstance, listener: Listener
+) -> None:
+    with watched_by(listener):
+        ended = run_step(WAIT.format(flag=str(listener.flag)), shop, instance)
+
+    assert ended.success
+    assert [result.window for result in listener.results] == hours(0, 2)
+    assert [result.rows for result in listener.results] == [1, 2]
+
+
+def test_what_a_process_made_before_it_died_is_kept(
+    shop: Shop, instance: dg.DagsterInstance, listener: Listener
+) -> None:
+    with watched_by(listener):
+        ended = run_step("os._exit(7)", shop, instance)
+
+    assert not ended.success
+    [failure] = ended.get_step_failure_events()
+    assert "exit code 7" in str(failure.step_failure_data.error)
+    made = instance.get_materialized_partitions(dg.AssetKey("slow"))
+    assert set(made) == {hours(0, 1)[0].start_text}
+    assert len(listener.results) == 1
+
+
+def test_either_runner_tells_of_every_photo(
+    shop: Shop, instance: dg.DagsterInstance, materialize: Materialize, listener: Listener
+) -> None:
+    shop.list_hours(2)
+    heard = {}
+    for runner in ("in_process", "subprocess"):
+        shop.configure(step_runner=runner)
+        shop.forget()
+        before = listener.photo_count
+        with watched_by(listener):
+            materialize("images", windows=hours(0, 2))
+        heard[runner] = listener.photo_count - before
+
+    assert heard == {"in_process": 4, "subprocess": 4}
+
+
+def test_photos_travel_in_few_messages_and_none_is_lost() -> None:
+    sent: list[dict[str, Any]] = []
+    messages = PhotoMessages(sent.append)
+
+    for _ in range(1000):
+        messages.add(1)
+    messages.flush()
+    messages.flush()
+
+    assert sum(message[PHOTOS_DONE] for message in sent) == 1000
+    assert len(sent) <= 10
