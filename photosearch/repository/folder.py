@@ -2,7 +2,7 @@
 
 Written with the system's own calls, and not through obstore's local store, which has no
 conditional update, never syncs, and copied a file of 200 MB in 0.9 s where the kernel needs
-0.1 s. An object store has no such calls and will be reached through obstore.
+0.1 s. An object store has no such calls and is reached through obstore (object_storage.py).
 
 What makes a version true: its files are on the disk before the manifest gets its name, by a
 link that fails when there is one; and HEAD is compared and renamed under a lock. After a
@@ -18,10 +18,11 @@ import threading
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from photosearch.repository.errors import StorageError
+from photosearch.repository.manifest import FileEntry
 from photosearch.repository.storage import Stored, StoredFile, TagMoved
 
 LOCKS = ".locks"
@@ -40,6 +41,14 @@ class FolderStorage:
         self._root = str(root)
         # By folder and tail, then child: (inode, modified, size) when read, and what it held.
         self._seen: dict[tuple[str, str], dict[str, tuple[_Mark, bytes]]] = {}
+
+    def now_s(self) -> float:
+        # By a file of its own: the folder may lie on another machine with another clock.
+        with _telling(LOCKS, "written"):
+            Path(self._root, LOCKS).mkdir(parents=True, exist_ok=True)
+            clock = Path(self._root, LOCKS, "clock")
+            clock.touch()
+            return clock.stat().st_mtime
 
     def read(self, path: str) -> Stored | None:
         with _telling(path, "read"):
@@ -134,9 +143,23 @@ class FolderStorage:
                 os.replace(staged, target)  # noqa: PTH105
             return tag
 
-    def refresh(self, path: str) -> None:
+    def refresh(self, path: str) -> bool:
         with _telling(path, "written"):
-            os.utime(f"{self._root}/{path}")
+            try:
+                os.utime(f"{self._root}/{path}")
+            except _ABSENT:
+                return False
+            return True
+
+    def remove(self, path: str, tag: str) -> bool:
+        with self._locked("swap", path, wait=True), _telling(path, "deleted"):
+            try:
+                if _tag(os.stat(f"{self._root}/{path}")) != tag:  # noqa: PTH116
+                    return False
+                os.unlink(f"{self._root}/{path}")  # noqa: PTH108
+            except _ABSENT:
+                return False
+            return True
 
     def delete(self, paths: Iterable[str]) -> None:
         folders = set()
@@ -153,8 +176,13 @@ class FolderStorage:
         with self._locked("fence", name, wait=wait) as ours:
             yield ours
 
-    def local_folder(self, folder: str) -> Path:
+    def local_folder(
+        self, folder: str, files: Mapping[str, FileEntry], *, fresh: bool = False
+    ) -> Path:
         return Path(self._root, folder)
+
+    def using(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def _read_each(self, descriptor: int, folder: str, tail: str) -> dict[str, bytes]:
         # Relative to the folder's descriptor and without Path objects: with 10,000 windows

@@ -49,6 +49,7 @@ from photosearch.repository.manifest import (
 )
 from photosearch.repository.retention import NEWEST_TWO, GcReport, Keep, collect
 from photosearch.repository.storage import Storage, open_storage
+from photosearch.settings import Settings
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Window
 
@@ -63,9 +64,14 @@ class Repository:
         self._manifests: OrderedDict[tuple[Address, str], Manifest] = OrderedDict()
 
     @classmethod
-    def open(cls, url: str) -> "Repository":
-        """The repository at a ``file://`` URL; made by the first publish."""
-        return cls(open_storage(url))
+    def open(cls, url: str, settings: Settings | None = None) -> "Repository":
+        """The repository at a URL; made by the first publish. A bucket's needs the settings."""
+        return cls(open_storage(url, settings))
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Repository":
+        """The repository that the settings name."""
+        return cls.open(settings.repository_url, settings)
 
     def publish(
         self,
@@ -119,10 +125,12 @@ class Repository:
         folder, path = address.folder(version), address.manifest_path(version)
         with self.storage.fence(address.path):
             existing = self._whole(address, version)
-            if existing is not None:
-                self.storage.refresh(path)  # gc must not take what someone just relied on
+            # gc must not take what someone just relied on; it may have done so already.
+            if existing is not None and self.storage.refresh(path):
                 return existing
-            self.storage.delete([path])  # there is one only if the version is damaged
+            damaged = self.storage.read(path)
+            if damaged is not None:
+                self.storage.remove(path, damaged.tag)
             try:
                 ours = self.storage.write_version(folder, files, MANIFEST, manifest.to_bytes())
             except StorageError:
@@ -249,8 +257,10 @@ class Repository:
             DamagedArtifact: if a file is missing, of another size or of other content.
         """
         manifest = self.manifest(address, version)
-        folder = self.storage.local_folder(address.folder(version))
-        if verify:
+        place = address.folder(version)
+        folder = self.storage.local_folder(place, manifest.files)
+        if verify and any(damages(manifest, folder, address)):
+            folder = self.storage.local_folder(place, manifest.files, fresh=True)
             for damage in damages(manifest, folder, address):
                 raise damage
         return folder
@@ -306,7 +316,7 @@ class Repository:
         for top in TOP_FOLDERS:
             for file in self.storage.files(top):
                 found = Address.locate(file.path)
-                if found is not None:
+                if found is not None and not file.staged:
                     address, rest = found
                     if rest == HEAD:
                         yield address, None
@@ -332,8 +342,10 @@ class Repository:
             )
         else:
             if manifest is not None:  # else gc took it since it was listed
-                folder = self.storage.local_folder(address.folder(version))
-                yield from damages(manifest, folder, address)
+                place = address.folder(version)
+                with self.storage.using():
+                    folder = self.storage.local_folder(place, manifest.files, fresh=True)
+                    yield from damages(manifest, folder, address)
 
     def _point(self, address: Address, current: Current) -> Head:
         """Make HEAD say ``current``, whatever it said and whoever moves it meanwhile."""
@@ -346,7 +358,9 @@ class Repository:
 
     def _move(self, address: Address, current: Current, expected: str | None) -> Head:
         with self.storage.fence(address.path):  # gc deletes manifests behind this fence
-            self._require(address, current.version)
+            # Where there are no fences, gc and this both change the manifest, and one sees it.
+            if not self.storage.refresh(address.manifest_path(current.version)):
+                raise _missing(address, current.version)
             return swap_head(self.storage, address, current, expected)
 
     def _require(self, address: Address, version: str) -> None:
@@ -367,7 +381,7 @@ class Repository:
             return None
         if manifest is None:
             return None
-        folder = self.storage.local_folder(address.folder(version))
+        folder = self.storage.local_folder(address.folder(version), manifest.files, fresh=True)
         return None if any(damages(manifest, folder, address)) else manifest
 
 

@@ -9,10 +9,9 @@ fence; here each deletion takes that fence, looks at HEAD and the times once mor
 the manifest first, so that nobody ever sees a version with files missing.
 """
 
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from photosearch.repository.addresses import MANIFEST, TOP_FOLDERS, Address, Kind
@@ -71,6 +70,13 @@ class _Found:
     staged: dict[Address, list[StoredFile]] = field(default_factory=dict)
     manifests: dict[_Key, Manifest] = field(default_factory=dict)
 
+    def written(self, address: Address, manifest: Manifest) -> tuple[float, datetime]:
+        """When, for an order: by the store's clock, because writers' clocks may be wrong."""
+        path = address.manifest_path(manifest.version)
+        files = self.files[address, manifest.version]
+        at = next(file.modified_s for file in files if file.path == path)
+        return at, manifest.created_at
+
 
 def collect(
     repository: "Repository",
@@ -81,7 +87,8 @@ def collect(
     dry_run: bool,
 ) -> GcReport:
     """See :meth:`Repository.gc`."""
-    oldest_s = time.time() - grace.total_seconds()
+    # By the store's clock: those of the writers, and this machine's, may be wrong.
+    oldest_s = repository.storage.now_s() - grace.total_seconds()
     found = _list(repository)
     needed = _needed(repository, found, keep, in_use, oldest_s)
     removed: list[Removed] = []
@@ -141,7 +148,7 @@ def _needed(
         by_address.setdefault(address, []).append(manifest)
     todo: list[_Key] = list(in_use)
     for address, manifests in by_address.items():
-        manifests.sort(key=lambda manifest: manifest.created_at, reverse=True)
+        manifests.sort(key=lambda manifest: found.written(address, manifest), reverse=True)
         todo += [(address, version) for version in keep(address, manifests)]
     for address in {address for address, _ in found.files}:
         try:
@@ -183,12 +190,15 @@ def _delete(repository: "Repository", address: Address, version: str, oldest_s: 
     with storage.fence(address.path, wait=False) as ours:
         if not ours:
             return False
+        path = address.manifest_path(version)
+        stored = storage.read(path)  # first: whoever relies on it from now on changes its tag
         files = storage.files(address.folder(version))
         head = repository.head(address)
         if not _all_older(files, oldest_s) or (head is not None and head.version == version):
             return False
-        storage.delete([address.manifest_path(version)])
-        storage.delete([file.path for file in files])
+        if stored is not None and not storage.remove(path, stored.tag):
+            return False
+        storage.delete([file.path for file in files if file.path != path])
     repository.forget(address, version)
     return True
 

@@ -2,7 +2,8 @@
 
 Few operations, each with a meaning that a folder and an object store can both keep: whole
 objects, one create-if-absent, one compare-and-swap. A folder keeps the last two with a
-link and a lock (folder.py); S3 and GCS have them as conditions on etag or generation.
+link and a lock (folder.py); S3 and GCS have them as conditions on etag or generation
+(object_storage.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,10 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from photosearch.object_store import is_bucket
 from photosearch.repository.errors import RepositoryError
+from photosearch.repository.manifest import FileEntry
+from photosearch.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,9 @@ class TagMoved(Exception):
 
 class Storage(Protocol):
     """Paths are relative to the repository, with ``/``. All failures are StorageErrors."""
+
+    def now_s(self) -> float:
+        """The time, in seconds since 1970, by the clock that ``modified_s`` is taken from."""
 
     def read(self, path: str) -> Stored | None:
         """The object, or None when there is none."""
@@ -75,8 +82,14 @@ class Storage(Protocol):
             TagMoved: if it is not.
         """
 
-    def refresh(self, path: str) -> None:
-        """Make the object young again, so that no grace period is over for it."""
+    def refresh(self, path: str) -> bool:
+        """Make the object young again, so that no grace period is over for it.
+
+        False if there is none. From then on :meth:`remove` fails for who saw it before.
+        """
+
+    def remove(self, path: str, tag: str) -> bool:
+        """Delete the object if its tag is still ``tag``; False if it is not."""
 
     def delete(self, paths: Iterable[str]) -> None:
         """Delete objects; those that are gone already are fine."""
@@ -88,22 +101,34 @@ class Storage(Protocol):
         periods alone keep writers apart, and a race costs work, not correctness.
         """
 
-    def local_folder(self, folder: str) -> Path:
-        """The folder on this machine that has the files."""
+    def local_folder(
+        self, folder: str, files: Mapping[str, FileEntry], *, fresh: bool = False
+    ) -> Path:
+        """The folder on this machine that has a version's files, as the store has them.
+
+        What lies elsewhere is copied here, and with ``fresh`` copied again.
+        """
+
+    def using(self) -> AbstractContextManager[None]:
+        """Copies made inside the block may go afterwards; otherwise they stay with the process."""
 
 
-def open_storage(url: str) -> Storage:
-    """The storage at ``url``; no I/O yet.
+def open_storage(url: str, settings: Settings | None = None) -> Storage:
+    """The storage at ``url``; no I/O yet. A bucket's needs the settings.
 
     Raises:
         RepositoryError: if nothing stores at such a URL.
     """
     parts = urlsplit(url)
+    if is_bucket(url) and parts.netloc and settings is not None:
+        from photosearch.repository.object_storage import ObjectStorage
+
+        return ObjectStorage(url, settings)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         raise RepositoryError(
-            "the model repository is a folder",
+            "the model repository is a folder, or lies in a bucket",
             found=url,
-            remedy="give a file:// URL",
+            remedy="set models_url to a folder, or a file://, s3:// or gs:// URL",
         )
     from photosearch.repository.folder import FolderStorage
 

@@ -1,0 +1,156 @@
+"""Copies on this machine of artifacts that lie in a bucket.
+
+A mirror of the bucket's version folders below ``state_dir``, shared by all processes: each
+file is fetched once, gets its name when it is whole, and is never changed. Who reads it
+compares it with its digest, as in a folder. The copies used longest ago go when there are too
+many bytes, but none that a process still uses: what was asked for stays pinned until the step
+ends, or in a server as long as it lives.
+"""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from photosearch.pins import Pin, unpinned
+from photosearch.repository.errors import StorageError
+from photosearch.repository.manifest import FileEntry
+
+_SHARE_KEPT = 0.8
+"""Of the bound, after a cleaning: so that not every new artifact cleans."""
+
+
+class ArtifactCache:
+    """Files by version folder and name, in ``root``; safe to share between threads."""
+
+    def __init__(self, root: Path, max_bytes: int) -> None:
+        self.root = root
+        self._max_bytes = max_bytes
+        self._pins = root / ".pins"
+        self._pin: Pin | None = None
+        self._users = 0
+        self._lock = threading.Lock()
+
+    def folder(
+        self,
+        version: str,
+        files: Mapping[str, FileEntry],
+        fetch: Callable[[str, Path], bool],
+        *,
+        fresh: bool = False,
+    ) -> Path:
+        """The folder with the files; ``fetch(name, path)`` brings one that is not here yet,
+        or says False when there is none.
+
+        Sizes are looked at, digests are not. ``fresh`` fetches what is here too.
+
+        Raises:
+            StorageError: if this machine's disk is full or refuses.
+        """
+        place = self.root / version
+        self._keep(version)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            missing = [
+                name for name, entry in files.items() if fresh or _size(place / name) != entry.size
+            ]
+            for name in missing:
+                _bring(place / name, fetch)
+            os.utime(place)
+        except OSError as error:
+            raise StorageError(
+                f"the copy of {version} can't be written",
+                found=str(error),
+                remedy="make room on the disk, or move state_dir",
+            ) from error
+        if missing:
+            self.clean()
+        return place
+
+    def put(self, version: str, files: Mapping[str, Path]) -> None:
+        """Keep what this machine has just made, without fetching it; by links if it can be."""
+        place = self.root / version
+        with suppress(OSError):  # a copy that is not made is fetched when somebody wants it
+            place.mkdir(parents=True, exist_ok=True)
+            for name, source in files.items():
+                try:
+                    os.link(source, place / name)
+                except OSError:
+                    shutil.copyfile(source, place / f".{name}")
+                    (place / f".{name}").replace(place / name)
+
+    def forget(self, path: str) -> None:
+        """Remove the copy of one file, whatever pins it: it was deleted in the bucket."""
+        file = self.root / path
+        with suppress(OSError):
+            file.unlink()
+            file.parent.rmdir()  # fails while others lie in it
+
+    @contextmanager
+    def using(self) -> Iterator[None]:
+        """Let go at the end of what was asked for inside; without it, the process keeps it."""
+        with self._lock:
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0 and self._pin is not None:
+                    self._pin.release()
+                    self._pin = None
+
+    def clean(self) -> int:
+        """Remove the version folders used longest ago while there are too many bytes; how many."""
+        found = sorted(self._folders())
+        size = sum(bytes_ for _, _, bytes_ in found)
+        if size <= self._max_bytes:
+            return 0
+        removed = 0
+        with unpinned(self._pins) as kept:
+            for _, version, bytes_ in found:
+                if size <= self._max_bytes * _SHARE_KEPT:
+                    break
+                if version not in kept:
+                    shutil.rmtree(self.root / version, ignore_errors=True)
+                    size -= bytes_
+                    removed += 1
+        return removed
+
+    def _keep(self, version: str) -> None:
+        with self._lock:
+            if self._pin is None:
+                self._pin = Pin(self._pins)
+            self._pin.add([version])
+
+    def _folders(self) -> Iterator[tuple[float, str, int]]:
+        """When last used, the version's folder, and the bytes in it."""
+        for place, _, names in os.walk(self.root):
+            relative = os.path.relpath(place, self.root)
+            if not names or relative.startswith("."):
+                continue
+            with suppress(FileNotFoundError):
+                used = Path(place).stat().st_mtime
+                yield used, relative, sum(_size(Path(place, name)) or 0 for name in names)
+
+
+def _bring(file: Path, fetch: Callable[[str, Path], bool]) -> None:
+    with NamedTemporaryFile(dir=file.parent, prefix=".", delete=False) as draft:
+        path = Path(draft.name)
+    try:
+        if fetch(file.name, path):
+            path.replace(file)
+        else:
+            file.unlink(missing_ok=True)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
