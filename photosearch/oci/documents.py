@@ -154,6 +154,12 @@ def parse_document(content: bytes, name: str) -> Manifest | Index:
     )
 
 
+def images_in(content: bytes) -> list[str]:
+    """The digests of an index's images; of a manifest, none."""
+    document = parse_document(content, "a document")
+    return [each.digest for each in document.manifests] if isinstance(document, Index) else []
+
+
 def parse_config(content: bytes, name: str) -> dict[str, Any]:
     """Read an image's configuration, with all its fields.
 

@@ -21,3 +21,7 @@ class DamagedImage(ImageError):
 
 class RegistryRefused(ImageError):
     """The registry is down, read-only, full, or does not let this user in."""
+
+
+class RegistryDown(RegistryRefused):
+    """The registry does not answer, or not now: worth another try."""

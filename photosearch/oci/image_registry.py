@@ -98,10 +98,10 @@ class ImageRegistry(Protocol):
         """Every tag, sorted."""
 
     def delete(self, reference: str) -> None:
-        """Forget an image; one that is not there is fine.
+        """Forget what a tag names and the images in it, or one document by digest.
 
-        By tag, the tag and the document it names go; by digest, that document. Blobs that
-        nothing names any more go when the registry collects its garbage.
+        What is not there is fine. Blobs that nothing names any more go when the registry
+        collects its garbage.
         """
 
     def lock(self, name: str) -> AbstractContextManager[None]:
@@ -119,8 +119,10 @@ def open_registry(settings: "Settings") -> ImageRegistry:
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return _folder(settings, Path(unquote(parts.path)), _base(settings))
+    if parts.scheme == "oci" and parts.netloc and parts.path.strip("/"):
+        return _remote(settings, f"{parts.netloc}/{parts.path.strip('/')}", _base(settings))
     raise ImageError(
-        "registry_url is a folder",
+        "registry_url is a folder or oci://HOST:PORT/NAME",
         found=url,
         remedy="correct registry_url",
     )
@@ -140,10 +142,16 @@ def _base(settings: "Settings") -> "BaseReference | None":
     if place.startswith((".", "/", "~", "oci:")):
         folder = Path(place.removeprefix("oci:")).expanduser()
         return BaseReference(name, _folder(settings, settings.base_dir / folder, None), reference)
-    raise ImageError("base_image is FOLDER:TAG", found=name, remedy="correct base_image")
+    return BaseReference(name, _remote(settings, place, None), reference)
 
 
 def _folder(settings: "Settings", folder: Path, base: "BaseReference | None") -> ImageRegistry:
     from photosearch.oci.layout import LayoutRegistry
 
     return LayoutRegistry(folder, base=base, workplace=settings.state / WORKPLACE)
+
+
+def _remote(settings: "Settings", name: str, base: "BaseReference | None") -> ImageRegistry:
+    from photosearch.oci.remote import RemoteRegistry
+
+    return RemoteRegistry.of(settings, name, base=base, workplace=settings.state / WORKPLACE)

@@ -14,7 +14,7 @@ import hashlib
 import tarfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -113,11 +113,7 @@ def _checked(file: LayerFile, beside: ThreadPoolExecutor) -> Generator[bytes]:
     read = 0
     pending: Future[None] | None = None
     path = file.source()
-    try:
-        opened = path.open("rb")
-    except FileNotFoundError as error:
-        raise _damaged(file, path, "no file") from error
-    with opened:
+    with _telling(file, path), path.open("rb") as opened:
         while chunk := opened.read(CHUNK_BYTES):
             read += len(chunk)
             if read > file.size:
@@ -133,6 +129,16 @@ def _checked(file: LayerFile, beside: ThreadPoolExecutor) -> Generator[bytes]:
         raise _damaged(file, path, f"{read} bytes{' or more' if read > file.size else ''}")
     if file.sha256 is not None and digest.hexdigest() != file.sha256:
         raise _damaged(file, path, f"sha256 {digest.hexdigest()}")
+
+
+@contextmanager
+def _telling(file: LayerFile, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise _damaged(file, path, "no file") from error
+    except OSError as error:
+        raise _damaged(file, path, str(error)) from error
 
 
 def _damaged(file: LayerFile, path: Path, found: str) -> DamagedImage:

@@ -27,6 +27,7 @@ from photosearch.oci.documents import (
     Descriptor,
     Index,
     digest_of,
+    images_in,
     parse_document,
     write_index,
 )
@@ -138,20 +139,21 @@ class LayoutRegistry:
         return sorted(self._tagged())
 
     def delete(self, reference: str) -> None:
-        digest = reference
         with file_lock(self._locks / "index"):
-            tagged = self._tagged()
-            if not reference.startswith("sha256:"):
-                if reference not in tagged:
-                    return
-                digest = tagged[reference].digest
-            kept = {tag: named for tag, named in tagged.items() if named.digest != digest}
-            if not reference.startswith("sha256:"):
-                kept = {tag: named for tag, named in tagged.items() if tag != reference}
+            found = self.document(reference)
+            if found is None:
+                return
+            content, digest = found
+            kept = {
+                tag: named
+                for tag, named in self._tagged().items()
+                if reference not in (tag, named.digest)
+            }
             self._write_tags(kept)
             if digest not in {named.digest for named in kept.values()}:
-                with self._telling("deleted"):
-                    self._path(digest).unlink(missing_ok=True)
+                for each in (digest, *images_in(content)):
+                    with self._telling("deleted"):
+                        self._path(each).unlink(missing_ok=True)
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:

@@ -1,0 +1,243 @@
+"""A registry that speaks the OCI distribution protocol.
+
+A layer is streamed while it is made: an upload is opened, the bytes go in one request of known
+length, and the digest, which is known at their end, closes it. Until then there is nothing
+that anyone could pull, so a builder may be killed anywhere; the registry clears what was left.
+Layers of a base image in the same registry are mounted and not sent.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode, urljoin
+
+import requests
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from photosearch.oci.base import BaseReference
+from photosearch.oci.client import RegistryClient
+from photosearch.oci.documents import (
+    ACCEPTED,
+    INDEX,
+    MANIFEST,
+    MOST_DOCUMENT_BYTES,
+    Index,
+    digest_of,
+    images_in,
+    parse_document,
+)
+from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryDown, RegistryRefused
+from photosearch.oci.file_lock import locked_by_name
+from photosearch.oci.image_registry import Blob, BlobContent
+
+if TYPE_CHECKING:
+    from photosearch.settings import Settings
+
+CHUNK_BYTES = 1 << 20
+ATTEMPTS = 3
+_Result = TypeVar("_Result")
+
+
+class RemoteRegistry:
+    """See :class:`photosearch.oci.image_registry.ImageRegistry`."""
+
+    def __init__(
+        self, client: RegistryClient, *, base: BaseReference | None, workplace: Path
+    ) -> None:
+        self.base = base
+        self.workplace = workplace
+        self.client = client
+
+    @classmethod
+    def of(
+        cls, settings: "Settings", name: str, *, base: BaseReference | None, workplace: Path
+    ) -> "RemoteRegistry":
+        """The repository ``name`` (``host:port/path``) with the settings' credentials."""
+        password = settings.registry_password
+        certificates = settings.registry_ca_file
+        client = RegistryClient(
+            name,
+            insecure=settings.registry_insecure,
+            verify=True if certificates is None else settings.base_dir / certificates,
+            user=settings.registry_user,
+            password=None if password is None else password.get_secret_value(),
+        )
+        return cls(client, base=base, workplace=workplace)
+
+    def reference(self, digest: str) -> str:
+        return f"{self.client.name}@{digest}"
+
+    def blob_size(self, digest: str) -> int | None:
+        what = f"the blobs of {self.client.name} can't be read"
+        url = self.client.url(f"blobs/{digest}")
+        with self.client.send("HEAD", url, what=what, absent=True) as response:
+            if response.status_code == 404:
+                return None
+            return int(response.headers.get("Content-Length", -1))
+
+    def put_blob(self, content: BlobContent, *, digest: str | None = None) -> Blob:
+        size = len(content)
+        if digest is not None:
+            if self.blob_size(digest) == size:
+                return Blob(digest, size, sent=False)
+            if self._mount(digest):
+                return Blob(digest, size, sent=False)
+        return _again(lambda: self._upload(content, size, digest))
+
+    @contextmanager
+    def open_blob(self, digest: str) -> Iterator[Iterator[bytes]]:
+        what = f"the blob {digest} of {self.client.name} can't be read"
+        url = self.client.url(f"blobs/{digest}")
+        with self.client.send("GET", url, what=what, stream=True, absent=True) as response:
+            if response.status_code == 404:
+                raise ImageMissing(
+                    f"{self.client.name} has no blob {digest}",
+                    remedy="delete the image that names it; it is built again",
+                )
+            yield self._chunks(response, what)
+
+    def document(self, reference: str) -> tuple[bytes, str] | None:
+        what = f"the image {reference} of {self.client.name} can't be read"
+        url = self.client.url(f"manifests/{reference}")
+        accept = {"Accept": ", ".join(ACCEPTED)}
+        with self.client.send(
+            "GET", url, what=what, headers=accept, stream=True, absent=True
+        ) as response:
+            if response.status_code == 404:
+                return None
+            content = b""
+            for chunk in self._chunks(response, what):
+                content += chunk
+                if len(content) > MOST_DOCUMENT_BYTES:
+                    break
+        digest = digest_of(content)
+        if reference.startswith("sha256:") and digest != reference:
+            raise DamagedImage(
+                f"the document {reference} in {self.client.name} is damaged",
+                found=digest,
+                remedy="delete the image; it is built again",
+            )
+        return content, digest
+
+    def has_image(self, digest: str) -> bool:
+        # A registry takes no manifest before it has all that the manifest names.
+        what = f"the image {digest} of {self.client.name} can't be read"
+        url = self.client.url(f"manifests/{digest}")
+        accept = {"Accept": ", ".join(ACCEPTED)}
+        with self.client.send("HEAD", url, what=what, headers=accept, absent=True) as response:
+            return response.status_code != 404
+
+    def put_document(self, content: bytes, *, tag: str | None = None) -> str:
+        document = parse_document(content, "the document to put")
+        digest = digest_of(content)
+        headers = {"Content-Type": INDEX if isinstance(document, Index) else MANIFEST}
+        what = f"the image {tag or digest} can't be put into {self.client.name}"
+        url = self.client.url(f"manifests/{tag or digest}")
+
+        def put() -> str:
+            # Not oras's: it writes the JSON anew, and so the digest would be another.
+            self.client.send("PUT", url, what=what, body=content, headers=headers).close()
+            return digest
+
+        return _again(put)
+
+    def tags(self) -> list[str]:
+        with self.client.telling(f"the tags of {self.client.name} can't be read"):
+            try:
+                return sorted(self.client.get_tags(self.client.container))
+            except ValueError as error:  # oras's, of any answer but 200
+                if "Not Found" in str(error):  # nothing was ever put there
+                    return []
+                raise RegistryRefused(
+                    f"the tags of {self.client.name} can't be read", found=str(error)
+                ) from error
+
+    def delete(self, reference: str) -> None:
+        found = self.document(reference)
+        if found is None:
+            return
+        content, digest = found
+        what = f"the image {reference} can't be deleted from {self.client.name}"
+        # The name first: no reader finds a name whose image is gone.
+        for each in (digest, *images_in(content)):
+            url = self.client.url(f"manifests/{each}")
+            self.client.send("DELETE", url, what=what, absent=True).close()
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        with locked_by_name(self.workplace / "locks", name):
+            yield
+
+    def _mount(self, digest: str) -> bool:
+        """Take a base layer from its repository, if that is in this registry."""
+        base = self.base.registry if self.base is not None else None
+        if not isinstance(base, RemoteRegistry):
+            return False
+        theirs, ours = base.client.container, self.client.container
+        if theirs.registry != ours.registry or theirs.api_prefix == ours.api_prefix:
+            return False
+        asked = urlencode({"mount": digest, "from": theirs.api_prefix})
+        what = f"a layer can't be put into {self.client.name}"
+        with self.client.send("POST", self.client.url(f"blobs/uploads/?{asked}"), what=what) as r:
+            return r.status_code == 201
+
+    def _upload(self, content: BlobContent, size: int, digest: str | None) -> Blob:
+        what = f"a layer can't be put into {self.client.name}"
+        with self.client.send("POST", self.client.url("blobs/uploads/"), what=what) as response:
+            session = self._next(response)
+        hashing = _Hashing(content, size)
+        octets = {"Content-Type": "application/octet-stream"}
+        with self.client.send(
+            "PATCH", session, what=what, body=hashing, headers=octets
+        ) as response:
+            session = self._next(response)
+        if digest is not None and hashing.digest != digest:
+            raise DamagedImage(f"a blob should have the digest {digest}", found=hashing.digest)
+        closing = (
+            f"{session}{'&' if '?' in session else '?'}{urlencode({'digest': hashing.digest})}"
+        )
+        self.client.send("PUT", closing, what=what).close()
+        return Blob(hashing.digest, size, sent=True)
+
+    def _next(self, response: requests.Response) -> str:
+        return urljoin(response.url, response.headers["Location"])
+
+    def _chunks(self, response: requests.Response, what: str) -> Iterator[bytes]:
+        with self.client.telling(what):
+            # Not decoded: a digest is that of the bytes as they are kept.
+            yield from response.raw.stream(CHUNK_BYTES, decode_content=False)
+
+
+def _again(send: Callable[[], _Result]) -> _Result:
+    """Try a send anew when it broke off: nothing of it is visible."""
+    trying = Retrying(
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_exponential(multiplier=0.3, max=10),
+        retry=retry_if_exception_type(RegistryDown),
+        reraise=True,
+    )
+    return trying(send)
+
+
+class _Hashing:
+    """A body of known length, hashed while it is sent."""
+
+    def __init__(self, content: BlobContent, size: int) -> None:
+        self._content = content
+        self._size = size
+        self._digest = hashlib.sha256()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._digest = hashlib.sha256()
+        for chunk in self._content:
+            self._digest.update(chunk)
+            yield chunk
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self._digest.hexdigest()}"
