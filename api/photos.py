@@ -105,7 +105,7 @@ class PhotoStore:
     def _opened(self) -> ImageStore:
         """The image store, opened when first needed: without photos the API can still search."""
         if self._store is None:
-            self._store = ImageStore.open(self._settings.image_store_url)
+            self._store = ImageStore.of(self._settings)
         return self._store
 
     def _shrink(self, content: bytes, side: int, photo: Photo) -> PhotoBytes:

@@ -56,7 +56,7 @@ class ApiState:
     ) -> "ApiState":
         """The state for ``settings``; nothing is read yet."""
         discovery = discovery or EndpointDirectory(settings.endpoints_dir)
-        repository = Repository.open(settings.repository_url)
+        repository = Repository.of(settings)
         watch = RepositoryWatch(repository)
         pool = ServerPool()
         shelf = EmbedderShelf(repository, settings.max_megapixels)

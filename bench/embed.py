@@ -62,7 +62,7 @@ def measure() -> list[BenchRow]:
 
 
 def _whole_way(photos: list[Photo], embedder: Embedder, settings: Settings, empty: Path) -> None:
-    store, cache = ImageStore.open(settings.image_store_url), ImageCache(empty)
+    store, cache = ImageStore.of(settings), ImageCache(empty)
     fetch_photos(photos, store, cache, settings=settings)
 
     def decoder(photo: Photo) -> Callable[[], NDArray[np.uint8]]:

@@ -46,7 +46,7 @@ def measure() -> list[BenchRow]:
     """Publish two versions, move HEAD between them, and time every query."""
     with tempfile.TemporaryDirectory() as temporary:
         settings = _settings(Path(temporary))
-        repository = Repository.open(settings.repository_url)
+        repository = Repository.of(settings)
         vectors = clustered_vectors(ROWS, DIMENSION)
         versions = _publish(repository, vectors, Path(temporary) / "made")
         return _replace(settings, repository, versions, vectors)

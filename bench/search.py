@@ -152,7 +152,7 @@ def _shop(folder: Path) -> tuple[Settings, tuple[Embedder, Embedder], list[bytes
     with Catalogue.open(settings) as catalogue:
         catalogue.create_tables()
         catalogue.write([_listing(photo) for photo in photos], photos)
-    repository = Repository.open(settings.repository_url)
+    repository = Repository.of(settings)
     repository.publish(
         Address.embedders(),
         {path.name: path for path in built.folder.iterdir()},

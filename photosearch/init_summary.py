@@ -91,7 +91,7 @@ def _sampled(settings: Settings, catalogue: Catalogue) -> str:
     if settings.photos_url is None:
         return "none yet: say where they lie with --photos DIR"
     photos = catalogue.sample_photos(_SAMPLE)
-    store, failures = ImageStore.open(settings.image_store_url), []
+    store, failures = ImageStore.of(settings), []
     for photo in photos:
         try:
             store.buffer(photo.path, settings.max_photo_bytes)

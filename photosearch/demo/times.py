@@ -49,7 +49,7 @@ class Stopwatch:
 
 def artifacts_table(settings: Settings) -> Table:
     """What the model repository holds: how many of each kind, photos, from when to when."""
-    repository = Repository.open(settings.repository_url)
+    repository = Repository.of(settings)
     fingerprint = current_fingerprint(repository)
     found: defaultdict[str, list[tuple[datetime, int]]] = defaultdict(list)
     if fingerprint is not None:

@@ -5,21 +5,20 @@ fraction of one from asyncio (*measured*, 100 kB from a folder: 70 against 400 u
 batch fetch uses threads; ``get`` serves those who live in an event loop.
 """
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, ObjectStore
 
 from photosearch.images.photo_error import ImageStoreError, PhotoError, PhotoUnreachable
 from photosearch.images.photo_path import file_inside, require_relative
+from photosearch.object_store import StoreUnreachable, first_line, open_object_store
+from photosearch.settings import Settings
 
 DEFAULT_MAX_BYTES = 32 << 20
-
-_TIMEOUT = timedelta(seconds=30)
 
 
 class ImageStore:
@@ -34,8 +33,15 @@ class ImageStore:
         self._store = store
 
     @classmethod
-    def open(cls, url: str) -> Self:
-        """The store at a URL: ``file:///srv/photos``, or any that obstore knows.
+    def of(cls, settings: Settings) -> Self:
+        """The store that the settings name. Raises as :meth:`open`, or if none is named."""
+        return cls.open(settings.image_store_url, settings)
+
+    @classmethod
+    def open(cls, url: str, settings: Settings | None = None) -> Self:
+        """The store at a URL: a folder's, a bucket's, or any that obstore knows.
+
+        ``settings`` say where and how buckets are asked; without them, as their makers do.
 
         Raises:
             ImageStoreError: if the URL is of no known kind, or the folder is not there.
@@ -52,16 +58,12 @@ class ImageStore:
             return cls(url, LocalStore(folder), str(folder))
         try:
             # No retries of its own: they would multiply with those of the fetch.
-            store = from_url(
-                url,
-                client_options={"timeout": _TIMEOUT, "allow_http": True},
-                retry_config={"max_retries": 0, "retry_timeout": _TIMEOUT},
-            )
-        except (BaseError, ValueError) as error:
+            store = open_object_store(url, settings or Settings(), retries=0)
+        except StoreUnreachable as error:
             raise ImageStoreError(
                 f"the image store {url} can't be opened",
-                found=_first_line(error),
-                remedy="set photos_url to a folder or a file:// URL",
+                found=error.found,
+                remedy="set photos_url to a folder, or a file://, s3:// or gs:// URL",
             ) from error
         return cls(url, store, None)
 
@@ -111,16 +113,16 @@ class ImageStore:
         if isinstance(error, PermissionError):
             return PhotoError(
                 f"photo {path!r} may not be read",
-                found=_first_line(error),
+                found=first_line(error),
                 remedy=f"allow photosearch to read {self.url}",
             )
         if isinstance(error, ValueError):
             return PhotoError(
                 f"photo {path!r} has a path that no store can hold",
-                found=_first_line(error),
+                found=first_line(error),
                 remedy="rename the photo",
             )
-        return PhotoUnreachable(f"photo {path!r} could not be read", found=_first_line(error))
+        return PhotoUnreachable(f"photo {path!r} could not be read", found=first_line(error))
 
 
 def _require_size(path: str, size: int, max_bytes: int) -> None:
@@ -131,7 +133,3 @@ def _require_size(path: str, size: int, max_bytes: int) -> None:
             limit=f"{max_bytes / 1e6:.1f} MB",
             remedy="make it smaller, or raise max_photo_bytes",
         )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__

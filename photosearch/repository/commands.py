@@ -28,7 +28,7 @@ def verify(
     ] = False,
 ) -> None:
     """Read every file of the model repository and name those that are damaged."""
-    repository = Repository.open(load_settings().repository_url)
+    repository = Repository.of(load_settings())
     progress = Console(stderr=True)
     artifacts = list(repository.everything())
     damaged = 0
@@ -57,7 +57,7 @@ def gc(
 ) -> None:
     """Delete old versions that nothing needs, and what killed steps left behind."""
     settings = load_settings()
-    report = Repository.open(settings.repository_url).gc(
+    report = Repository.of(settings).gc(
         keep=newest(keep),
         grace=timedelta(hours=grace_hours),
         in_use=list(_held(settings)),

@@ -36,7 +36,7 @@ def versions(
 ) -> None:
     """Show the versions of a window's index, which is current, and in what they differ."""
     settings = load_settings()
-    repository = Repository.open(settings.repository_url)
+    repository = Repository.of(settings)
     if window is None:
         _show_pinned(repository, as_json=as_json)
         return
@@ -66,7 +66,7 @@ def rollback(
 ) -> None:
     """Make an earlier version of a window's index current, and keep it so until --release."""
     settings = load_settings()
-    repository = Repository.open(settings.repository_url)
+    repository = Repository.of(settings)
     address = index_address(repository, Window.parse(window))
     if release == (version is not None):
         raise RepositoryError(

@@ -57,7 +57,7 @@ class StepContext:
 
     @cached_property
     def image_store(self) -> ImageStore:
-        return ImageStore.open(self.settings.image_store_url)
+        return ImageStore.of(self.settings)
 
     @cached_property
     def image_cache(self) -> ImageCache:
@@ -65,7 +65,7 @@ class StepContext:
 
     @cached_property
     def repository(self) -> Repository:
-        return _repository(self.settings.repository_url)
+        return _repository(self.settings)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -129,6 +129,9 @@ class StepContext:
             self.catalogue.close()
 
     def __enter__(self) -> Self:
+        # Copies of a bucket's artifacts are this run's while it lasts.
+        self._using = self.repository.storage.using()
+        self._using.__enter__()
         return self
 
     def __exit__(
@@ -137,13 +140,14 @@ class StepContext:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._using.__exit__(kind, error, trace)
         self.close()
 
 
 @lru_cache(maxsize=4)
-def _repository(url: str) -> Repository:
+def _repository(settings: Settings) -> Repository:
     # Manifests never change: kept between runs and ticks, each is read once in a process.
-    return Repository.open(url)
+    return Repository.of(settings)
 
 
 def _cuda_available() -> bool:

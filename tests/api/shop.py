@@ -178,7 +178,7 @@ def build_shop(folder: Path, draw: Draw | None = None) -> Shop:
         catalogue.create_tables()
         catalogue.write(listings, photos)
     known = {one.photo_id: one for one in photos}
-    return _indexed(Shop(folder, settings, Repository.open(settings.repository_url), known))
+    return _indexed(Shop(folder, settings, Repository.of(settings), known))
 
 
 def embedded_anew(shop: Shop, **changes: object) -> Shop:

@@ -86,7 +86,7 @@ def test_a_damaged_embedder_is_told_at_readyz_and_mended_without_a_restart(
     tmp_path: Path, shop: Shop
 ) -> None:
     settings = shop.settings.model_copy(update={"state_dir": tmp_path / "state"})
-    repository = Repository.open(settings.repository_url)
+    repository = Repository.of(settings)
     work = shop.folder / "work-int8" / "embedder"
     repository.publish(
         Address.embedders(),

@@ -34,7 +34,7 @@ class MadeRepository:
     """Publishes windows; every row's vector follows from its window and number."""
 
     def __init__(self, settings: Settings, fingerprint: str = FINGERPRINT) -> None:
-        self.repository = Repository.open(settings.repository_url)
+        self.repository = Repository.of(settings)
         self.fingerprint = fingerprint
         self.use_embedder(fingerprint)
 
