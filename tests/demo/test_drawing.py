@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photosearch.demo.draw.photograph import LONG_SIDE, cut_out, photograph
+from photosearch.demo.draw.design import Design
+from photosearch.demo.draw.pen import SIDE, Pen
+from photosearch.demo.draw.photograph import LONG_SIDE, cut_out, photograph, render
 from photosearch.demo.draw.products import KINDS, Kind
 
 SMALL = 96
@@ -59,3 +61,16 @@ def test_a_photo_is_a_jpeg_of_a_phones_proportions() -> None:
 def test_the_catalogue_has_twenty_kinds_and_more() -> None:
     assert len(KINDS) >= 20
     assert len({kind.name for kind in KINDS}) == len(KINDS)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_pattern_shows_no_seam_where_its_tiles_meet(seed: int) -> None:
+    pen = Pen(Design("mugs", seed))
+    pen.box(0, 0, SIDE, SIDE, pen.patterned("striped", "#204080", "#e0c040", "#ffffff"))
+
+    drawn = np.asarray(render(pen, (LONG_SIDE, LONG_SIDE), "", (SIDE, SIDE)), int)
+
+    assert drawn.shape == (LONG_SIDE, LONG_SIDE, 4)
+    assert (drawn[..., 3] == 255).all()
+    assert np.ptp(drawn[..., 0], axis=1).min() > 100  # stripes side by side
+    assert np.ptp(drawn, axis=0).max() <= 2  # each the same from top to bottom

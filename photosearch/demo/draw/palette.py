@@ -6,6 +6,7 @@ mugs apart has to be their pattern and shape as well.
 """
 
 import colorsys
+from functools import cache
 from random import Random
 
 COLOURS = {
@@ -81,6 +82,7 @@ def lighter(colour: str, share: float = 0.3) -> str:
     return mix(colour, "#ffffff", share)
 
 
+@cache  # a printed picture asks for some hundred pairs of the same few colours
 def hue_gap(colour: str, other: str) -> float:
     """How far two colours are apart to the eye, roughly 0 to 1.5."""
     a, b = _channels(colour), _channels(other)

@@ -230,10 +230,17 @@ class Pen:
         yield
         self._parts.append("</g>")
 
-    def svg(self, transform: str = "", width: float = SIDE, height: float = SIDE) -> str:
-        """The drawing, moved by an SVG transform, on a transparent ground of that size."""
+    def svg(
+        self, size: tuple[int, int], transform: str = "", sheet: tuple[float, float] = (SIDE, SIDE)
+    ) -> str:
+        """The drawing as SVG of ``size`` pixels, on a transparent ground.
+
+        ``sheet`` is the stretch of units it shows from (0, 0), ``transform`` an SVG transform
+        of the drawing on it.
+        """
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}" '
+            f'viewBox="0 0 {sheet[0]:g} {sheet[1]:g}" preserveAspectRatio="none">'
             f"<defs>{_LIGHT_DEFS}{''.join(self._defs)}</defs>"
             f'<g transform="{transform}">{"".join(self._parts)}</g></svg>'
         )

@@ -7,7 +7,7 @@ listing's second photo and the hard query pictures reuse the same drawing elsewh
 import io
 
 import numpy as np
-import resvg_py
+import pyvips
 from PIL import Image, ImageFilter
 
 from photosearch.demo.draw.backdrops import Picture, backdrop
@@ -18,6 +18,8 @@ LONG_SIDE = 400  # pixels
 JPEG_QUALITY = 88
 _NARROWEST = 0.5625  # short over long side: a phone's or a camera's upright picture
 
+pyvips.cache_set_max(0)  # or libvips keeps the last hundred drawings of each process
+
 Box = tuple[float, float, float, float]  # left, top, right, bottom in the sheet's units
 
 
@@ -25,14 +27,8 @@ def render(
     pen: Pen, size: tuple[int, int], transform: str, sheet: tuple[float, float]
 ) -> Image.Image:
     """The drawing alone, RGBA of ``size`` (width, height), transparent around it."""
-    png = resvg_py.svg_to_bytes(
-        svg_string=pen.svg(transform, *sheet),
-        width=size[0],
-        height=size[1],
-        skip_system_fonts=True,
-    )
-    image = Image.open(io.BytesIO(png)).convert("RGBA")
-    return image if image.size == size else image.resize(size)  # resvg rounds by itself
+    drawn = pyvips.Image.svgload_buffer(pen.svg(size, transform, sheet).encode())
+    return Image.fromarray(drawn.numpy())
 
 
 def cut_out(kind: Kind, seed: int, long_side: int = LONG_SIDE) -> Image.Image:
