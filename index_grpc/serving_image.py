@@ -15,27 +15,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from index_grpc.serving import Serving
-from index_grpc.serving_layers import ROOT, SERVING_FILE, ServingLayer, serving_layers
+from index_grpc.serving_layers import ROOT, ServingLayer, serving_layers
+from photosearch.errors import PhotosearchError
 from photosearch.oci.assemble import find_image, put_image
 from photosearch.oci.base import BaseImage, read_base
-from photosearch.oci.documents import LAYER, Descriptor
+from photosearch.oci.documents import LAYER, Descriptor, Manifest, images_in, parse_document
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.hints import LayerHints
 from photosearch.oci.image_registry import Blob, ImageRegistry
 from photosearch.oci.layers import Layer
 from photosearch.oci.pull import pull_image, remove_unused_images
 from photosearch.repository.addresses import Address
-from photosearch.repository.manifest import Manifest
+from photosearch.repository.manifest import Manifest as ArtifactManifest
 from photosearch.repository.repository import Repository
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Window
 
-#: What is run in the image. Its root is read-only, so the server works below /tmp.
-COMMAND = (
-    *("index-server", "--serving", f"/{ROOT}/{SERVING_FILE}", "--repository", f"file:///{ROOT}"),
-    *("--work-dir", "/tmp/photosearch", "--host", "0.0.0.0", "--port", "50051"),
-)
+#: What is run in the image: it serves all that lies in ``/index``.
+COMMAND = ("index-server", "--serving", f"/{ROOT}", "--host", "0.0.0.0", "--port", "50051")
+#: The image's root is read-only; what a server writes for itself goes below ``/tmp``.
+ENVIRONMENT = {"PHOTOSEARCH_MODELS_URL": f"/{ROOT}", "PHOTOSEARCH_STATE_DIR": "/tmp/photosearch"}
+SERVING_FILE = "serving.json"
 NAMES = "io.photosearch"
+
+#: Images looked at for layers that were built elsewhere.
+MOST_IMAGES_ASKED = 16
 
 #: Told bytes done and bytes in all.
 Progress = Callable[[int, int], None]
@@ -79,9 +83,11 @@ def build_serving_image(
     with registry.lock(f"image/{serving.name}"):
         found = find_image(registry, serving.name, base)
         if found is not None:
-            return _already_there(found.digest, planned, registry)
-        blobs = _put_layers(planned, registry, on_progress)
-        layers = [
+            layers = [layer for layer in _layers_of(found.digest, registry) if _is_ours(layer)]
+            digests = tuple(layer.digest for layer in layers)
+            return BuiltImage(found.digest, registry.reference(found.digest), digests, 0, 0)
+        blobs = _put_layers(planned, serving, registry, on_progress or (lambda done, total: None))
+        described = [
             Descriptor(LAYER, blob.digest, blob.size, _layer_annotations(layer))
             for layer, blob in zip(planned, blobs, strict=True)
         ]
@@ -89,8 +95,9 @@ def build_serving_image(
             registry,
             serving.name,
             base,
-            layers,
+            described,
             command=COMMAND,
+            environment=ENVIRONMENT,
             annotations=_annotations(serving),
             provenance=_provenance(serving, manifests, base),
         )
@@ -123,7 +130,7 @@ def pull_serving_image(registry: ImageRegistry, digest: str, folder: Path) -> Pa
         DamagedImage: if a layer is not what its digest says.
         RegistryRefused: if the registry does not answer, or this machine's disk refuses.
     """
-    return pull_image(registry, digest, folder, layers=_is_ours) / ROOT
+    return pull_image(registry, digest, folder, layers=_is_ours, beside=_serving_file) / ROOT
 
 
 def remove_unused(folder: Path, keep_digests: set[str]) -> None:
@@ -131,51 +138,84 @@ def remove_unused(folder: Path, keep_digests: set[str]) -> None:
     remove_unused_images(folder, keep_digests)
 
 
+def _serving_file(image: Manifest) -> dict[str, bytes]:
+    """The Serving file of a pulled image, which the image itself has no need of."""
+    told = image.annotations
+    try:
+        serving = Serving.of(
+            [(Window.parse(key), version) for key, version in json.loads(told[f"{NAMES}.windows"])],
+            fingerprint=told[f"{NAMES}.fingerprint"],
+            quantiser=told[f"{NAMES}.quantiser"] or None,
+        )
+    except (KeyError, ValueError, TypeError, PhotosearchError) as error:
+        raise DamagedImage(
+            "the image is no serving image", found=str(error), remedy="name one of ours"
+        ) from error
+    return {f"{ROOT}/{SERVING_FILE}": serving.model_dump_json().encode()}
+
+
 def _is_ours(layer: Descriptor) -> bool:
     return f"{NAMES}.layer" in layer.annotations
 
 
-def _already_there(digest: str, planned: list[ServingLayer], registry: ImageRegistry) -> BuiltImage:
-    hints = LayerHints(registry.workplace / "layers")
-    known = tuple(hints.digest(layer.layer) or "" for layer in planned)
-    return BuiltImage(digest, registry.reference(digest), known, 0, 0)
+def _layers_of(digest: str, registry: ImageRegistry) -> tuple[Descriptor, ...]:
+    found = registry.document(digest)
+    document = None if found is None else parse_document(found[0], digest)
+    return document.layers if isinstance(document, Manifest) else ()
 
 
 def _put_layers(
-    planned: list[ServingLayer], registry: ImageRegistry, on_progress: Progress | None
+    planned: list[ServingLayer], serving: Serving, registry: ImageRegistry, tell: Progress
 ) -> list[Blob]:
-    hints = LayerHints(registry.workplace / "layers")
+    known = _known_layers([layer.layer for layer in planned], serving, registry)
     total = sum(layer.layer.size for layer in planned)
     done = 0
     blobs = []
-    for planned_layer in planned:
-        layer = planned_layer.layer
-        before = done
-
-        def tell(read: int, before: int = before) -> None:
-            if on_progress is not None:
-                on_progress(before + read, total)
-
+    for layer in (layer.layer for layer in planned):
         with registry.lock(f"layer/{layer.key}"):
-            blobs.append(_put_layer(layer, registry, hints, tell))
+            blobs.append(_put_layer(layer, known.get(layer.key), registry, done, total, tell))
         done += layer.size
-        tell(layer.size)
+        tell(done, total)
     return blobs
 
 
+def _known_layers(layers: list[Layer], serving: Serving, registry: ImageRegistry) -> dict[str, str]:
+    """The digests by content that are noted here, or told by images in the registry."""
+    hints = LayerHints(registry.workplace / "layers")
+    known = {layer.key: noted for layer in layers if (noted := hints.digest(layer)) is not None}
+    wanted = {layer.key for layer in layers} - known.keys()
+    if not wanted:
+        return known
+    # Built elsewhere, perhaps: the pack of an hour ago has all layers but one, and its name
+    # begins as ours does.
+    begin = serving.name.rpartition("-")[0]
+    tags = sorted(registry.tags(), key=lambda tag: not tag.startswith(begin))
+    for tag in tags[:MOST_IMAGES_ASKED]:
+        found = registry.document(tag)
+        for image in () if found is None else images_in(found[0]):
+            for layer in _layers_of(image, registry):
+                content = layer.annotations.get(f"{NAMES}.content")
+                if content in wanted:
+                    known[content] = layer.digest
+        if wanted <= known.keys():
+            break
+    return known
+
+
 def _put_layer(
-    layer: Layer, registry: ImageRegistry, hints: LayerHints, tell: Callable[[int], None]
+    layer: Layer,
+    known: str | None,
+    registry: ImageRegistry,
+    done: int,
+    total: int,
+    tell: Progress,
 ) -> Blob:
-    noted = hints.digest(layer)
-    if noted is not None and registry.blob_size(noted) == layer.size:
-        return Blob(noted, layer.size, sent=False)
-    blob = registry.put_blob(_Told(layer, tell))
-    if blob.size != layer.size:
-        raise DamagedImage(
-            "a layer changed while it was read",
-            found=f"{blob.size} bytes",
-            limit=f"{layer.size} bytes",
-        )
+    hints = LayerHints(registry.workplace / "layers")
+    known = known or hints.digest(layer)  # noted by another builder while we waited
+    # Only a hint: believed when the registry has a blob of that digest and of the right size.
+    if known is not None and registry.blob_size(known) == layer.size:
+        return Blob(known, layer.size, sent=False)
+    blob = registry.put_blob(_Told(layer, lambda read: tell(done + read, total)))
     hints.note(layer, blob.digest)
     return blob
 
@@ -216,7 +256,7 @@ def _annotations(serving: Serving) -> dict[str, str]:
 
 
 def _provenance(
-    serving: Serving, manifests: Mapping[Window, Manifest], base: BaseImage
+    serving: Serving, manifests: Mapping[Window, ArtifactManifest], base: BaseImage
 ) -> dict[str, str]:
     """What does not: who made it, when, and how well it measured."""
     recalls = [m.recall for m in manifests.values() if m.recall is not None]

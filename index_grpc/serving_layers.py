@@ -1,9 +1,9 @@
 """Which layers a serving image has, and what is in them.
 
-One layer an index, one for the quantiser and a tiny one for the Serving, all below ``/index``:
-together they are a folder repository, read as any other. What is in a layer follows from the
-versions alone. So a manifest is written into it without what its version does not decide (who
-made it, when, how well it measured); those things are told in the image's annotations.
+One layer an index and one for the quantiser, all below ``/index``: together they are a folder
+repository, read as any other. What is in a layer follows from the versions alone. So a manifest
+is written into it without what its version does not decide (who made it, when, how well it
+measured); those things are told in annotations beside the image.
 
 A container runtime mounts at most some 120 layers. A pack of more indexes has them share
 layers by calendar: finer windows of one day, month or year together, but those of the newest
@@ -25,14 +25,13 @@ from photosearch.windows import Window
 
 #: Folder in the image that holds the repository, without the leading ``/``.
 ROOT = "index"
-SERVING_FILE = "serving.json"
-#: Layers of indexes in one image; base, quantiser and Serving need some of the some 120 too.
+#: Layers of indexes in one image; the base and the quantiser need some of the 120 too.
 MOST_INDEX_LAYERS = 96
 
 
 @dataclass(frozen=True)
 class ServingLayer:
-    """A layer to be, and what it is for: windows, the quantiser or the Serving."""
+    """A layer to be, and what it is for: windows, or the quantiser."""
 
     layer: Layer
     what: str
@@ -62,10 +61,7 @@ def serving_layers(
         ]
         what = group[0].key if len(group) == 1 else f"{group[0].key} to {group[-1].key}"
         layers.append(ServingLayer(Layer(files), what))
-    # The tier says nothing of content, and the same pack may be planned under another.
-    content = serving.model_copy(update={"tier": "each"}).model_dump_json().encode()
-    named = LayerFile.of_bytes(f"{ROOT}/{SERVING_FILE}", content)
-    return [*layers, ServingLayer(Layer([named]), "the Serving")]
+    return layers
 
 
 def artifact_files(address: Address, manifest: Manifest, repository: Repository) -> list[LayerFile]:

@@ -61,15 +61,16 @@ def put_image(
     layers: Sequence[Descriptor],
     *,
     command: Sequence[str],
+    environment: Mapping[str, str],
     annotations: Mapping[str, str],
     provenance: Mapping[str, str],
 ) -> PutImage:
-    """Name base and ``layers``, which are in the registry, as one image.
+    """Name base and ``layers``, which are in the registry, as one image that runs ``command``.
 
     ``annotations`` are the image's own and belong to its digest; ``provenance`` lies beside.
     """
     sent = [_copy_layer(registry, base, layer) for layer in base.layers]
-    config = to_bytes(_config(base, layers, command, annotations))
+    config = to_bytes(_config(base, layers, command, environment, annotations))
     config_blob = registry.put_blob(Bytes(config), digest=digest_of(config))
     annotations = {**annotations, BASE_DIGEST: base.digest}
     manifest = write_manifest(
@@ -122,12 +123,17 @@ def _config(
     base: BaseImage,
     layers: Sequence[Descriptor],
     command: Sequence[str],
+    environment: Mapping[str, str],
     annotations: Mapping[str, str],
 ) -> dict[str, Any]:
     ours = dict(base.config)
     settings = dict(ours.get("config") or {})
     settings.setdefault("Entrypoint", ["photosearch"])
     settings["Cmd"] = list(command)
+    settings["Env"] = [
+        *(line for line in settings.get("Env") or [] if line.partition("=")[0] not in environment),
+        *(f"{name}={value}" for name, value in environment.items()),
+    ]
     settings["Labels"] = {**(settings.get("Labels") or {}), **annotations}
     ours["config"] = settings
     rootfs = dict(ours["rootfs"])

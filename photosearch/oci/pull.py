@@ -16,7 +16,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -41,8 +41,9 @@ def pull_image(
     folder: Path,
     *,
     layers: Callable[[Descriptor], bool],
+    beside: Callable[[Manifest], Mapping[str, bytes]] = lambda _: {},
 ) -> Path:
-    """The folder with the files of those ``layers`` of an image.
+    """The folder with the files of those ``layers`` of an image, and small files ``beside``.
 
     Raises:
         ImageMissing: if the registry lacks the image or a part of it.
@@ -51,7 +52,7 @@ def pull_image(
     """
     try:
         with file_lock(folder / _LOCK, shared=True):
-            return _pull(registry, digest, folder, layers)
+            return _pull(registry, digest, folder, layers, beside)
     except OSError as error:
         raise RegistryRefused(
             f"image {digest} can't be unpacked in {folder}",
@@ -77,19 +78,28 @@ def remove_unused_images(folder: Path, keep_digests: set[str]) -> None:
 
 
 def _pull(
-    registry: ImageRegistry, digest: str, folder: Path, wanted: Callable[[Descriptor], bool]
+    registry: ImageRegistry,
+    digest: str,
+    folder: Path,
+    wanted: Callable[[Descriptor], bool],
+    beside: Callable[[Manifest], Mapping[str, bytes]],
 ) -> Path:
     image = folder / "images" / _hex(digest)
-    layers = [layer for layer in _manifest(registry, digest).layers if wanted(layer)]
+    manifest = _manifest(registry, digest)
+    layers = [layer for layer in manifest.layers if wanted(layer)]
+    small = beside(manifest)
     with locked_by_name(folder / "locks", f"image/{digest}"):
         unpacked = []
         for layer in layers:
             with locked_by_name(folder / "locks", f"layer/{layer.digest}"):
                 unpacked.append(_unpacked(registry, layer, folder))
-        if not _has_all(image, unpacked):
+        if not (_has_all(image, unpacked) and _has(image, small)):
             with _staged(folder) as staged:
                 for layer_folder in unpacked:
                     _link(layer_folder, staged)
+                for name, content in small.items():
+                    (staged / name).parent.mkdir(parents=True, exist_ok=True)
+                    (staged / name).write_bytes(content)
                 _remove(image)
                 image.parent.mkdir(exist_ok=True)
                 staged.rename(image)
@@ -214,6 +224,13 @@ def _has_all(image: Path, layers: list[Path]) -> bool:
         and (image / file.relative_to(layer)).samefile(file)
         for layer in layers
         for file in _files(layer)
+    )
+
+
+def _has(image: Path, small: Mapping[str, bytes]) -> bool:
+    return all(
+        (image / name).exists() and (image / name).read_bytes() == content
+        for name, content in small.items()
     )
 
 
