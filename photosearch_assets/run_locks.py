@@ -47,6 +47,13 @@ def is_dead(settings: Settings, run_id: str) -> bool:
     return True
 
 
+def living(settings: Settings) -> set[str]:
+    """The runs that some process works on now, this one's too."""
+    folder = settings.state / "runs"
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return {run_id for run_id in names if not is_dead(settings, run_id)}
+
+
 def forget(settings: Settings, run_id: str) -> None:
     """Remove the file of a run that has ended."""
     _file(settings, run_id).unlink(missing_ok=True)

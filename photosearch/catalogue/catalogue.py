@@ -3,6 +3,8 @@
 It asks the database for little and sorts in Python: PostgreSQL orders text by its locale and
 SQLite by code points, and a window's rows, their digest and a sample have to be the same
 whichever holds the catalogue. Only times are compared by the database, for its index.
+
+What was erased is hidden from every answer, also while a shop's own database still has it.
 """
 
 import hashlib
@@ -13,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import sqlalchemy as sa
 
@@ -29,13 +31,26 @@ from photosearch.catalogue.listing import (
 from photosearch.catalogue.rows import write_rows
 from photosearch.catalogue.schema import CatalogueError, Schema, read_schema
 from photosearch.catalogue.times import read_time, spelled, spelled_by, within
+from photosearch.repository.erasures import ErasedListings, NothingErased, is_erased
+from photosearch.repository.storage import open_storage
 from photosearch.settings import Settings
 from photosearch.windows import Granularity, Span, Window
 
 __all__ = ["Catalogue", "CatalogueError", "CatalogueSize"]
 
+
+class OfListing(Protocol):
+    """Whatever belongs to a listing."""
+
+    @property
+    def listing_id(self) -> str: ...
+
+
+Pictured = TypeVar("Pictured", bound=OfListing)
+
 # SQLite binds at most 32,766 values a statement, PostgreSQL 65,535.
 _IDS_A_QUERY = 10_000
+_ERASURES_FOR_S = 2.0
 _LONG_SPAN = timedelta(days=62)
 _HOUR_OF_A_LINE = len("2026-11-22 14")
 
@@ -57,16 +72,26 @@ class Catalogue:
     as the settings say. A photo whose listing is missing is in no answer but ``size()``.
     """
 
-    def __init__(self, engine: sa.Engine, settings: Settings) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        settings: Settings,
+        erased: ErasedListings | NothingErased | None = None,
+    ) -> None:
         self._engine = engine
         self._settings = settings
+        self._erased = erased or ErasedListings(open_storage(settings.repository_url, settings))
         self._schema: Schema | None = None
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, settings: Settings) -> Self:
-        """The catalogue of these settings; nothing is connected before it is used."""
-        return cls(make_engine(settings.catalogue_url, settings.base_dir), settings)
+    def open(cls, settings: Settings, *, with_erased: bool = False) -> Self:
+        """The catalogue of these settings; nothing is connected before it is used.
+
+        ``with_erased`` shows what was erased, as an erasure has to see it.
+        """
+        engine = make_engine(settings.catalogue_url, settings.base_dir)
+        return cls(engine, settings, NothingErased() if with_erased else None)
 
     @property
     def shown_url(self) -> str:
@@ -144,7 +169,8 @@ class Catalogue:
         """One photo; none if there is none, or its listing is missing or has no time."""
         schema = self._read_schema()
         query = self._select_photos(schema).where(schema.photo_id.is_in([photo_id]))
-        return next((Photo(*row) for row in self._read_photos(query)), None)
+        rows = self._read_photos(query, _ERASURES_FOR_S)
+        return next((Photo(*row) for row in rows), None)
 
     def listings(self, ids: Collection[str], *, with_photos: bool = True) -> dict[str, Listing]:
         """The listings with these ids, with their photos in order; unknown ids are left out.
@@ -152,7 +178,9 @@ class Catalogue:
         Without photos (``photo_ids`` is empty) it is one statement instead of two, which is
         what a search can spare: it knows the photo that it found.
         """
-        wanted, found = list(ids), {}
+        erased = self._erased.known(_ERASURES_FOR_S)
+        wanted = [listing_id for listing_id in ids if not is_erased(listing_id, erased)]
+        found = {}
         schema = self._read_schema()
         with reading(self._engine) as connection:
             for first in range(0, len(wanted), _IDS_A_QUERY):
@@ -173,6 +201,15 @@ class Catalogue:
                         tuple(photo_ids.get(str(listing_id), ())),
                     )
         return found
+
+    def is_erased(self, listing_id: str) -> bool:
+        """Whether the listing was erased, and so is hidden whatever the database has."""
+        return is_erased(listing_id, self._erased.known())
+
+    def without_erased(self, photos: Iterable[Pictured]) -> list[Pictured]:
+        """Those of ``photos`` whose listings have not been erased by now."""
+        erased = self._erased.known()
+        return [photo for photo in photos if not is_erased(photo.listing_id, erased)]
 
     def photo_count(self) -> int:
         """How many photos belong to a listing."""
@@ -241,8 +278,11 @@ class Catalogue:
     def _times(self) -> Iterator[tuple[str, datetime | None, object]]:
         schema = self._read_schema()
         query = sa.select(schema.listing_id.column, self._readable_time(schema))
+        erased = self._erased.known()
         with reading(self._engine) as connection:
             for listing_id, value in stream(connection, query):
+                if is_erased(str(listing_id), erased):
+                    continue
                 yield str(listing_id), read_time(value), value
 
     def _photos(self, span: Span | None) -> Iterator[tuple[str, str, str, datetime]]:
@@ -272,8 +312,11 @@ class Catalogue:
             column = sa.func.coalesce(column, "")
         condition = within(column, schema.time_keeping, span.start, span.end)
         query = self._select_photos(schema, time).where(condition)
+        erased = self._erased.known()
         with reading(self._engine) as connection:
             for photo_id, listing_id, path, text in stream(connection, query):
+                if is_erased(str(listing_id), erased):
+                    continue
                 yield photo_line(text, photo_id, listing_id, path)
 
     def _select_photos(
@@ -286,11 +329,14 @@ class Catalogue:
             self._readable_time(schema) if time is None else time,
         ).select_from(_joined(schema))
 
-    def _read_photos(self, query: sa.Select[Any]) -> Iterator[tuple[str, str, str, datetime]]:
+    def _read_photos(
+        self, query: sa.Select[Any], erased_for_s: float = 0.0
+    ) -> Iterator[tuple[str, str, str, datetime]]:
+        erased = self._erased.known(erased_for_s)
         with reading(self._engine) as connection:
             for photo_id, listing_id, path, value in stream(connection, query):
                 moment = read_time(value)
-                if moment is not None:
+                if moment is not None and not is_erased(str(listing_id), erased):
                     yield str(photo_id), str(listing_id), _text(path) or "", moment
 
     def _select_listings(self, schema: Schema, ids: Collection[str]) -> sa.Select[Any]:

@@ -62,6 +62,10 @@ def scan_folder(
         if on_progress is not None:
             on_progress(done, len(files.photos))
     catalogue.create_tables()
+    erased = {item.listing_id for item in listings if catalogue.is_erased(item.listing_id)}
+    listings = [item for item in listings if item.listing_id not in erased]
+    if erased:
+        files.passed_over["erased"] += len(erased)
     before = catalogue.listing_times()
     different = [item for item in listings if before.get(item.listing_id) != item.listed_at]
     gone = before.keys() - {listing.listing_id for listing in listings}

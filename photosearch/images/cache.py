@@ -64,6 +64,14 @@ class ImageCache:
         """
         _write_whole(self._entry(photo_path), content)
 
+    def discard(self, photo_path: str) -> bool:
+        """Delete the copy of a photo; whether there was one."""
+        try:
+            self._entry(photo_path).unlink()
+        except (FileNotFoundError, PhotoError):
+            return False
+        return True
+
     @property
     def reads_through(self) -> str | None:
         """The folder of photos that this cache reads through; none if it keeps copies."""
@@ -90,7 +98,7 @@ class ImageCache:
         if not self.folder.is_dir() or _age_s(stamp) < _DAY_S:
             return 0
         stamp.touch()
-        old = [entry for entry in self._entries() if _age_s(entry) > keep_days * _DAY_S]
+        old = [entry for entry in self.entries() if _age_s(entry) > keep_days * _DAY_S]
         for entry in old:
             entry.unlink(missing_ok=True)
         return len(old)
@@ -117,7 +125,8 @@ class ImageCache:
         key = name.hexdigest()[:40]
         return self.folder / "photos" / key[:2] / key
 
-    def _entries(self) -> Iterator[Path]:
+    def entries(self) -> Iterator[Path]:
+        """The files of all copies; their names say nothing of their photos."""
         return (self.folder / "photos").glob("*/*")
 
 

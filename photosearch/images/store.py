@@ -97,6 +97,18 @@ class ImageStore:
         except (BaseError, OSError, ValueError) as error:
             raise self._photo_error(path, error) from error
 
+    def delete(self, path: str) -> bool:
+        """Delete a photo; whether there was one. Raises as :meth:`buffer`."""
+        self._check(path)
+        try:
+            obstore.head(self._store, path)
+            obstore.delete(self._store, path)
+        except FileNotFoundError:
+            return False
+        except (BaseError, OSError, ValueError) as error:
+            raise self._photo_error(path, error) from error
+        return True
+
     def _check(self, path: str) -> None:
         if self.folder is None:
             require_relative(path)

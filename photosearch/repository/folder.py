@@ -134,6 +134,8 @@ class FolderStorage:
                 status = None
             if (None if status is None else _tag(status)) != expected:
                 raise TagMoved(path)
+            if status is None:
+                Path(target).parent.mkdir(parents=True, exist_ok=True)
             with _staged(target, content) as staged:
                 # Two moves within one tick of the clock, and an inode number used again,
                 # would give one tag to two contents: so the time always grows.

@@ -162,6 +162,15 @@ class Repository:
         tag = None if expected is None else expected.tag
         return self._move(address, Current(version, pinned_at), tag)
 
+    def replace_head(self, address: Address, version: str, expected: Head) -> Head:
+        """:meth:`move_head` that takes a pin along: for a version that stands for the other.
+
+        Raises:
+            HeadMoved: if HEAD is no longer ``expected``.
+            ArtifactMissing: if there is no such version.
+        """
+        return self._move(address, Current(version, expected.pinned_at), expected.tag)
+
     def set_head(self, address: Address, version: str) -> Head:
         """Make ``version`` current, whatever was; for when the last writer is right anyway.
 

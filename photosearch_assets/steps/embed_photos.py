@@ -162,7 +162,9 @@ def _publish(
     hour: _Hour, reasons: dict[str, str], work: Path, context: StepContext
 ) -> tuple[Manifest, NDArray[np.float32]]:
     """Publish the hour; the manifest, and the vectors float32 [rows, dim]."""
-    kept = [photo for photo in hour.report.photos if photo.sha256 in hour.vectors]
+    # Of one erased since the report was read nothing is published; the hour is then due again.
+    photos = context.catalogue.without_erased(hour.report.photos)
+    kept = [photo for photo in photos if photo.sha256 in hour.vectors]
     vectors = np.empty((len(kept), context.embedder.dimension), np.float32)
     for place, photo in enumerate(kept):
         vectors[place] = hour.vectors[photo.sha256]
@@ -170,7 +172,7 @@ def _publish(
     failures = [Failure(photo_id=f.photo_id, reason=f.reason) for f in hour.report.failures]
     failures += [
         Failure(photo_id=photo.photo_id, reason=reasons.get(photo.sha256, "no vector"))
-        for photo in hour.report.photos
+        for photo in photos
         if photo.sha256 not in hour.vectors
     ]
     folder = work / hour.window.start_text

@@ -83,18 +83,20 @@ def _fetch(
     shared_s = (time.monotonic() - started) / len(windows)
     for window in windows:
         started = time.monotonic()
-        ids = [photo.photo_id for photo in photos[window]]
+        # Fetching takes a while, in which a listing may have been erased.
+        still = context.catalogue.without_erased(photos[window])
+        ids = [photo.photo_id for photo in still]
         part = FetchReport(
             fetched={name: fetched.fetched[name] for name in ids if name in fetched.fetched},
             failed=[failed[name] for name in ids if name in failed],
         )
-        report = PhotoReport.of(window, photos[window], part)
+        report = PhotoReport.of(window, still, part)
         before = context.image_cache.read_report(window)
         changed = before is None or before.digest != report.digest
         if changed:
             context.image_cache.write_report(window, report)
         seconds = shared_s + time.monotonic() - started
-        yield _result(window, report, photos[window], context, seconds, done=changed)
+        yield _result(window, report, still, context, seconds, done=changed)
 
 
 def _result(

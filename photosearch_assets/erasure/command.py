@@ -1,0 +1,41 @@
+"""``photosearch erase``: a listing and its photos gone from everything that was made."""
+
+from typing import Annotated
+
+import typer
+
+from photosearch.repository.erasures import Receipt, receipt_path
+from photosearch.settings import load_settings
+
+
+def erase(
+    listing: Annotated[str, typer.Argument(help="The listing's id, as the catalogue has it.")],
+    photo_too: Annotated[
+        bool, typer.Option("--photo-too", help="Delete its photos from the image store as well.")
+    ] = False,
+    wait_s: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for index servers and runs to let it go.")
+    ] = 120.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the receipt.")] = False,
+) -> None:
+    """Erase a listing for ever, from all versions, caches and servers; again: finish that."""
+    from photosearch_assets.erasure.erase import Erasure, ErasureOptions
+
+    settings = load_settings()
+    options = ErasureOptions(photo_too=photo_too, wait_s=wait_s)
+    work = Erasure(settings, listing, options, lambda text: typer.echo(text, err=True))
+    receipt = work.run()
+    typer.echo(receipt.model_dump_json(indent=2) if as_json else _in_words(receipt))
+
+
+def _in_words(receipt: Receipt) -> str:
+    lines = [
+        f"erased: {len(receipt.photos)} photos in {len(receipt.windows)} windows",
+        f"{len(receipt.removed)} versions, {receipt.cached_photos} cached photos and "
+        f"{receipt.strips} strips of photos in Dagster deleted",
+        f"source photos: {receipt.source_photos}",
+        *receipt.notes,
+        f"receipt: {receipt_path(receipt.listing)} in the model repository; "
+        "'photosearch verify' checks it",
+    ]
+    return "\n".join(lines)

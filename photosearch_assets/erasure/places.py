@@ -1,0 +1,162 @@
+"""Where a listing may be on this machine, outside of the model repository.
+
+The photo reports and copies of the image cache, what killed steps left behind, the index
+servers that have it in memory, the strips of photos in Dagster's event log, and the source.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from index_grpc.endpoints import read_endpoints
+from index_grpc.index_files import ROWS
+from photosearch.catalogue.catalogue import Catalogue
+from photosearch.catalogue.listing import catalogue_digest
+from photosearch.images.cache import ImageCache
+from photosearch.images.report import PhotoFailure, PhotoReport, ReportedPhoto
+from photosearch.images.store import ImageStore
+from photosearch.repository.addresses import Address
+from photosearch.settings import Settings
+from photosearch.windows import Window, WindowError
+from photosearch_assets.erasure.strips import clean_strips
+from photosearch_assets.erasure.traces import Key, Needles
+
+OUT_OF_DATE = "erased"
+
+
+@dataclass(frozen=True)
+class CleanedReport:
+    """A photo report with and without the listing; ``gone`` are its photos that were fetched."""
+
+    before: PhotoReport
+    after: PhotoReport
+    gone: tuple[ReportedPhoto, ...]
+
+
+class Places:
+    """The places of one machine."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._cache = ImageCache(settings.cache_dir)
+
+    def reports_with(
+        self, listing_id: str, photo_ids: Collection[str]
+    ) -> dict[Window, CleanedReport]:
+        """The reports that name the listing or its photos, and how they are without."""
+        found = {}
+        for window in self._reported():
+            report = self._cache.read_report(window)
+            if report is None:
+                continue
+            gone = tuple(p for p in report.photos if p.listing_id == listing_id)
+            ids = {*photo_ids, *(photo.photo_id for photo in gone)}
+            failures = [f for f in report.failures if f.photo_id not in ids]
+            if gone or len(failures) < len(report.failures):
+                after = self._without(window, report, gone, failures, listing_id)
+                found[window] = CleanedReport(report, after, gone)
+        return found
+
+    def clean_cache(self, paths: Collection[str], contents: Collection[str]) -> int:
+        """Delete the cached copies of the photos; how many there were."""
+        count = sum(self._cache.discard(path) for path in paths)
+        for entry in self._cache.entries():
+            content = entry.read_bytes()
+            if hashlib.sha256(content).hexdigest() in contents:
+                entry.unlink(missing_ok=True)
+                count += 1
+        return count
+
+    def clean_work(self, needles: Needles, vectors: Collection[bytes]) -> int:
+        """Delete the folders of killed steps and servers that hold it; how many."""
+        count = 0
+        for folder in self.work_folders():
+            if any(_holds(file, needles, vectors) for file in folder.rglob("*")):
+                shutil.rmtree(folder, ignore_errors=True)
+                count += 1
+        return count
+
+    def work_folders(self) -> list[Path]:
+        """Folders that steps and servers fill while they work, and leave when killed."""
+        roots = [self._settings.state / "work"]
+        return [folder for root in roots if root.is_dir() for folder in root.iterdir()]
+
+    def clean_strips(self, windows: Collection[str], photo_ids: Collection[str]) -> int:
+        """Take the strips of photos of these windows out of Dagster's event log; how many."""
+        if not (self._settings.dagster_home / "dagster.yaml").exists():
+            return 0
+        return clean_strips(self._settings, windows, photo_ids)
+
+    def delete_sources(self, paths: Collection[str]) -> int:
+        """Delete the photos from the image store; how many were there."""
+        if not paths:
+            return 0
+        store = ImageStore.open(self._settings.image_store_url)
+        return sum(store.delete(path) for path in paths)
+
+    def servers_of(self, versions: Collection[Key]) -> set[int]:
+        """The processes of the servers that announce one of these versions."""
+        found = set()
+        for endpoint in read_endpoints(self._settings.endpoints_dir):
+            for held in endpoint.windows:
+                address = Address.index(endpoint.fingerprint, Window.parse(held.window))
+                if (address, held.version) in versions:
+                    found.add(endpoint.pid)
+        return found
+
+    def living(self, pids: Collection[int]) -> list[int]:
+        """Those index servers that have not ended, withdrawn or not."""
+        return [pid for pid in pids if _is_index_server(pid)]
+
+    def _without(
+        self,
+        window: Window,
+        report: PhotoReport,
+        gone: Collection[ReportedPhoto],
+        failures: list[PhotoFailure],
+        listing_id: str,
+    ) -> PhotoReport:
+        """The report that the step would write of a catalogue without the listing.
+
+        One that was out of date stays so: the step makes it anew.
+        """
+        with Catalogue.open(self._settings, with_erased=True) as catalogue:
+            listed = catalogue.photos_in(window)
+        digest = OUT_OF_DATE
+        if catalogue_digest(listed) == report.catalogue_digest:
+            digest = catalogue_digest([photo for photo in listed if photo.listing_id != listing_id])
+        photos = [photo for photo in report.photos if photo not in gone]
+        update = {"photos": photos, "failures": failures, "catalogue_digest": digest}
+        return report.model_copy(update=update)
+
+    def _reported(self) -> list[Window]:
+        found = []
+        root = self._cache.folder / "reports"
+        for path in sorted(root.glob("*/*.json")):
+            try:
+                found.append(Window.parse(f"{path.parent.name}/{path.stem}"))
+            except WindowError:
+                continue
+        return found
+
+
+def _holds(file: Path, needles: Needles, vectors: Collection[bytes]) -> bool:
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return False
+    if file.name == ROWS:
+        return needles.are_in(content)
+    return any(vector in content for vector in vectors)
+
+
+def _is_index_server(pid: int) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and "index-server" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False

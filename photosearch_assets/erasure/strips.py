@@ -1,0 +1,76 @@
+"""Taking photos out of Dagster's event log.
+
+A materialisation of an hour keeps a strip of some of its photos, as text of an image, for
+ever; which ones nobody knows any more. So all strips of the hour go, and from the tables of
+photos that could not be used the listing's own lines. Dagster has no call for that, and
+deleting the runs would have every other window of theirs made again; so the stored events are
+changed where they lie, in the shard of their run and in the index.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from photosearch.settings import Settings
+from photosearch_assets.dagster_home import open_instance
+
+GONE = "(erased)"
+_STRIP = re.compile(r"!\[photos\]\(data:image/jpeg;base64,[A-Za-z0-9+/=]*\)")
+
+_EVENTS = sa.table(
+    "event_logs", sa.column("id"), sa.column("run_id"), sa.column("event"), sa.column("partition")
+)
+
+
+def clean_strips(settings: Settings, windows: Collection[str], photo_ids: Collection[str]) -> int:
+    """Clean the events of these windows (keys); how many strips there were."""
+    partitions = {window.partition("/")[2] for window in windows}
+    if not partitions:
+        return 0
+    with open_instance(settings) as instance:
+        # Dagster names the log storage, and its connections, in no public way.
+        storage: Any = instance._event_storage
+        with _connection(storage.index_connection()) as index:
+            count, runs = _clean(index, partitions, photo_ids)
+        for run_id in sorted(runs):
+            with _connection(storage.run_connection(run_id)) as shard:
+                _clean(shard, partitions, photo_ids)
+    return count
+
+
+@contextmanager
+def _connection(opened: AbstractContextManager[Any]) -> Iterator[Any]:
+    with opened as connection:
+        yield connection
+
+
+def _clean(
+    connection: Any, partitions: Collection[str], photo_ids: Collection[str]
+) -> tuple[int, set[str]]:
+    """Clean one database; how many strips went, and the runs that its events are of."""
+    count, runs = 0, set()
+    query = sa.select(_EVENTS.c.id, _EVENTS.c.run_id, _EVENTS.c.event).where(
+        _EVENTS.c.partition.in_(sorted(partitions))
+    )
+    for number, run_id, event in connection.execute(query).fetchall():
+        cleaned, strips = _STRIP.subn(GONE, event)
+        for photo_id in photo_ids:
+            cleaned = _line_of(photo_id).sub(f"| {GONE} | {GONE} |", cleaned)
+        if cleaned != event:
+            connection.execute(
+                sa.update(_EVENTS).where(_EVENTS.c.id == number).values(event=cleaned)
+            )
+            count += strips
+            runs.add(run_id)
+    return count, runs
+
+
+def _line_of(photo_id: str) -> re.Pattern[str]:
+    """The photo's line in a table of failures, as it lies in an event's JSON."""
+    import json
+
+    cell = json.dumps(photo_id.replace("|", "\\|").replace("\n", " "))[1:-1]
+    return re.compile(rf"\| {re.escape(cell)} \| (?:[^|]|\\\\\|)*? \|(?=\\n|\")")
