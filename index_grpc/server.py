@@ -45,10 +45,10 @@ _OPTIONS = (
 
 
 class IndexServer:
-    """A gRPC server on 127.0.0.1 with Search, Describe, health and reflection."""
+    """A gRPC server with Search, Describe, health and reflection."""
 
-    def __init__(self, *, max_k: int, port: int = 0) -> None:
-        """Bind ``port`` (0: any free one); nothing is answered before :meth:`start`.
+    def __init__(self, *, max_k: int, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Bind ``port`` (0: any free one) of ``host``; nothing is answered before :meth:`start`.
 
         Raises:
             RuntimeError: if the port is taken.
@@ -69,8 +69,9 @@ class IndexServer:
         reflection.enable_server_reflection(
             (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
         )
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
-        self.address = f"127.0.0.1:{self.port}"
+        self.port = self._server.add_insecure_port(f"{host}:{port}")
+        # This process reaches itself, and others of this machine reach it, wherever it listens.
+        self.address = f"127.0.0.1:{self.port}" if host == "0.0.0.0" else f"{host}:{self.port}"  # noqa: S104
 
     def start(self) -> None:
         """Answer, with NOT_SERVING and UNAVAILABLE until there is a pack."""

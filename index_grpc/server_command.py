@@ -24,8 +24,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def index_server(
-    serving: Annotated[Path, typer.Option(help="The Serving file: what to serve.")],
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0: any free one.")] = 0,
+    serving: Annotated[
+        Path,
+        typer.Option(help="What to serve: a Serving file, or a folder: all that lies in it."),
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen on; in a container 0.0.0.0.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="Port; 0: any free one.")] = 0,
     end_with_parent: Annotated[
         bool, typer.Option(help="End when the process that started this one ends (Linux).")
     ] = False,
@@ -37,6 +43,7 @@ def index_server(
     from index_grpc.loading import ServingRefused, load_serving
     from index_grpc.server import IndexServer, run
     from index_grpc.serving import read_serving
+    from index_grpc.serving_folder import serving_of_folder
     from photosearch.repository.repository import Repository
     from photosearch.settings import load_settings
 
@@ -48,12 +55,13 @@ def index_server(
         signal.signal(number, lambda *_: stop.set())
 
     settings = load_settings()
-    wanted = read_serving(serving)
+    wanted = serving_of_folder(serving) if serving.is_dir() else read_serving(serving)
     repository = Repository.open(settings.repository_url)
-    folder = serving.resolve().parent
+    # An image's folder is read-only, so a server of one works below state_dir.
+    folder = settings.state / "index-server" if serving.is_dir() else serving.resolve().parent
     clear(folder)
     with _temporary_folder(folder / "tmp"):
-        server = IndexServer(max_k=settings.max_hits, port=port)
+        server = IndexServer(max_k=settings.max_hits, host=host, port=port)
         announce(folder, server.address)
         try:
             run(
