@@ -71,7 +71,7 @@ class IndexServer:
         )
         self.port = self._server.add_insecure_port(f"{host}:{port}")
         # This process reaches itself, and others of this machine reach it, wherever it listens.
-        self.address = f"127.0.0.1:{self.port}" if host == "0.0.0.0" else f"{host}:{self.port}"  # noqa: S104
+        self.address = f"127.0.0.1:{self.port}" if host == "0.0.0.0" else f"{host}:{self.port}"
 
     def start(self) -> None:
         """Answer, with NOT_SERVING and UNAVAILABLE until there is a pack."""
