@@ -50,11 +50,13 @@ def build_embedder(
     photo_count: int,
     work_dir: Path,
     on_progress: Callable[[int], None] | None = None,
+    network: Network | None = None,
 ) -> BuiltEmbedder:
     """Build the embedder of ``settings`` for a catalogue of ``photo_count`` photos.
 
     ``sample``: decoded photos uint8 [h, w, 3] of the catalogue, of which at most
     ``projection_sample`` are read; ``on_progress`` is told how many have been embedded.
+    ``network`` is that of ``settings``, if the caller has resolved it already.
 
     Raises:
         EmbedderError: if the network can't be used or the sample is too small.
@@ -63,9 +65,9 @@ def build_embedder(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     photos: Iterator[NDArray[np.uint8]] = islice(iter(sample), settings.projection_sample)
-    network = resolve_network(settings, work_dir)
+    network = network or resolve_network(settings, work_dir)
     details: dict[str, Any] = {}
-    if settings.embedder_precision == "int8" and network.precision != "int8":
+    if _needs_calibration(settings, network):
         first = list(islice(photos, CALIBRATION_PICTURES))
         photos = chain(first, photos)
         network, details = _calibrated(network, first, work_dir)
@@ -101,6 +103,17 @@ def build_embedder(
     file.write(folder)
     details |= {"network": network.name, "precision": network.precision}
     return BuiltEmbedder(folder, file.fingerprint, file.dimension, details)
+
+
+def sample_size(settings: Settings, network: Network, photo_count: int) -> int:
+    """How many photos of a catalogue of ``photo_count`` building an embedder looks at."""
+    projected = settings.projection_sample if photo_count >= settings.projection_min_photos else 0
+    calibrated = CALIBRATION_PICTURES if _needs_calibration(settings, network) else 0
+    return min(photo_count, max(projected, calibrated))
+
+
+def _needs_calibration(settings: Settings, network: Network) -> bool:
+    return settings.embedder_precision == "int8" and network.precision != "int8"
 
 
 def _embedded(

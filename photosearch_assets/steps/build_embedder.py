@@ -6,17 +6,21 @@ settings ask for another network. A catalogue that grows keeps its projection.
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from photosearch.catalogue.listing import Photo
 from photosearch.embedder import build
+from photosearch.embedder.registry import resolve_network
 from photosearch.errors import PhotosearchError
 from photosearch.images.decode import decode_photo
 from photosearch.images.fetch import fetch_photos
 from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Input, Manifest, canonical_digest
+from photosearch.repository.storage import TagMoved
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
 from photosearch_assets.steps.context import StepContext
@@ -26,22 +30,50 @@ NAME = "embedder"
 _FETCHED_AT_ONCE = 256
 
 
-def wanted(context: StepContext) -> dict[str, str | int | None]:
-    """What the settings ask of an embedder; another answer means another embedder."""
+def wanted(context: StepContext) -> dict[str, JsonValue]:
+    """What the settings ask of an embedder; another answer may mean another embedder."""
     settings = context.settings
     weights = settings.embedder_weights
+    preprocessing = {"mean": settings.embedder_mean, "std": settings.embedder_std}
     return {
         "network": settings.embedder_network,
         "weights": None if weights is None else str(weights),
         "precision": settings.embedder_precision,
         "projection_dimensions": settings.projection_dimensions,
+        **{name: list(value) for name, value in preprocessing.items() if value is not None},
     }
 
 
 def is_current(context: StepContext) -> bool:
     """Whether the current embedder is the one that the settings ask for."""
     manifest = context.repository.current(Address.embedders())
-    return manifest is not None and manifest.recipe == wanted(context)
+    return manifest is not None and _answers(manifest, wanted(context), context)
+
+
+def _answers(manifest: Manifest, asked: dict[str, JsonValue], context: StepContext) -> bool:
+    if manifest.recipe == asked:
+        return True
+    made = context.repository.storage.read(_asked_path(asked))
+    return made is not None and made.content.decode() == manifest.version
+
+
+def _remember(manifest: Manifest, asked: dict[str, JsonValue], context: StepContext) -> None:
+    """Keep in the repository that what is asked for comes to this embedder.
+
+    Other settings may come to the very same vectors, such as dimensions of a projection where
+    there is none. The version's manifest never changes, so it can't say that; without a
+    word of it the embedder would be made again and again, and everything would wait for it.
+    """
+    if _answers(manifest, asked, context):
+        return
+    storage, path = context.repository.storage, _asked_path(asked)
+    known = storage.read(path)
+    with suppress(TagMoved):  # another run has just written it
+        storage.replace(path, manifest.version.encode(), None if known is None else known.tag)
+
+
+def _asked_path(asked: dict[str, JsonValue]) -> str:
+    return f"asked/embedders/{canonical_digest(asked)[:32]}"
 
 
 def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]:
@@ -55,12 +87,13 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
         return
     settings = context.settings
     photo_count = context.catalogue.photo_count()
-    sample: list[Photo] = []
-    if photo_count >= settings.projection_min_photos:
-        # Some photos will not decode: the sample is taken a little larger.
-        sample = context.catalogue.sample_photos(settings.projection_sample * 11 // 10)
     with context.work_folder(NAME) as work:
-        built = build.build_embedder(settings, _decoded(sample, context), photo_count, work)
+        network = resolve_network(settings, work)
+        # Some photos will not decode: the sample is taken a little larger.
+        size = build.sample_size(settings, network, photo_count) * 11 // 10
+        sample = context.catalogue.sample_photos(size) if size else []
+        decoded = _decoded(sample, network.preprocessing.side, context)
+        built = build.build_embedder(settings, decoded, photo_count, work, network=network)
         digest = canonical_digest([photo.photo_id for photo in sample])
         manifest = context.repository.publish(
             Address.embedders(),
@@ -73,12 +106,15 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
             run_id=context.run_id,
             version=built.fingerprint,
         )
+    _remember(manifest, wanted(context), context)
     context.repository.set_head(Address.embedders(), manifest.version)
     context.__dict__.pop("fingerprint", None)
     yield _result(manifest, started, done=True)
 
 
-def _decoded(photos: Sequence[Photo], context: StepContext) -> Iterator[NDArray[np.uint8]]:
+def _decoded(
+    photos: Sequence[Photo], side: int, context: StepContext
+) -> Iterator[NDArray[np.uint8]]:
     for first in range(0, len(photos), _FETCHED_AT_ONCE):
         part = photos[first : first + _FETCHED_AT_ONCE]
         fetch_photos(part, context.image_store, context.image_cache, settings=context.settings)
@@ -88,7 +124,10 @@ def _decoded(photos: Sequence[Photo], context: StepContext) -> Iterator[NDArray[
                 continue  # the hour's own step reports it with its reason
             try:
                 yield decode_photo(
-                    content, max_megapixels=context.settings.max_megapixels, name=photo.path
+                    content,
+                    max_megapixels=context.settings.max_megapixels,
+                    side=side,
+                    name=photo.path,
                 )
             except PhotosearchError:
                 continue

@@ -1,7 +1,6 @@
 """Any ONNX file, any torchvision backbone: what fits runs, what does not says why."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import helper, numpy_helper
 from torchvision import models
 
 from photosearch.embedder.build import build_embedder
@@ -19,40 +17,10 @@ from photosearch.embedder.quantise import count_saturating_channels
 from photosearch.embedder.registry import shipped_network
 from photosearch.embedder.torch_session import TorchSession
 from photosearch.settings import Settings
+from tests.embedder.own_networks import write_convolutions, write_means
 from tests.embedder.pictures import whole_number_picture
 
 PHOTOS = [whole_number_picture(n) for n in range(3)]
-Size = int | str
-
-
-def _write_onnx(
-    path: Path,
-    *,
-    images: Sequence[Size] = ("n", 3, 64, 64),
-    features: Sequence[Size] = ("n", 3),
-    kind: int = onnx.TensorProto.FLOAT,
-    inputs: int = 1,
-    outputs: int = 1,
-) -> Path:
-    """A network that averages each channel."""
-    axes = numpy_helper.from_array(np.array([2, 3]), "axes")
-    nodes = [
-        helper.make_node(
-            "ReduceMean", ["images", "axes"], [f"features{n}"], keepdims=int(len(features) == 4)
-        )
-        for n in range(outputs)
-    ]
-    names = ["images", *(f"more{n}" for n in range(inputs - 1))]
-    graph = helper.make_graph(
-        nodes,
-        "means",
-        [helper.make_tensor_value_info(name, kind, images) for name in names],
-        [helper.make_tensor_value_info(f"features{n}", kind, features) for n in range(outputs)],
-        [axes],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    path.write_bytes(model.SerializeToString())
-    return path
 
 
 def _settings(network: Path | str, **more: Any) -> Settings:
@@ -60,7 +28,7 @@ def _settings(network: Path | str, **more: Any) -> Settings:
 
 
 def test_an_onnx_file_is_an_embedder(tmp_path: Path) -> None:
-    network = _write_onnx(tmp_path / "means.onnx")
+    network = write_means(tmp_path / "means.onnx")
 
     built = build_embedder(_settings(network), [], 0, tmp_path / "work")
 
@@ -70,7 +38,7 @@ def test_an_onnx_file_is_an_embedder(tmp_path: Path) -> None:
 
 
 def test_a_networks_own_mean_and_deviation_change_the_vectors(tmp_path: Path) -> None:
-    network = _write_onnx(tmp_path / "means.onnx")
+    network = write_means(tmp_path / "means.onnx")
     plain = _settings(network, embedder_mean=(0, 0, 0), embedder_std=(1, 1, 1))
 
     built = build_embedder(plain, [], 0, tmp_path / "work")
@@ -108,7 +76,7 @@ def test_a_file_that_is_not_onnx_is_refused(tmp_path: Path, content: bytes) -> N
 def test_a_network_with_other_inputs_or_outputs_is_refused(
     tmp_path: Path, deviation: dict[str, Any], message: str
 ) -> None:
-    network = _write_onnx(tmp_path / "network.onnx", **deviation)
+    network = write_means(tmp_path / "network.onnx", **deviation)
 
     with pytest.raises(EmbedderError, match=message) as error:
         build_embedder(_settings(network), [], 0, tmp_path / "work")
@@ -176,35 +144,8 @@ def test_a_torchvision_backbone_is_an_embedder_in_onnx_runtime_and_torch(tmp_pat
     assert (vectors * from_torch).sum(axis=1).min() >= 0.9999
 
 
-def _write_convolutions(path: Path) -> Path:
-    rng = np.random.default_rng(2)
-    tensors = {
-        "w1": rng.normal(0, 0.3, (16, 3, 3, 3)),
-        "b1": rng.normal(0, 0.1, 16),
-        "w2": rng.normal(0, 0.2, (40, 16, 1, 1)),
-        "b2": rng.normal(0, 0.1, 40),
-    }
-    initial = [numpy_helper.from_array(v.astype(np.float32), k) for k, v in tensors.items()]
-    graph = helper.make_graph(
-        [
-            helper.make_node("Conv", ["images", "w1", "b1"], ["maps"], strides=[2, 2]),
-            helper.make_node("Relu", ["maps"], ["seen"]),
-            helper.make_node("Conv", ["seen", "w2", "b2"], ["more"]),
-            helper.make_node("Relu", ["more"], ["kept"]),
-            helper.make_node("ReduceMean", ["kept", "axes"], ["features"], keepdims=0),
-        ],
-        "convolutions",
-        [helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, ["n", 3, 64, 64])],
-        [helper.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["n", 40])],
-        [*initial, numpy_helper.from_array(np.array([2, 3]), "axes")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    path.write_bytes(model.SerializeToString())
-    return path
-
-
 def test_a_network_of_ones_own_is_calibrated_on_the_catalogues_sample(tmp_path: Path) -> None:
-    network = _write_convolutions(tmp_path / "network.onnx")
+    network = write_convolutions(tmp_path / "network.onnx")
 
     exact = build_embedder(_settings(network), [], 0, tmp_path / "float")
     rounded = build_embedder(
@@ -223,7 +164,7 @@ def test_a_network_of_ones_own_is_calibrated_on_the_catalogues_sample(tmp_path: 
 
 
 def test_int8_without_onnx_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = _write_convolutions(tmp_path / "network.onnx")
+    network = write_convolutions(tmp_path / "network.onnx")
     monkeypatch.setitem(sys.modules, "onnx", None)
 
     with pytest.raises(EmbedderError, match=r"pip install 'photosearch\[torch\]'"):
