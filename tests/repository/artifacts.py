@@ -1,6 +1,7 @@
 """Artifacts to try a repository with: small files whose content is easy to tell apart."""
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Input, Manifest
 from photosearch.repository.repository import Repository
+from photosearch.repository.storage import Storage, open_storage
 from photosearch.windows import Window
 
 FINGERPRINT = "f1"
@@ -28,11 +30,19 @@ class Shelf:
 
     def reopened(self) -> Repository:
         """The same repository as another process sees it: nothing is remembered."""
-        return Repository.open(self.folder.as_uri())
+        return Repository(self.storage())
+
+    def storage(self) -> Storage:
+        """The storage alone, of no repository yet."""
+        return open_storage(self.folder.as_uri())
+
+    def beside(self, name: str) -> "Shelf":
+        """The same repository for another writer, who makes files in a folder of its own."""
+        return Shelf(self.folder, self.work / name)
 
     def files(self, content: bytes) -> dict[str, Path]:
         """Two files, the second empty as an empty window's rows are."""
-        self.work.mkdir(exist_ok=True)
+        self.work.mkdir(parents=True, exist_ok=True)
         files = {}
         for name, part in (("vectors.npy", content), ("rows.jsonl", b"")):
             files[name] = self.work / f"{name}-{os.getpid()}-{abs(hash(content))}"
@@ -59,6 +69,13 @@ class Shelf:
 
     def version_folder(self, manifest: Manifest, address: Address = HOUR) -> Path:
         return self.folder / address.folder(manifest.version)
+
+    def make_old(self, path: Path, days: float = 3) -> None:
+        """Set every file's time back; a version is as old as its youngest file."""
+        moment = time.time() - days * 86_400
+        for file in [path, *path.rglob("*")]:
+            if file.is_file():
+                os.utime(file, (moment, moment))
 
     def names(self) -> set[str]:
         """The paths of all files but locks."""

@@ -27,7 +27,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "sha256 ": flip_a_bit,
     "1999 bytes": truncate,
     "2001 bytes": lengthen,
-    "no file": Path.unlink,
+    "no file": lambda file: file.unlink(),
 }
 
 
@@ -58,7 +58,7 @@ def test_a_reader_in_a_hurry_may_skip_the_check(shelf: Shelf) -> None:
 
     folder = shelf.repository.local_files(HOUR, made.version, verify=False)
 
-    assert folder == shelf.version_folder(made)
+    assert (folder / "vectors.npy").read_bytes() != b"x" * 2000
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values())

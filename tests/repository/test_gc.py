@@ -1,10 +1,8 @@
 """What gc may take, and what it must never take."""
 
-import os
 import threading
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,14 +16,6 @@ from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, as_input
 AT_ONCE = timedelta(0)
 ONLY_NEEDED = newest(0)
 VECTORS = Address.embeddings(FINGERPRINT, Window.parse("hourly/2026-11-22T14"))
-
-
-def make_old(path: Path, days: float = 3) -> None:
-    """Set every file's time back; a version is as old as its youngest file."""
-    moment = time.time() - days * 86_400
-    for file in [path, *path.rglob("*")]:
-        if file.is_file():
-            os.utime(file, (moment, moment))
 
 
 def test_old_versions_beyond_the_retention_rule_go(shelf: Shelf) -> None:
@@ -44,7 +34,7 @@ def test_what_head_names_stays_however_old(shelf: Shelf) -> None:
     first = shelf.made_current(b"1")
     second = shelf.made_current(b"2")
     shelf.repository.rollback(HOUR, first.version)
-    make_old(shelf.folder)
+    shelf.make_old(shelf.folder)
 
     shelf.repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
 
@@ -54,7 +44,7 @@ def test_what_head_names_stays_however_old(shelf: Shelf) -> None:
 
 def test_nothing_younger_than_the_grace_period_goes(shelf: Shelf) -> None:
     old, young = shelf.publish(b"old"), shelf.publish(b"young")
-    make_old(shelf.version_folder(old))
+    shelf.make_old(shelf.version_folder(old))
 
     shelf.repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
 
@@ -110,29 +100,29 @@ def test_a_dry_run_tells_and_takes_nothing(shelf: Shelf) -> None:
     assert told.kept == done.kept == 1
 
 
-def test_half_written_versions_go_when_the_grace_period_is_over(shelf: Shelf) -> None:
-    made = shelf.made_current(b"whole")
-    killed, writing = (shelf.publish(content) for content in (b"killed", b"being written"))
+def test_half_written_versions_go_when_the_grace_period_is_over(folder_shelf: Shelf) -> None:
+    made = folder_shelf.made_current(b"whole")
+    killed, writing = (folder_shelf.publish(content) for content in (b"killed", b"being written"))
     for half in (killed, writing):
-        (shelf.version_folder(half) / "manifest.json").unlink()
-    (shelf.version_folder(killed) / "manifest.json#12-34").write_text("{")
-    (shelf.folder / HOUR.path / "HEAD#12-34").write_text("x")
-    make_old(shelf.version_folder(killed))
-    make_old(shelf.folder / HOUR.path / "HEAD#12-34")
+        (folder_shelf.version_folder(half) / "manifest.json").unlink()
+    (folder_shelf.version_folder(killed) / "manifest.json#12-34").write_text("{")
+    (folder_shelf.folder / HOUR.path / "HEAD#12-34").write_text("x")
+    folder_shelf.make_old(folder_shelf.version_folder(killed))
+    folder_shelf.make_old(folder_shelf.folder / HOUR.path / "HEAD#12-34")
 
-    report = shelf.repository.gc(keep=newest(1), grace=timedelta(days=1))
+    report = folder_shelf.repository.gc(keep=newest(1), grace=timedelta(days=1))
 
     assert [item.version for item in report.removed if item.version] == [killed.version]
-    assert not shelf.version_folder(killed).exists()
-    assert not any("#" in name for name in shelf.names())
-    assert (shelf.version_folder(writing) / "vectors.npy").exists()
-    assert shelf.repository.current(HOUR) == made
+    assert not folder_shelf.version_folder(killed).exists()
+    assert not any("#" in name for name in folder_shelf.names())
+    assert (folder_shelf.version_folder(writing) / "vectors.npy").exists()
+    assert folder_shelf.repository.current(HOUR) == made
 
 
 def test_a_publish_that_finds_its_version_there_makes_it_young(shelf: Shelf) -> None:
     made = shelf.publish(b"1")
     shelf.made_current(b"2")
-    make_old(shelf.folder)
+    shelf.make_old(shelf.folder)
 
     shelf.publish(b"1")
     shelf.repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
@@ -146,7 +136,7 @@ def test_a_version_that_comes_into_use_during_gc_stays(
 ) -> None:
     made = shelf.publish(b"1")
     shelf.made_current(b"2")
-    make_old(shelf.folder)
+    shelf.make_old(shelf.folder)
     repository = shelf.repository
     original = repository.storage.fence
 
@@ -167,24 +157,23 @@ def test_a_version_that_comes_into_use_during_gc_stays(
     assert list(shelf.reopened().verify()) == []
 
 
-def test_an_address_that_is_being_written_is_left_for_the_next_time(shelf: Shelf) -> None:
-    shelf.publish(b"1")
-    shelf.made_current(b"2")
+def test_an_address_that_is_being_written_is_left_for_the_next_time(folder_shelf: Shelf) -> None:
+    folder_shelf.publish(b"1")
+    folder_shelf.made_current(b"2")
 
-    with shelf.repository.storage.fence(HOUR.path):
-        report = shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+    with folder_shelf.repository.storage.fence(HOUR.path):
+        report = folder_shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
 
     assert report.busy == [HOUR]
     assert report.removed == []
-    assert len(shelf.repository.versions(HOUR)) == 2
+    assert len(folder_shelf.repository.versions(HOUR)) == 2
 
 
-def test_gc_beside_running_publishes_never_takes_what_they_made(shelf: Shelf) -> None:
+def test_gc_beside_running_publishes_never_takes_what_they_made(folder_shelf: Shelf) -> None:
     ended, failures = threading.Event(), []
 
     def publish(name: str) -> None:
-        mine = Shelf(shelf.folder, shelf.work / name)
-        shelf.work.mkdir(exist_ok=True)
+        mine = folder_shelf.beside(name)
         try:
             number = 0
             while not ended.is_set():
@@ -201,7 +190,7 @@ def test_gc_beside_running_publishes_never_takes_what_they_made(shelf: Shelf) ->
         writer.start()
     removed = 0
     for _ in range(25):
-        report = shelf.reopened().gc(keep=ONLY_NEEDED, grace=timedelta(seconds=0.3))
+        report = folder_shelf.reopened().gc(keep=ONLY_NEEDED, grace=timedelta(seconds=0.3))
         removed += len(report.removed)
         time.sleep(0.05)
     ended.set()
@@ -210,8 +199,8 @@ def test_gc_beside_running_publishes_never_takes_what_they_made(shelf: Shelf) ->
 
     assert failures == []
     assert removed > 0
-    assert list(shelf.reopened().verify()) == []
-    assert shelf.reopened().current(HOUR) is not None
+    assert list(folder_shelf.reopened().verify()) == []
+    assert folder_shelf.reopened().current(HOUR) is not None
 
 
 def test_where_a_later_release_has_written_nothing_is_taken(shelf: Shelf) -> None:
@@ -247,7 +236,7 @@ def test_files_that_are_no_artifacts_are_left_alone(shelf: Shelf) -> None:
     for file in strange:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("mine")
-    make_old(shelf.folder)
+    shelf.make_old(shelf.folder)
 
     shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
 

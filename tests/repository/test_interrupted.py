@@ -41,41 +41,41 @@ KILLED = -9
 
 
 def test_a_kill_at_any_point_leaves_all_or_nothing_and_the_next_publish_finishes(
-    shelf: Shelf,
+    folder_shelf: Shelf,
 ) -> None:
-    before = shelf.made_current(b"before")
+    before = folder_shelf.made_current(b"before")
     for points in count():
         content = os.urandom(2000)
-        ended = end_of(in_process(partial(publish_until, shelf, content, points)))
+        ended = end_of(in_process(partial(publish_until, folder_shelf, content, points)))
         if ended == 0:
             break
         assert ended == KILLED
 
-        seen = shelf.reopened()
+        seen = folder_shelf.reopened()
         visible = seen.versions(HOUR)
         current = seen.current(HOUR)
         assert list(seen.verify()) == []
         assert current in visible
         assert before in visible
 
-        made = shelf.made_current(content)
-        assert shelf.reopened().current(HOUR) == made
-        assert list(shelf.reopened().verify()) == []
+        made = folder_shelf.made_current(content)
+        assert folder_shelf.reopened().current(HOUR) == made
+        assert list(folder_shelf.reopened().verify()) == []
         before = made
 
     assert points > 20
-    shelf.repository.gc(grace=timedelta(0))
-    assert not any("#" in name for name in shelf.names())
+    folder_shelf.repository.gc(grace=timedelta(0))
+    assert not any("#" in name for name in folder_shelf.names())
 
 
-def test_a_kill_at_any_moment_leaves_all_or_nothing(shelf: Shelf) -> None:
+def test_a_kill_at_any_moment_leaves_all_or_nothing(folder_shelf: Shelf) -> None:
     chance = random.Random(7)
-    shelf.made_current(b"before")
+    folder_shelf.made_current(b"before")
 
     def publish_for_ever() -> None:
-        shelf.repository = shelf.reopened()
+        folder_shelf.repository = folder_shelf.reopened()
         while True:
-            shelf.made_current(os.urandom(3 << 20))
+            folder_shelf.made_current(os.urandom(3 << 20))
 
     for _ in range(12):
         process = in_process(publish_for_ever)
@@ -83,60 +83,60 @@ def test_a_kill_at_any_moment_leaves_all_or_nothing(shelf: Shelf) -> None:
         kill(process)
         assert end_of(process) == KILLED
 
-        seen = shelf.reopened()
+        seen = folder_shelf.reopened()
         assert seen.current(HOUR) in seen.versions(HOUR)
         assert list(seen.verify()) == []
 
-    shelf.made_current(b"after")
-    shelf.repository.gc(keep=lambda address, manifests: [], grace=timedelta(0))
-    assert len(shelf.names()) == 4  # HEAD, and the version that it names
+    folder_shelf.made_current(b"after")
+    folder_shelf.repository.gc(keep=lambda address, manifests: [], grace=timedelta(0))
+    assert len(folder_shelf.names()) == 4  # HEAD, and the version that it names
 
 
-def test_a_lock_that_a_killed_writer_held_is_free(shelf: Shelf) -> None:
+def test_a_lock_that_a_killed_writer_held_is_free(folder_shelf: Shelf) -> None:
     def hold() -> None:
-        with shelf.repository.storage.fence(HOUR.path):
-            (shelf.work / "held").touch()
+        with folder_shelf.repository.storage.fence(HOUR.path):
+            (folder_shelf.work / "held").touch()
             time.sleep(60)
 
-    shelf.made_current(b"before")
+    folder_shelf.made_current(b"before")
     process = in_process(hold)
-    while not (shelf.work / "held").exists():
+    while not (folder_shelf.work / "held").exists():
         time.sleep(0.005)
-    with shelf.repository.storage.fence(HOUR.path, wait=False) as ours:
+    with folder_shelf.repository.storage.fence(HOUR.path, wait=False) as ours:
         assert not ours
     kill(process)
     end_of(process)
 
-    assert shelf.made_current(b"after") == shelf.reopened().current(HOUR)
+    assert folder_shelf.made_current(b"after") == folder_shelf.reopened().current(HOUR)
 
 
 def test_a_writer_that_hangs_with_the_lock_is_reported(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    folder_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("photosearch.repository.folder.LOCK_TIMEOUT_S", 0.05)
 
     with (
-        shelf.repository.storage.fence(HOUR.path),
+        folder_shelf.repository.storage.fence(HOUR.path),
         pytest.raises(StorageError, match="being written by another process"),
     ):
-        shelf.publish(b"1")
+        folder_shelf.publish(b"1")
 
 
-def test_a_file_size_limit_leaves_nothing_visible(shelf: Shelf) -> None:
-    before = shelf.made_current(b"before")
-    known = shelf.names()
+def test_a_file_size_limit_leaves_nothing_visible(folder_shelf: Shelf) -> None:
+    before = folder_shelf.made_current(b"before")
+    known = folder_shelf.names()
 
     def publish_too_much() -> None:
-        files = shelf.files(os.urandom(1 << 20))
+        files = folder_shelf.files(os.urandom(1 << 20))
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         with pytest.raises(StorageError, match="could not be written") as refusal:
-            shelf.repository.publish(HOUR, files, rows=1, dimension=2, inputs=[], recipe={})
+            folder_shelf.repository.publish(HOUR, files, rows=1, dimension=2, inputs=[], recipe={})
         assert "File too large" in (refusal.value.found or "")
         assert "ulimit -f" in (refusal.value.remedy or "")
 
     assert end_of(in_process(publish_too_much)) == 0
-    assert shelf.reopened().versions(HOUR) == [before]
-    assert shelf.names() == known
+    assert folder_shelf.reopened().versions(HOUR) == [before]
+    assert folder_shelf.names() == known
 
 
 @pytest.fixture
@@ -198,11 +198,11 @@ def test_a_disk_that_fills_up_anywhere_in_a_publish_leaves_all_or_nothing(
     assert shelf.made_current(b"after") == shelf.reopened().current(HOUR)
 
 
-def test_a_folder_that_may_not_be_written_is_a_clear_error(shelf: Shelf) -> None:
-    shelf.folder.write_text("a file where the repository should be")
+def test_a_folder_that_may_not_be_written_is_a_clear_error(folder_shelf: Shelf) -> None:
+    folder_shelf.folder.write_text("a file where the repository should be")
 
     with pytest.raises(StorageError, match="could not be") as refusal:
-        shelf.publish(b"1")
+        folder_shelf.publish(b"1")
 
     assert refusal.value.remedy
 

@@ -34,7 +34,7 @@ def test_what_is_rolled_back_is_current_and_pinned(shelf: Shelf) -> None:
     assert shelf.reopened().current(HOUR) == first
     assert head.pinned_at is not None
     assert abs((datetime.now(UTC) - head.pinned_at).total_seconds()) < 60
-    text = (shelf.folder / HOUR.path / "HEAD").read_text()
+    text = (shelf.folder / HOUR.path / "HEAD").read_text().rstrip(" \t")
     assert text == f"{first.version}\npinned {head.pinned_at.isoformat()}\n"
 
 

@@ -137,7 +137,7 @@ def test_versions_are_listed_newest_first(shelf: Shelf) -> None:
 
 
 def test_files_are_on_the_disk_before_the_manifest_has_its_name(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    folder_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[str] = []
     fsync, link = os.fsync, os.link
@@ -153,7 +153,7 @@ def test_files_are_on_the_disk_before_the_manifest_has_its_name(
     monkeypatch.setattr(os, "fsync", watched_fsync)
     monkeypatch.setattr(os, "link", watched_link)
 
-    made = shelf.publish(b"vectors")
+    made = folder_shelf.publish(b"vectors")
 
     manifest = next(step for step in steps if step.startswith("manifest.json"))
     synced = steps[: steps.index("link")]
