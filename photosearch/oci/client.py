@@ -102,7 +102,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
         json: dict[str, Any] | None = None,
         stream: bool = False,
     ) -> requests.Response:
-        """In place of oras's own; its paging of tags calls it too."""
+        """In place of oras's own."""
         response = self._send(url, method, data, headers, json, stream)
         if response.status_code != 401 or not self._sign_in(response):
             return response
@@ -192,6 +192,7 @@ def _retries() -> Retry:
     return Retry(
         total=4,
         connect=2,
+        other=0,  # a certificate that is not trusted stays so
         backoff_factor=0.3,
         status_forcelist=_BUSY,
         allowed_methods=("GET", "HEAD"),

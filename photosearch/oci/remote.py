@@ -28,7 +28,7 @@ from photosearch.oci.documents import (
     images_in,
     parse_document,
 )
-from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryDown, RegistryRefused
+from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryDown
 from photosearch.oci.file_lock import locked_by_name
 from photosearch.oci.image_registry import Blob, BlobContent
 
@@ -79,11 +79,8 @@ class RemoteRegistry:
 
     def put_blob(self, content: BlobContent, *, digest: str | None = None) -> Blob:
         size = len(content)
-        if digest is not None:
-            if self.blob_size(digest) == size:
-                return Blob(digest, size, sent=False)
-            if self._mount(digest):
-                return Blob(digest, size, sent=False)
+        if digest is not None and self.blob_size(digest) == size:
+            return Blob(digest, size, sent=False)
         return _again(lambda: self._upload(content, size, digest))
 
     @contextmanager
@@ -144,15 +141,17 @@ class RemoteRegistry:
         return _again(put)
 
     def tags(self) -> list[str]:
-        with self.client.telling(f"the tags of {self.client.name} can't be read"):
-            try:
-                return sorted(self.client.get_tags(self.client.container))
-            except ValueError as error:  # oras's, of any answer but 200
-                if "Not Found" in str(error):  # nothing was ever put there
-                    return []
-                raise RegistryRefused(
-                    f"the tags of {self.client.name} can't be read", found=str(error)
-                ) from error
+        what = f"the tags of {self.client.name} can't be read"
+        tags: list[str] = []
+        url: str | None = self.client.url("tags/list?n=1000")
+        while url is not None:
+            with self.client.send("GET", url, what=what, absent=True) as response:
+                if response.status_code == 404:  # nothing was ever put there
+                    break
+                tags += response.json()["tags"] or []
+                following = response.links.get("next", {}).get("url")
+                url = None if following is None else urljoin(response.url, following)
+        return sorted(tags)
 
     def delete(self, reference: str) -> None:
         found = self.document(reference)
@@ -170,22 +169,13 @@ class RemoteRegistry:
         with locked_by_name(self.workplace / "locks", name):
             yield
 
-    def _mount(self, digest: str) -> bool:
-        """Take a base layer from its repository, if that is in this registry."""
-        base = self.base.registry if self.base is not None else None
-        if not isinstance(base, RemoteRegistry):
-            return False
-        theirs, ours = base.client.container, self.client.container
-        if theirs.registry != ours.registry or theirs.api_prefix == ours.api_prefix:
-            return False
-        asked = urlencode({"mount": digest, "from": theirs.api_prefix})
-        what = f"a layer can't be put into {self.client.name}"
-        with self.client.send("POST", self.client.url(f"blobs/uploads/?{asked}"), what=what) as r:
-            return r.status_code == 201
-
     def _upload(self, content: BlobContent, size: int, digest: str | None) -> Blob:
         what = f"a layer can't be put into {self.client.name}"
-        with self.client.send("POST", self.client.url("blobs/uploads/"), what=what) as response:
+        asked = "" if digest is None else self._mount(digest)
+        url = self.client.url(f"blobs/uploads/{asked}")
+        with self.client.send("POST", url, what=what) as response:
+            if digest is not None and response.status_code == 201:  # mounted
+                return Blob(digest, size, sent=False)
             session = self._next(response)
         hashing = _Hashing(content, size)
         octets = {"Content-Type": "application/octet-stream"}
@@ -200,6 +190,16 @@ class RemoteRegistry:
         )
         self.client.send("PUT", closing, what=what).close()
         return Blob(hashing.digest, size, sent=True)
+
+    def _mount(self, digest: str) -> str:
+        """Asks for a blob of the base's repository, if that is in this registry."""
+        base = self.base.registry if self.base is not None else None
+        if not isinstance(base, RemoteRegistry):
+            return ""
+        theirs, ours = base.client.container, self.client.container
+        if theirs.registry != ours.registry or theirs.api_prefix == ours.api_prefix:
+            return ""
+        return f"?{urlencode({'mount': digest, 'from': theirs.api_prefix})}"
 
     def _next(self, response: requests.Response) -> str:
         return urljoin(response.url, response.headers["Location"])
