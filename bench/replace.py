@@ -24,6 +24,7 @@ from index_grpc.client import CHANNEL_OPTIONS, search_request
 from index_grpc.encode import Encoder
 from index_grpc.endpoints import Endpoint, read_endpoints
 from index_grpc.index_files import write_embeddings
+from index_grpc.place_servings import place_servings
 from index_grpc.quantiser import train_quantiser
 from index_grpc.rows import Row
 from index_grpc.wire.index_pb2_grpc import IndexServiceStub
@@ -108,6 +109,7 @@ def _replace(
     replacing: list[float] = []
     slowest_at_rest: list[float] = []
     slowest_replacing: list[float] = []
+    place_servings(settings)
     with _deployer(settings):
         _wait_until(caller.follow)
         caller.ask_for(5)
@@ -115,6 +117,7 @@ def _replace(
             rest = caller.ask_for(REST_S)
             before = caller.serving
             repository.set_head(_address(), versions[(number + 1) % 2])
+            place_servings(settings)
             taken: list[float] = []
             while caller.serving == before:
                 taken += caller.ask_for(0.5)

@@ -25,6 +25,7 @@ from PIL import Image, ImageDraw
 from bench.rows import BenchRow
 from index_grpc.encode import encode_index
 from index_grpc.index_files import write_embeddings
+from index_grpc.place_servings import place_servings
 from index_grpc.rows import Row
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
@@ -165,6 +166,7 @@ def _shop(folder: Path) -> tuple[Settings, tuple[Embedder, Embedder], list[bytes
     repository.set_head(Address.embedders(), built.fingerprint)
     for window in _cover(_start(now), now):
         _publish(repository, built.fingerprint, window, photos, vectors, folder / "work")
+    place_servings(settings)
     return settings, (embedder, wide), contents
 
 

@@ -87,6 +87,13 @@ class HeldServing:
         """Whether its process was told to end."""
         return self._ended_at is not None
 
+    def take_image(self, serving: Serving) -> None:
+        """Take the image that is asked for now; one that was built anew may have another digest.
+
+        What runs has all in memory: the next start takes it.
+        """
+        self.serving = serving
+
     def start(self) -> None:
         """Start a server."""
         self.process = ServerProcess.start(
@@ -131,6 +138,7 @@ class HeldServing:
             address=self.process.address,
             fingerprint=self.serving.fingerprint,
             quantiser=self.serving.quantiser,
+            image=self.serving.image,
             windows=windows,
             pid=self.process.pid,
             ready_at=self._ready_at,
@@ -170,6 +178,7 @@ class HeldServing:
         return ServingStatus(
             name=self.serving.name,
             tier=self.serving.tier,
+            image=self.serving.image,
             state=self.state,
             wanted=self.wanted,
             windows=tuple(served.window for served in self.serving.windows),

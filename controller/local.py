@@ -1,6 +1,6 @@
-"""Runs the Servings of one machine as processes.
+"""Runs the Servings of one machine as processes, each from its image.
 
-A reconcile loop: look at what the repository asks for and at what runs, and move what runs
+A reconcile loop: look at the Servings that are asked for and at what runs, and move what runs
 one step closer. The order is the one thing that may never be wrong: a new server is ready and
 announced before an old one is withdrawn, and an old one is withdrawn only when everything it
 holds is answered by others. Nothing is remembered that can't be seen again, so the deployer
@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -20,9 +20,12 @@ from typing import Any
 from controller.held_serving import HeldServing
 from controller.retirement import unanswered
 from controller.server_process import adopt_servers
-from controller.status import DeployerStatus, RefusedIndex, State, deployer_dir, write_status
-from controller.wanted import RefusedKey, WantedServings
+from controller.status import DeployerStatus, State, deployer_dir, write_status
 from index_grpc.endpoints import read_endpoints, remove_endpoint
+from index_grpc.serving import Serving
+from index_grpc.serving_image import remove_unused
+from index_grpc.servings import RefusedIndex, read_servings, write_refused
+from index_grpc.wanted_servings import RefusedKey, WantedServings
 from photosearch.backoff import Backoff
 from photosearch.errors import PhotosearchError
 from photosearch.only_one import only_one
@@ -46,7 +49,11 @@ def _utc_now() -> datetime:
 
 
 class LocalDeployer:
-    """Keeps the Servings that the repository asks for running on this machine."""
+    """Keeps the Servings that are asked for running on this machine.
+
+    What the repository holds is looked at too, for one thing only: whether a window that no
+    Serving names any more was taken away on purpose.
+    """
 
     def __init__(
         self,
@@ -59,13 +66,16 @@ class LocalDeployer:
         self._clock = clock
         self._first_retry_s = first_retry_of_refused_s
         self._servings_dir = deployer_dir(settings) / "servings"
-        self._wanted = WantedServings(settings, Repository.open(settings.repository_url), clock)
+        self._wanted = WantedServings(settings, Repository.of(settings), clock)
+        self._asked: Mapping[str, Serving] = {}
         self._held: dict[str, HeldServing] = {}
         self._refused: dict[RefusedKey, _Refused] = {}
         self._retried: set[RefusedKey] = set()
         self._look_at = 0.0
         self._problem: str | None = None
         self._written: DeployerStatus | None = None
+        self._told: list[RefusedIndex] = []
+        self._images_may_go = True
 
     def run(self, stop: threading.Event) -> None:
         """Reconcile until ``stop`` is set, then end every server.
@@ -104,7 +114,9 @@ class LocalDeployer:
         self._mark_wanted(now)
         self._retire_unneeded(now)
         self._start_due(now)
+        self._tell_refused()
         self._write_status()
+        self._remove_images()
 
     def end_all(self) -> None:
         """Withdraw and end every server, all at once, and wait for them."""
@@ -119,6 +131,7 @@ class LocalDeployer:
         self._write_status()
 
     def _look(self) -> None:
+        self._asked = read_servings(self._settings.servings_dir)
         try:
             self._wanted.look()
             self._problem = None
@@ -153,9 +166,15 @@ class LocalDeployer:
             self._retried |= {key for key, r in self._refused.items() if r.backoff.is_due(now)}
         left_out = self._refused.keys() - self._retried
 
-        plan = {serving.name: serving for serving in self._wanted.servings(left_out)}
+        plan = {
+            name: serving
+            for name, serving in self._asked.items()
+            if left_out.isdisjoint((w.window, w.version) for w in serving.windows)
+        }
         for name, serving in plan.items():
-            if name not in self._held:
+            if name in self._held:
+                self._held[name].take_image(serving)
+            else:
                 self._held[name] = HeldServing(serving, self._settings, self._servings_dir)
         for name, held in self._held.items():
             became_wanted = name in plan and not held.wanted
@@ -191,16 +210,28 @@ class LocalDeployer:
             if held.is_ending:
                 continue
             if held.process is None and not held.answered:
-                del self._held[held.serving.name]
+                self._drop(held)
             elif self._is_needed(held):
                 if held.state is State.RETIRING:
                     held.keep()
             elif held.process is None:
-                del self._held[held.serving.name]
+                self._drop(held)
             elif held.state is State.STARTING:
                 held.end(now)
             else:
                 self._retire(held, now)
+
+    def _drop(self, held: HeldServing) -> None:
+        del self._held[held.serving.name]
+        self._images_may_go = True
+
+    def _remove_images(self) -> None:
+        """Remove unpacked images that no Serving needs, once after Servings have ended."""
+        if self._images_may_go:
+            needed = [held.serving.image for held in self._held.values()]
+            needed += [serving.image for serving in self._asked.values()]
+            remove_unused(self._settings.unpacked_images_dir, {one for one in needed if one})
+            self._images_may_go = False
 
     def _retire(self, held: HeldServing, now: float) -> None:
         """First withdrawn, so that no new call comes; then ended. Until then it can return."""
@@ -236,22 +267,30 @@ class LocalDeployer:
         )
         return BUSY_POLL_S if busy else POLL_S
 
-    def _write_status(self) -> None:
+    def _tell_refused(self) -> None:
+        """Write which indexes are refused, if that changed: packs are planned by it."""
         now = self._clock()
-        told = tuple(
+        refused = [
             RefusedIndex(
                 window=window,
                 version=version,
                 reason=refused.reason,
                 retry_at=now + timedelta(seconds=refused.backoff.retry_at - time.monotonic()),
+                left_out=(window, version) not in self._retried,
             )
             for (window, version), refused in self._refused.items()
-        )
+        ]
+        if [_judged(one) for one in refused] != [_judged(one) for one in self._told]:
+            write_refused(self._settings, "deployer", refused)
+        self._told = refused
+
+    def _write_status(self) -> None:
+        now = self._clock()
         status = DeployerStatus(
             pid=os.getpid(),
             fingerprint=self._wanted.fingerprint,
             servings=tuple(held.status() for held in self._held.values()),
-            refused=told,
+            refused=tuple(self._told),
             problem=self._problem,
             updated_at=now,
         )
@@ -267,6 +306,10 @@ class _Refused:
     backoff: Backoff
     reason: str
     at: float
+
+
+def _judged(refused: RefusedIndex) -> tuple[str, str, str, bool]:
+    return (refused.window, refused.version, refused.reason, refused.left_out)
 
 
 def _tells_more(status: DeployerStatus, written: DeployerStatus) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from index_grpc.servings import RefusedIndex
 from photosearch.settings import Settings
 from photosearch.whole_file import write_whole
 
@@ -32,6 +33,7 @@ class ServingStatus(_Frozen):
 
     name: str
     tier: str
+    image: str | None
     state: State
     wanted: bool
     windows: tuple[str, ...]
@@ -41,15 +43,6 @@ class ServingStatus(_Frozen):
     starts: int
     #: Why it does not answer, or what its last failure was.
     reason: str | None
-
-
-class RefusedIndex(_Frozen):
-    """An index that a server refused; its finer windows answer where they are ready."""
-
-    window: str
-    version: str
-    reason: str
-    retry_at: datetime
 
 
 class DeployerStatus(_Frozen):

@@ -35,6 +35,8 @@ class Endpoint(BaseModel):
     address: str
     fingerprint: str
     quantiser: str | None
+    #: Digest of the image that it was started from.
+    image: str | None = None
     windows: tuple[EndpointWindow, ...]
     pid: int
     #: When it began to answer. Of two servers that hold one window the later one is right.

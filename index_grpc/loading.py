@@ -24,6 +24,7 @@ from photosearch.errors import PhotosearchError
 from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
+from photosearch.settings import Settings
 from photosearch.windows import Window
 
 if TYPE_CHECKING:
@@ -53,6 +54,24 @@ class ServingRefused(IndexGrpcError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (ServingRefused, (self.refusal,))
+
+
+def unpacked_repository(serving: Serving, settings: Settings) -> Repository:
+    """The repository with the Serving's files: its image's, unpacked; without one, the settings'.
+
+    Raises:
+        ServingRefused: if the image can't be had, or is not what its digest says.
+    """
+    if serving.image is None:
+        return Repository.of(settings)
+    from index_grpc.serving_image import pull_serving_image
+    from photosearch.oci.image_registry import open_registry
+
+    with _refused_for(serving):
+        folder = pull_serving_image(
+            open_registry(settings), serving.image, settings.unpacked_images_dir
+        )
+        return Repository.open(folder.as_uri())
 
 
 def load_serving(serving: Serving, repository: Repository, *, recall_target: float) -> LoadedPack:

@@ -40,11 +40,11 @@ def index_server(
     if end_with_parent:
         _end_with_parent()
     from index_grpc.announcement import REFUSED, announce, clear, write_refusal
-    from index_grpc.loading import ServingRefused, load_serving
+    from index_grpc.loading import ServingRefused, load_serving, unpacked_repository
     from index_grpc.server import IndexServer, run
+    from index_grpc.service import LoadedPack
     from index_grpc.serving import read_serving
     from index_grpc.serving_folder import serving_of_folder
-    from photosearch.repository.repository import Repository
     from photosearch.settings import load_settings
 
     logging.basicConfig(
@@ -56,7 +56,11 @@ def index_server(
 
     settings = load_settings()
     wanted = serving_of_folder(serving) if serving.is_dir() else read_serving(serving)
-    repository = Repository.open(settings.repository_url)
+
+    def load() -> LoadedPack:
+        repository = unpacked_repository(wanted, settings)
+        return load_serving(wanted, repository, recall_target=settings.recall_target)
+
     # An image's folder is read-only, so a server of one works below state_dir.
     folder = settings.state / "index-server" if serving.is_dir() else serving.resolve().parent
     clear(folder)
@@ -64,11 +68,7 @@ def index_server(
         server = IndexServer(max_k=settings.max_hits, host=host, port=port)
         announce(folder, server.address)
         try:
-            run(
-                server,
-                lambda: load_serving(wanted, repository, recall_target=settings.recall_target),
-                stop,
-            )
+            run(server, load, stop)
         except ServingRefused as refused:
             write_refusal(folder, refused.refusal)
             logging.getLogger(__name__).error("%s", refused)

@@ -43,6 +43,8 @@ class Serving(BaseModel):
     quantiser: str | None
     #: In time order, disjoint.
     windows: tuple[ServedWindow, ...]
+    #: Digest of the image that holds all of it; None before it is built, and in the image itself.
+    image: str | None = None
 
     @classmethod
     def of(
@@ -94,7 +96,7 @@ def read_serving(file: Path) -> Serving:
         raise ServingError(
             f"Serving file {file} can't be read",
             found=error.strerror,
-            remedy="the deployer writes Serving files; run 'photosearch deployer'",
+            remedy="Dagster writes Serving files; run 'photosearch materialize'",
         ) from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     photo_position_column: str = Field(
         "position", description="Photo: its place among its listing's, if there is such a column."
     )
+    photo_version_column: str = Field(
+        "content_version",
+        description="Photo: what changes whenever its bytes do, if there is such a column.",
+    )
     live_status: str = Field("live", description="The status of listings that may be shown.")
 
     # Photos
@@ -274,6 +278,16 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """Folder of Dagster's runs, events and logs."""
         return self.state / "dagster"
+
+    @property
+    def servings_dir(self) -> Path:
+        """Folder of the Servings that are asked for."""
+        return self.state / "servings"
+
+    @property
+    def unpacked_images_dir(self) -> Path:
+        """Folder of the serving images that this machine runs, unpacked."""
+        return self.state / "images" / "unpacked"
 
     @property
     def endpoints_dir(self) -> Path:

@@ -186,5 +186,6 @@ _CHECKS = {
     "covers_inputs": "Every photo of the inputs is in the window, or has a reason why not.",
     "photo_failure_rate": "No more photos are unusable than max_failure_rate allows.",
     "vector_health": "All vectors are finite, of unit length, and not all the same.",
+    "every_pack_has_an_image": "No index was left out because it is damaged, no image failed.",
     "recall_at_target": "A search finds enough of the true neighbours; else it is never served.",
 }

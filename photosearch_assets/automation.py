@@ -21,10 +21,13 @@ TICK_S = 30
 OPTIONAL = frozenset({"quantiser"})
 """Steps that others come after but can do without: before it, indexes are exact."""
 
+DEPLOYED = frozenset({"serving_image", "index_service"})
+"""What the sensor of deployment.py asks for: it compares with a registry, not with Dagster."""
+
 
 def condition_of(step: DagStep, steps: Sequence[DagStep]) -> dg.AutomationCondition[Any] | None:
-    """The condition of ``step``; None for the quantiser, which the reconciler asks for."""
-    if step.name in OPTIONAL:
+    """The condition of ``step``; None for what the reconciler or the deployment asks for."""
+    if step.name in OPTIONAL | DEPLOYED:
         return None
     without_windows = {other.name for other in steps if other.windows is None}
     optional = dg.AssetSelection.assets(*(OPTIONAL & set(step.after)))
@@ -58,7 +61,7 @@ def sensors_of(
         names = [
             step.name
             for step in steps
-            if step.granularity is granularity and step.name not in OPTIONAL
+            if step.granularity is granularity and step.name not in OPTIONAL | DEPLOYED
         ]
         if names:
             label = "once" if granularity is StepGranularity.NONE else granularity.value

@@ -13,8 +13,9 @@ from pydantic import model_validator
 from photosearch.settings import load_settings
 from photosearch.windows import Granularity
 from photosearch_assets.assets import asset_of
-from photosearch_assets.automation import condition_of, sensors_of
+from photosearch_assets.automation import DEPLOYED, condition_of, sensors_of
 from photosearch_assets.dag import DagStep
+from photosearch_assets.deployment import deployment_of
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.reconciler import OWN_ASSETS, reconciler_of
 
@@ -54,7 +55,11 @@ def definitions_of(steps: Sequence[DagStep]) -> dg.Definitions:
     granularities = {step.name: step.windows for step in steps}
     return dg.Definitions(
         assets=[asset_of(step, granularities, start, condition_of(step, steps)) for step in steps],
-        sensors=[*sensors_of(steps, status), *_reconcilers(granularities, status)],
+        sensors=[
+            *sensors_of(steps, status),
+            *_reconcilers(granularities, status),
+            *_deployments(granularities, status),
+        ],
         # A step has its own threads or processes; a process for each asset of a run would cost
         # two seconds and give nothing.
         executor=dg.in_process_executor,
@@ -67,3 +72,9 @@ def _reconcilers(
     # A second component file may hold a team's steps alone.
     whole = all(name in granularities for name in OWN_ASSETS)
     return [reconciler_of(granularities, status)] if whole else []
+
+
+def _deployments(
+    granularities: Mapping[str, Granularity | None], status: dg.DefaultSensorStatus
+) -> list[dg.SensorDefinition]:
+    return [deployment_of(status)] if granularities.keys() >= DEPLOYED else []

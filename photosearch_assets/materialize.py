@@ -18,6 +18,7 @@ from photosearch.windows import Window
 from photosearch_assets.assets import WINDOWS_A_RUN
 from photosearch_assets.plan import DueWork, Timeline, find_due
 from photosearch_assets.progress import Watcher, watched_by
+from photosearch_assets.steps import serve
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.result import StepResult
 
@@ -129,6 +130,12 @@ class Materializer:
             yield Stage("daily indexes", ["daily_index"], due.days)
         if due.months:
             yield Stage("monthly indexes", ["monthly_index"], due.months)
+        if self._images_are_due():
+            yield Stage("serving images", ["serving_image", "index_service"])
+
+    def _images_are_due(self) -> bool:
+        with StepContext(self.settings) as context:
+            return self.everything or serve.is_due(context)
 
     def _due(self, timeline: Timeline) -> DueWork:
         with StepContext(self.settings) as context:

@@ -36,6 +36,8 @@ def metadata_of(result: StepResult) -> dict[str, dg.MetadataValue]:
         entries["quantiser"] = dg.MetadataValue.text(result.quantiser)
     if result.note:
         entries["note"] = dg.MetadataValue.text(result.note)
+    if result.report:
+        entries["report"] = dg.MetadataValue.md(result.report)
     if not result.done:
         entries["unchanged"] = dg.MetadataValue.bool(True)
     if result.failures:

@@ -9,18 +9,17 @@ first, and for the same windows again only after a growing pause. Dagster rememb
 for ever, so the number of the attempt is part of it.
 """
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from pydantic import BaseModel
 
 from photosearch.settings import Settings, load_settings
 from photosearch.windows import Granularity, Span, Window, windows_within
 from photosearch_assets import run_locks
 from photosearch_assets.assets import WINDOWS_A_RUN
+from photosearch_assets.attempts import Attempt, read_attempts, write_attempts
 from photosearch_assets.materialize import GAP_WINDOWS, SOURCE_TAG, stretches
 from photosearch_assets.partitions import window_of
 from photosearch_assets.plan import DueWork, Timeline, find_due
@@ -51,21 +50,6 @@ _UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-
-
-class Attempt(BaseModel):
-    """How often some windows were asked for; ``since`` and ``at``: the first and last time."""
-
-    count: int = 0
-    since: int = 0
-    at: int = 0
-
-    def may_repeat(self, now: int) -> bool:
-        pause = min(FIRST_PAUSE_S * 2 ** (self.count - 1), LONGEST_PAUSE_S)
-        return self.count == 0 or now - self.at >= pause
-
-    def again(self, now: int) -> "Attempt":
-        return Attempt(count=self.count + 1, since=self.since or now, at=now)
 
 
 @dataclass(frozen=True)
@@ -113,7 +97,7 @@ def reconciler_of(
         timeline = Timeline.until(settings.timeline_start, now - SETTLING)
         with StepContext(settings) as work:
             due = find_due(work, timeline)
-        attempts = _read_cursor(context.cursor)
+        attempts = read_attempts(context.cursor)
         asked = sum(run.tags.get(SOURCE_TAG) == SOURCE for run in unfinished)
         requests, attempts = choose(
             list(demands_of(due, busy)), attempts, RUNS_A_TICK - asked, int(now.timestamp())
@@ -121,7 +105,7 @@ def reconciler_of(
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else _in_words(due, busy),
-            cursor=json.dumps({key: attempt.model_dump() for key, attempt in attempts.items()}),
+            cursor=write_attempts(attempts),
         )
 
     return reconciler
@@ -139,7 +123,7 @@ def choose(
     requests: list[dg.RunRequest] = []
     for demand in demands:
         attempt = kept.get(demand.key, Attempt())
-        if len(requests) < most and attempt.may_repeat(now):
+        if len(requests) < most and attempt.may_repeat(now, FIRST_PAUSE_S, LONGEST_PAUSE_S):
             kept[demand.key] = attempt.again(now)
             requests.append(demand.request(kept[demand.key]))
     return requests, kept
@@ -217,14 +201,6 @@ def _stretched(
     longest = WINDOWS_A_RUN[free[0].granularity]
     for stretch in reversed(stretches(free, longest, GAP_WINDOWS)):
         yield Demand(assets, stretch)
-
-
-def _read_cursor(cursor: str | None) -> dict[str, Attempt]:
-    try:
-        found = json.loads(cursor or "{}")
-        return {key: Attempt.model_validate(value) for key, value in found.items()}
-    except (ValueError, AttributeError):
-        return {}  # a cursor of another release: begin anew
 
 
 def _in_words(due: DueWork, busy: Collection[object]) -> str:

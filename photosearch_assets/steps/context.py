@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.images.cache import ImageCache
 from photosearch.images.store import ImageStore
+from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
@@ -66,6 +67,10 @@ class StepContext:
     @cached_property
     def repository(self) -> Repository:
         return _repository(self.settings)
+
+    @cached_property
+    def image_registry(self) -> ImageRegistry:
+        return open_registry(self.settings)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -61,6 +61,7 @@ class StepResult(BaseModel):
     done: bool = True
     published: bool = True
     note: str | None = None
+    report: str = Field("", description="A table in Markdown, for Dagit.")
     failures: tuple[Unusable, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     sample_photos: tuple[str, ...] = Field(

@@ -47,6 +47,8 @@ def test_each_step_is_an_asset_with_its_own_partitions(shop: Shop) -> None:
         "hourly_index": (["embeddings", "quantiser"], "%Y-%m-%dT%H"),
         "daily_index": (["hourly_index"], "%Y-%m-%d"),
         "monthly_index": (["daily_index"], "%Y-%m"),
+        "serving_image": (["daily_index", "hourly_index", "monthly_index", "quantiser"], None),
+        "index_service": (["serving_image"], None),
     }
     assert all(spec.code_version for spec in found.values())
 

@@ -93,6 +93,8 @@ def test_a_late_listing_makes_its_hour_and_day_again_and_no_other(
         ("embeddings", hours(1, 1)[0]),
         ("hourly_index", hours(1, 1)[0]),
         ("daily_index", DAY),
+        ("serving_image", None),
+        ("index_service", None),
     }
     assert summary.results["daily_index", DAY].rows == 5
 

@@ -14,9 +14,10 @@ import pytest
 
 from photosearch.windows import Granularity, Window
 from photosearch_assets import reconciler, run_locks
+from photosearch_assets.attempts import Attempt, read_attempts
 from photosearch_assets.definitions import load
 from photosearch_assets.plan import DueWork, Timeline, find_due
-from photosearch_assets.reconciler import Attempt, Demand, being_made, choose, demands_of
+from photosearch_assets.reconciler import Demand, being_made, choose, demands_of
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from tests.assets.conftest import START, Shop, hours
@@ -151,8 +152,8 @@ def test_it_does_not_flood_the_queue() -> None:
 
 
 def test_a_broken_cursor_begins_anew(built: Shop) -> None:
-    assert reconciler._read_cursor("not json") == {}
-    assert reconciler._read_cursor('{"a": {"count": 3, "since": 1, "at": 2}}')["a"].count == 3
+    assert read_attempts("not json") == {}
+    assert read_attempts('{"a": {"count": 3, "since": 1, "at": 2}}')["a"].count == 3
 
 
 def test_the_sensor_asks_for_late_listings_and_keeps_still_while_they_are_made(

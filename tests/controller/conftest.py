@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,10 @@ from controller.local import LocalDeployer
 from controller.status import DeployerStatus, read_status
 from index_grpc.client import search_once
 from index_grpc.endpoints import Endpoint, read_endpoints
+from index_grpc.place_servings import ServingPlacer
+from index_grpc.servings import RefusedIndex, read_refused
+from photosearch.errors import PhotosearchError
+from photosearch.oci.image_registry import open_registry
 from photosearch.settings import Settings
 from photosearch.windows import Window
 from tests.controller.made_repository import FINGERPRINT, MadeRepository, made_settings, vectors_of
@@ -28,6 +33,7 @@ class Deployment:
     settings: Settings
     made: MadeRepository
     deployer: LocalDeployer
+    placer: ServingPlacer
     #: Windows that must be answered at every step from now on.
     always: set[str] = field(default_factory=set)
 
@@ -36,10 +42,18 @@ class Deployment:
         limit = time.monotonic() + within_s
         while not condition():
             assert time.monotonic() < limit, self.status
+            self.place()
             self.deployer.reconcile()
             missing = self.always - {w.window for e in self.endpoints for w in e.windows}
             assert not missing, f"nobody answers {missing}"
             time.sleep(0.03)
+
+    def place(self) -> None:
+        """Build images and ask for Servings, as Dagster's sensor and assets do."""
+        with suppress(PhotosearchError):  # what can't be read is tried again at the next step
+            if not self.placer.compare().is_settled:
+                self.placer.build()
+                self.placer.ask()
 
     def settle(self) -> None:
         """Step until everything wanted is ready, nothing else runs, and a look was taken."""
@@ -55,6 +69,11 @@ class Deployment:
         status = read_status(self.settings)
         assert status is not None
         return status
+
+    @property
+    def refused(self) -> list[RefusedIndex]:
+        """What the builder of images or an index server refuses."""
+        return read_refused(self.settings, "builder") + read_refused(self.settings, "deployer")
 
     @property
     def pids(self) -> dict[str, int]:
@@ -95,7 +114,15 @@ def deployment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     made = MadeRepository(settings)
     deployer = LocalDeployer(settings, clock=lambda: NOW, first_retry_of_refused_s=1.0)
     deployer.adopt()
-    yield Deployment(settings, made, deployer)
+    started = time.monotonic()
+    placer = ServingPlacer(
+        settings,
+        made.repository,
+        open_registry(settings),
+        clock=lambda: NOW + timedelta(seconds=time.monotonic() - started),
+        first_retry_s=1.0,
+    )
+    yield Deployment(settings, made, deployer, placer)
     deployer.end_all()
     assert index_servers(settings) == []
 

@@ -3,12 +3,12 @@
 import os
 import signal
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
 
 from controller import held_serving
-from controller.local import LocalDeployer
 from controller.status import State
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import StorageError
@@ -21,6 +21,7 @@ DAY = "daily/2026-11-22"
 
 def test_an_index_is_served_once_its_server_answers(deployment: Deployment) -> None:
     deployment.made.hour(HOURS[0])
+    deployment.place()
     deployment.deployer.reconcile()
     assert deployment.endpoints == []
     assert [s.state for s in deployment.status.servings] == [State.STARTING]
@@ -35,6 +36,7 @@ def test_an_index_is_served_once_its_server_answers(deployment: Deployment) -> N
 
 
 def test_nothing_is_served_before_there_is_an_embedder(deployment: Deployment) -> None:
+    deployment.place()
     deployment.deployer.reconcile()
 
     assert deployment.status.servings == ()
@@ -135,9 +137,9 @@ def test_the_previous_serving_answers_while_a_damaged_index_is_refused(
     deployment.always = {HOURS[0]}
     damaged = deployment.made.hour(HOURS[0], edition=1)
     deployment.made.flip_a_bit(damaged)
-    deployment.until(lambda: bool(deployment.status.refused))
+    deployment.until(lambda: bool(deployment.refused))
 
-    (refused,) = deployment.status.refused
+    (refused,) = deployment.refused
     assert (refused.window, refused.version) == (HOURS[0], damaged.version)
     assert "vectors.npy" in refused.reason
     assert deployment.served() == {HOURS[0]: good.version}
@@ -158,7 +160,7 @@ def test_a_damaged_window_does_not_hold_up_the_others_of_its_pack(
 
     assert deployment.served()[HOURS[2]] == third.version
     assert HOURS[1] not in deployment.served()
-    assert [refused.window for refused in deployment.status.refused] == [HOURS[1]]
+    assert [refused.window for refused in deployment.refused] == [HOURS[1]]
 
 
 def test_the_hours_take_over_from_a_damaged_day_until_it_is_repaired(
@@ -167,11 +169,11 @@ def test_the_hours_take_over_from_a_damaged_day_until_it_is_repaired(
     damaged = deployment.made.day(DAY, hours=[3])
     deployment.made.flip_a_bit(damaged)
     deployment.until(lambda: len(deployment.served()) == 24)
-    assert [refused.window for refused in deployment.status.refused] == [DAY]
+    assert [refused.window for refused in deployment.refused] == [DAY]
     assert deployment.finds_day_row()
 
     deployment.made.glue(DAY)  # the same version, whole again
-    deployment.until(lambda: deployment.status.is_settled and not deployment.status.refused)
+    deployment.until(lambda: deployment.status.is_settled and not deployment.refused)
 
     assert deployment.served() == {DAY: damaged.version}
     assert deployment.finds_day_row()
@@ -210,6 +212,7 @@ def test_another_embedder_takes_over_only_when_it_answers_the_same_time(
     deployment.made.hour(HOURS[1])
     deployment.until(lambda: len(deployment.endpoints) == 2)
     for _ in range(20):
+        deployment.place()
         deployment.deployer.reconcile()
         time.sleep(0.05)
     assert old.serving in deployment.pids
@@ -223,15 +226,13 @@ def test_under_each_every_index_has_a_server_of_its_own(
     deployment: Deployment,
 ) -> None:
     each = deployment.settings.model_copy(update={"packing": "each"})
-    deployment.deployer = LocalDeployer(each)
+    deployment.placer = replace(deployment.placer, settings=each)
     for hour in HOURS[:3]:
         deployment.made.hour(hour)
-    try:
-        deployment.settle()
-        assert sorted(len(e.windows) for e in deployment.endpoints) == [1, 1, 1]
-        assert deployment.served().keys() == set(HOURS[:3])
-    finally:
-        deployment.deployer.end_all()
+    deployment.settle()
+
+    assert sorted(len(e.windows) for e in deployment.endpoints) == [1, 1, 1]
+    assert deployment.served().keys() == set(HOURS[:3])
 
 
 def test_a_repository_that_can_not_be_read_leaves_the_servings_as_they_are(
@@ -244,7 +245,7 @@ def test_a_repository_that_can_not_be_read_leaves_the_servings_as_they_are(
     def unreadable(*_: object) -> str:
         raise StorageError("the repository can't be read", found="Input/output error")
 
-    monkeypatch.setattr("controller.wanted.current_fingerprint", unreadable)
+    monkeypatch.setattr("index_grpc.wanted_servings.current_fingerprint", unreadable)
     deployment.until(lambda: deployment.status.problem is not None)
 
     assert "Input/output error" in (deployment.status.problem or "")
@@ -259,6 +260,7 @@ def test_a_backlog_is_served_while_it_grows_and_starts_few_servers(
         deployment.made.hour(hour)
         next_hour = time.monotonic() + 0.4
         while time.monotonic() < next_hour:
+            deployment.place()
             deployment.deployer.reconcile()
             states = [serving.state for serving in deployment.status.servings]
             assert states.count(State.STARTING) <= 1

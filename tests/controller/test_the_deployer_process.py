@@ -14,6 +14,7 @@ import pytest
 from controller.status import read_status
 from index_grpc.client import is_serving_once
 from index_grpc.endpoints import read_endpoints
+from index_grpc.place_servings import place_servings
 from photosearch.processes import SUPERVISED, photosearch_argv
 from photosearch.settings import Settings
 from tests.controller.conftest import index_servers
@@ -64,6 +65,7 @@ def serves(settings: Settings) -> bool:
 
 def test_sigterm_ends_every_server_and_withdraws_it(settings: Settings, start: Start) -> None:
     MadeRepository(settings).hour(HOUR)
+    place_servings(settings)
     deployer = start()
     until(lambda: serves(settings))
 
@@ -76,6 +78,7 @@ def test_sigterm_ends_every_server_and_withdraws_it(settings: Settings, start: S
 
 def test_a_second_deployer_is_refused(settings: Settings, start: Start) -> None:
     MadeRepository(settings).hour(HOUR)
+    place_servings(settings)
     first = start()
     until(lambda: serves(settings))
 
@@ -92,6 +95,7 @@ def test_without_a_supervisor_the_servers_end_with_a_killed_deployer(
     settings: Settings, start: Start
 ) -> None:
     MadeRepository(settings).hour(HOUR)
+    place_servings(settings)
     deployer = start()
     until(lambda: serves(settings))
     (stale,) = read_endpoints(settings.endpoints_dir)
@@ -110,6 +114,7 @@ def test_under_a_supervisor_the_next_deployer_adopts_the_servers_of_a_killed_one
 ) -> None:
     made = MadeRepository(settings)
     made.hour(HOUR)
+    place_servings(settings)
     deployer = start(supervised=True)
     until(lambda: serves(settings))
     (before,) = read_endpoints(settings.endpoints_dir)
@@ -145,6 +150,7 @@ def test_under_a_supervisor_the_next_deployer_adopts_the_servers_of_a_killed_one
 
 def test_a_server_killed_with_its_deployer_leaves_no_file(settings: Settings, start: Start) -> None:
     MadeRepository(settings).hour(HOUR)
+    place_servings(settings)
     deployer = start(supervised=True)
     until(lambda: serves(settings))
     (endpoint,) = read_endpoints(settings.endpoints_dir)

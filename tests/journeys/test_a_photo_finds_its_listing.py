@@ -1,6 +1,7 @@
 """The whole way of a photo, through the command line and nothing else."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from index_grpc.servings import read_refused
 from tests.journeys.installation import (
     Installation,
     answers,
@@ -66,21 +68,28 @@ def test_a_late_listing_is_found_after_the_next_materialize(shop: Installation) 
         assert len({r["photo_id"] for r in answer["results"]}) == 5
 
 
-def test_a_serving_keeps_answering_when_its_index_is_damaged_on_disk(shop: Installation) -> None:
-    with damaged_after_it_was_served(shop) as (client, names, _late):
-        wait_for(lambda: "should have" in shop.log("deployer"))
-
-        assert [first_listing(search(client, hard_picture(n))) for n in range(4)] == names
-
-
-def test_what_is_whole_is_served_beside_a_damaged_index(shop: Installation) -> None:
+def test_an_index_damaged_in_the_repository_is_served_from_its_image(shop: Installation) -> None:
     with damaged_after_it_was_served(shop) as (client, names, late):
+        shop.run("materialize", "--window", closed_hour(2).key)
         wait_for(lambda: first_listing(search(client, hard_picture(4))) == late, within_s=30)
 
         assert [first_listing(search(client, hard_picture(n))) for n in range(4)] == names
-        status = shop.status()
-        assert status is not None
-        assert len(status.refused) == 1
+
+
+def test_what_is_whole_is_served_beside_an_index_that_no_image_can_be_made_of(
+    shop: Installation,
+) -> None:
+    with damaged_after_it_was_served(shop) as (client, names, late):
+        shutil.rmtree(shop.settings.state / "registry")
+        printed = shop.run("materialize", "--window", closed_hour(2).key)
+        wait_for(lambda: first_listing(search(client, hard_picture(4))) == late, within_s=30)
+
+        # The server that was there before holds the damaged hour in its memory.
+        assert [first_listing(search(client, hard_picture(n))) for n in range(4)] == names
+        [refused] = read_refused(shop.settings, "builder")
+        assert refused.window == closed_hour(3).key
+        assert "vectors.npy" in refused.reason
+        assert "vectors.npy" in printed
 
 
 @contextmanager
@@ -101,7 +110,6 @@ def damaged_after_it_was_served(
         vectors.write_bytes(content)
         late = shop.draw(4, second.start)
         shop.run("init", "--photos", "photos")
-        shop.run("materialize", "--window", second.key)
         yield client, names, late
 
 

@@ -1,4 +1,4 @@
-"""Which Servings the repository asks for.
+"""Which Servings there should be, by what the repository holds.
 
 Level-triggered: every look reads the HEADs as they are, and plans from nothing else, so that
 no event can be lost. A look is cheap while nothing changed: manifests are read and packs are
@@ -12,6 +12,7 @@ from datetime import datetime
 from index_grpc.packing import plan_packs
 from index_grpc.serving import Serving
 from photosearch.repository.addresses import Kind
+from photosearch.repository.heads import Current
 from photosearch.repository.readiness import ReadyIndex, current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
@@ -31,7 +32,7 @@ class WantedServings:
         self._settings = settings
         self._repository = repository
         self._clock = clock
-        self._heads: tuple[str | None, dict[Window, str]] = (None, {})
+        self._heads: tuple[str | None, dict[Window, Current]] = (None, {})
         self._planned_for: tuple[object, ...] | None = None
         self._plan: list[Serving] = []
         self.ready: dict[Window, ReadyIndex] = {}
@@ -46,7 +47,11 @@ class WantedServings:
         """Read the HEADs, and the manifests behind those that moved."""
         start = time.perf_counter()
         fingerprint = current_fingerprint(self._repository)
-        heads = {} if fingerprint is None else self._repository.heads(fingerprint, Kind.INDEX)
+        heads = (
+            {}
+            if fingerprint is None
+            else self._repository.current_versions(fingerprint, Kind.INDEX)
+        )
         if (fingerprint, heads) != self._heads:
             self.ready = {} if fingerprint is None else ready_indexes(self._repository, fingerprint)
             self._heads = (fingerprint, heads)

@@ -1,0 +1,200 @@
+"""From what the repository holds to images and Servings.
+
+Compares state and remembers nothing: the packs that HEADs ask for, the images that the
+registry has, the Servings that are asked for. So a lost event, a failed build and a deleted
+image all look alike, and are all found by the next comparison.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from index_grpc.serving import Serving
+from index_grpc.serving_image import BuiltImage, build_serving_image, find_serving_image
+from index_grpc.servings import (
+    RefusedIndex,
+    read_refused,
+    read_servings,
+    remove_serving,
+    write_refused,
+    write_serving,
+)
+from index_grpc.wanted_servings import RefusedKey, WantedServings
+from photosearch.errors import PhotosearchError
+from photosearch.oci.errors import DamagedImage
+from photosearch.oci.image_registry import ImageRegistry, open_registry
+from photosearch.only_one import only_one
+from photosearch.repository.addresses import Address
+from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, RepositoryError
+from photosearch.repository.repository import Repository
+from photosearch.settings import Settings
+from photosearch.windows import Window
+
+FIRST_RETRY_S = 30.0
+LAST_RETRY_S = 600.0
+_DAMAGE = (DamagedImage, DamagedArtifact, ArtifactMissing)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What became of the images: of each Serving in order, and why some have none."""
+
+    images: Sequence[tuple[Serving, BuiltImage]]
+    failed: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is wanted beside what there is. Every Serving of ``ready`` names its image."""
+
+    ready: Sequence[Serving] = ()
+    unbuilt: Sequence[Serving] = ()
+    unasked: Sequence[Serving] = ()
+    surplus: Sequence[str] = ()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every wanted Serving is asked for, with its image there, and no other is."""
+        return not (self.unbuilt or self.unasked or self.surplus)
+
+
+@dataclass
+class ServingPlacer:
+    """Makes images for packs, and asks for the packs as Servings. Kept, it looks cheaply."""
+
+    settings: Settings
+    repository: Repository
+    registry: ImageRegistry
+    clock: Callable[[], datetime] = _utc_now
+    first_retry_s: float = FIRST_RETRY_S
+    _wanted: WantedServings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._wanted = WantedServings(self.settings, self.repository, self.clock)
+
+    @classmethod
+    def open(cls, settings: Settings) -> "ServingPlacer":
+        """On the repository and the registry of the settings."""
+        return cls(settings, Repository.of(settings), open_registry(settings))
+
+    def compare(self) -> Comparison:
+        """Look at repository, registry and Servings.
+
+        Raises:
+            PhotosearchError: if one of them can't be read.
+        """
+        ready, unbuilt = [], []
+        for serving in self._planned(self._left_out()):
+            digest = find_serving_image(serving, self.registry)
+            if digest is None:
+                unbuilt.append(serving)
+            else:
+                ready.append(serving.model_copy(update={"image": digest}))
+        asked = read_servings(self.settings.servings_dir)
+        unasked = [serving for serving in ready if asked.get(serving.name) != serving]
+        known = {serving.name for serving in [*ready, *unbuilt]}
+        return Comparison(ready, unbuilt, unasked, [name for name in asked if name not in known])
+
+    def build(self, on_image: Callable[[BuiltImage], None] | None = None) -> Built:
+        """Build every image that is missing, newest windows first.
+
+        A window whose index is damaged is left out of its pack, so that its finer windows
+        stand in for it where they are ready. It is told as refused, and tried again later.
+        """
+        refused = {index.key: index for index in read_refused(self.settings, "builder")}
+        left_out = self._left_out()
+        failed: dict[str, str] = {}
+        images: list[tuple[Serving, BuiltImage]] = []
+        to_build = self._planned(left_out)
+        while to_build:
+            serving, *to_build = to_build
+            try:
+                built = build_serving_image(serving, self.repository, self.registry)
+            except PhotosearchError as error:
+                found = dict(self._damages(serving)) if isinstance(error, _DAMAGE) else {}
+                if not found:
+                    failed[serving.name] = str(error)
+                    continue
+                refused |= {key: self._refusal(key, why, refused) for key, why in found.items()}
+                left_out |= found.keys()
+                images.clear()
+                to_build = self._planned(left_out)  # other packs than before: all are looked at
+                continue
+            images.append((serving, built))
+            if on_image is not None and built.pushed_layers:
+                on_image(built)
+        served = {(w.window, w.version) for serving, _ in images for w in serving.windows}
+        kept = [
+            one for key, one in refused.items() if key in left_out - served and self._holds(key)
+        ]
+        write_refused(self.settings, "builder", kept)
+        failed |= {f"{one.window} {one.version}": one.reason for one in kept}
+        return Built(images, [f"{name}: {why}" for name, why in failed.items()])
+
+    def ask(self) -> Comparison:
+        """Ask for every Serving whose image is there; and when all are, for no other.
+
+        Returns what was found before.
+        """
+        with only_one(self.settings.servings_dir / ".lock", "asking for Servings"):
+            compared = self.compare()
+            for serving in compared.unasked:
+                write_serving(self.settings.servings_dir, serving)
+            if not compared.unbuilt:
+                for name in compared.surplus:
+                    remove_serving(self.settings.servings_dir, name)
+        return compared
+
+    def _planned(self, left_out: Collection[RefusedKey]) -> list[Serving]:
+        self._wanted.look()
+        return self._wanted.servings(left_out)
+
+    def _left_out(self) -> set[RefusedKey]:
+        now = self.clock()
+        by_builder = {
+            one.key for one in read_refused(self.settings, "builder") if now < one.retry_at
+        }
+        by_deployer = {one.key for one in read_refused(self.settings, "deployer") if one.left_out}
+        return by_builder | by_deployer
+
+    def _holds(self, key: RefusedKey) -> bool:
+        """Whether the repository still names this version of the window as current."""
+        window, version = key
+        index = self._wanted.ready.get(Window.parse(window))
+        return index is not None and index.version == version
+
+    def _refusal(
+        self, key: RefusedKey, reason: str, before: Mapping[RefusedKey, RefusedIndex]
+    ) -> RefusedIndex:
+        times = before[key].times + 1 if key in before else 1
+        pause_s = min(self.first_retry_s * 2 ** (times - 1), LAST_RETRY_S)
+        retry_at = self.clock() + timedelta(seconds=pause_s)
+        return RefusedIndex(
+            window=key[0], version=key[1], reason=reason, retry_at=retry_at, times=times
+        )
+
+    def _damages(self, serving: Serving) -> Iterable[tuple[RefusedKey, str]]:
+        """The windows of a Serving whose files are not what their manifests say."""
+        for served in serving.windows:
+            address = Address.index(serving.fingerprint, Window.parse(served.window))
+            try:
+                for damage in self.repository.check(address, served.version):
+                    raise damage
+            except RepositoryError as error:
+                yield (served.window, served.version), str(error)
+
+
+def place_servings(settings: Settings) -> Built:
+    """Build what is missing and ask for it, at once.
+
+    Raises:
+        PhotosearchError: if the repository or the registry can't be used.
+    """
+    placer = ServingPlacer.open(settings)
+    built = placer.build()
+    placer.ask()
+    return built

@@ -1,0 +1,102 @@
+"""The Servings that are asked for on one machine: a folder with one file each.
+
+Dagster writes them and the deployer runs them, so neither needs the other to be there; in a
+cluster custom resources take their place. A Serving names its image by digest, and what was
+asked once never changes under a name.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from index_grpc.serving import Serving, ServingError, read_serving
+from photosearch.settings import Settings
+from photosearch.whole_file import write_whole
+
+_log = logging.getLogger(__name__)
+
+
+def write_serving(folder: Path, serving: Serving) -> None:
+    """Ask for a Serving.
+
+    Raises:
+        ServingError: if it names no image.
+    """
+    if serving.image is None:
+        raise ServingError(
+            f"Serving {serving.name} names no image", remedy="build its image before asking for it"
+        )
+    write_whole(_path(folder, serving.name), serving.model_dump_json(indent=1))
+
+
+def remove_serving(folder: Path, name: str) -> None:
+    """Ask for a Serving no longer; its server answers until others hold all it does."""
+    _path(folder, name).unlink(missing_ok=True)
+
+
+def read_servings(folder: Path) -> Mapping[str, Serving]:
+    """Every Serving asked for, by name; a file that can't be read is logged and left out."""
+    servings = {}
+    for path in sorted(folder.glob("[!.]*.json")):
+        try:
+            serving = read_serving(path)
+        except ServingError as error:
+            if path.exists():
+                _log.warning("%s", error)
+            continue
+        servings[serving.name] = serving
+    return servings
+
+
+class RefusedIndex(BaseModel):
+    """An index that can't be served; its finer windows answer where they are ready."""
+
+    model_config = ConfigDict(frozen=True)
+
+    window: str
+    version: str
+    reason: str
+    retry_at: datetime
+    #: Whether packs are to be planned without it; else it is being tried again.
+    left_out: bool = True
+    #: How often it was refused in a row.
+    times: int = 1
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Window and version."""
+        return (self.window, self.version)
+
+
+RefusedBy = Literal["builder", "deployer"]
+_refused_list = TypeAdapter(list[RefusedIndex])
+
+
+def write_refused(settings: Settings, by: RefusedBy, refused: Sequence[RefusedIndex]) -> None:
+    """Tell which indexes are refused, so that packs are planned without them.
+
+    The builder of images refuses files that are not what their manifest says, and the
+    deployer those that an index server refused.
+    """
+    content = _refused_list.dump_json(list(refused), indent=1).decode()
+    write_whole(_refused_path(settings, by), content)
+
+
+def read_refused(settings: Settings, by: RefusedBy) -> list[RefusedIndex]:
+    """What was told last; nothing when nothing ever was."""
+    try:
+        return _refused_list.validate_json(_refused_path(settings, by).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return []
+
+
+def _refused_path(settings: Settings, by: RefusedBy) -> Path:
+    return settings.servings_dir / f".refused-by-{by}.json"
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"{name}.json"
