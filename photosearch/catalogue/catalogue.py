@@ -28,7 +28,7 @@ from photosearch.catalogue.listing import (
     digest_of_lines,
     photo_line,
 )
-from photosearch.catalogue.rows import write_rows
+from photosearch.catalogue.rows import erase_rows, write_rows
 from photosearch.catalogue.schema import CatalogueError, Schema, read_schema
 from photosearch.catalogue.times import read_time, spelled, spelled_by, within
 from photosearch.repository.erasures import ErasedListings, NothingErased, is_erased
@@ -53,6 +53,8 @@ _IDS_A_QUERY = 10_000
 _ERASURES_FOR_S = 2.0
 _LONG_SPAN = timedelta(days=62)
 _HOUR_OF_A_LINE = len("2026-11-22 14")
+
+_PhotoRow = tuple[str, str, str, datetime, str]  # the members of a Photo
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,7 @@ class Catalogue:
 
     def photos_in(self, window: Window) -> list[Photo]:
         """The photos listed in a window, of any status, by (listed_at, photo_id)."""
-        photos = [
-            Photo(photo_id, listing_id, path, moment)
-            for photo_id, listing_id, path, moment in self._photos(window.span)
-        ]
+        photos = [Photo(*row) for row in self._photos(window.span)]
         return sorted(photos, key=lambda photo: (photo.listed_at, photo.photo_id))
 
     def hour_digests(self, span: Span) -> dict[Window, CatalogueDigest]:
@@ -164,6 +163,10 @@ class Catalogue:
         return {listing_id: moment for listing_id, moment, _ in self._times()}
 
     # Photos and listings
+
+    def photo_versions(self) -> dict[str, str]:
+        """The version of every photo with a listing; empty where the catalogue says none."""
+        return {row[0]: row[4] for row in self._photos(None)}
 
     def photo(self, photo_id: str) -> Photo | None:
         """One photo; none if there is none, or its listing is missing or has no time."""
@@ -249,8 +252,10 @@ class Catalogue:
     # Writing, to the tables that photosearch makes itself
 
     def create_tables(self) -> None:
-        """Make the two tables, if they are not there."""
+        """Make the two tables, if they are not there, and what an earlier release left out."""
         write_rows(self._engine, self._settings)
+        with self._lock:
+            self._schema = None
 
     def write(self, listings: Iterable[Listing], photos: Iterable[Photo]) -> None:
         """Add listings and photos, or change those that are there; in one transaction.
@@ -265,6 +270,10 @@ class Catalogue:
         """:meth:`write`, and in the same transaction remove the listings ``gone`` and their
         photos."""
         write_rows(self._engine, self._settings, listings, photos, gone)
+
+    def erase(self, listing_id: str) -> None:
+        """Remove a listing and its photos, and every byte of them from the database's files."""
+        erase_rows(self._engine, self._settings, listing_id)
 
     # Reading
 
@@ -285,7 +294,7 @@ class Catalogue:
                     continue
                 yield str(listing_id), read_time(value), value
 
-    def _photos(self, span: Span | None) -> Iterator[tuple[str, str, str, datetime]]:
+    def _photos(self, span: Span | None) -> Iterator[_PhotoRow]:
         schema = self._read_schema()
         query = self._select_photos(schema)
         if span is None:
@@ -301,8 +310,8 @@ class Catalogue:
         schema = self._read_schema()
         time = spelled_by(schema.listed_at, schema.time_keeping)
         if time is None:
-            for photo_id, listing_id, path, moment in self._photos(span):
-                yield photo_line(spelled(moment), photo_id, listing_id, path)
+            for photo_id, listing_id, path, moment, version in self._photos(span):
+                yield photo_line(spelled(moment), photo_id, listing_id, path, version)
             return
         column = schema.listed_at
         if self._engine.dialect.name == "sqlite" and span.end - span.start > _LONG_SPAN:
@@ -314,10 +323,10 @@ class Catalogue:
         query = self._select_photos(schema, time).where(condition)
         erased = self._erased.known()
         with reading(self._engine) as connection:
-            for photo_id, listing_id, path, text in stream(connection, query):
+            for photo_id, listing_id, path, text, *more in stream(connection, query):
                 if is_erased(str(listing_id), erased):
                     continue
-                yield photo_line(text, photo_id, listing_id, path)
+                yield photo_line(text, photo_id, listing_id, path, _version(*more))
 
     def _select_photos(
         self, schema: Schema, time: sa.ColumnElement[Any] | None = None
@@ -327,17 +336,22 @@ class Catalogue:
             schema.listing_id.column,
             schema.path,
             self._readable_time(schema) if time is None else time,
+            *(() if schema.version is None else (schema.version,)),
         ).select_from(_joined(schema))
 
-    def _read_photos(
-        self, query: sa.Select[Any], erased_for_s: float = 0.0
-    ) -> Iterator[tuple[str, str, str, datetime]]:
+    def _read_photos(self, query: sa.Select[Any], erased_for_s: float = 0.0) -> Iterator[_PhotoRow]:
         erased = self._erased.known(erased_for_s)
         with reading(self._engine) as connection:
-            for photo_id, listing_id, path, value in stream(connection, query):
+            for photo_id, listing_id, path, value, *more in stream(connection, query):
                 moment = read_time(value)
                 if moment is not None and not is_erased(str(listing_id), erased):
-                    yield str(photo_id), str(listing_id), _text(path) or "", moment
+                    yield (
+                        str(photo_id),
+                        str(listing_id),
+                        _text(path) or "",
+                        moment,
+                        _version(*more),
+                    )
 
     def _select_listings(self, schema: Schema, ids: Collection[str]) -> sa.Select[Any]:
         optional = (schema.title, schema.price, schema.category, schema.status)
@@ -395,6 +409,13 @@ def _misplacement(
 
 def _spread(photo_id: str) -> bytes:
     return hashlib.blake2b(photo_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _version(value: object = None) -> str:
+    if isinstance(value, datetime):  # PostgreSQL gives it in the zone of the connection
+        moment = read_time(value)
+        return "" if moment is None else spelled(moment)
+    return _text(value) or ""
 
 
 def _text(value: object) -> str | None:

@@ -3,7 +3,8 @@
 A listing's id is the photo's path relative to the folder, its title the file's name, its
 category the folder at the top, its time the EXIF date or else the file's time. A second
 scan adds, changes and removes what differs and leaves other rows as they are, so that a
-status set by hand survives it.
+status set by hand survives it. A file that was written or replaced meanwhile is told by its
+size and time, without reading it, and makes the photo's hour stale.
 """
 
 from collections import Counter
@@ -67,14 +68,22 @@ def scan_folder(
     if erased:
         files.passed_over["erased"] += len(erased)
     before = catalogue.listing_times()
+    known, versions = catalogue.photo_versions(), files.versions
     different = [item for item in listings if before.get(item.listing_id) != item.listed_at]
+    photos = [_photo(item, versions[item.listing_id]) for item in listings]
+    moved = {listing.listing_id for listing in different}
+    rewritten = [
+        photo
+        for photo in photos
+        if photo.photo_id in moved or known.get(photo.photo_id) != photo.version
+    ]
     gone = before.keys() - {listing.listing_id for listing in listings}
-    catalogue.replace(different, [_photo(listing) for listing in different], gone)
+    catalogue.replace(different, rewritten, gone)
     added = sum(listing.listing_id not in before for listing in different)
     return FolderScan(
         photos=len(listings),
         added=added,
-        changed=len(different) - added,
+        changed=len(rewritten) - added,
         removed=len(gone),
         dated_by_camera=dated["camera"],
         dated_by_file=dated["file"] + dated["file after all"],
@@ -104,6 +113,6 @@ def _listing(file: PhotoFile, moment: datetime, status: str) -> Listing:
     return Listing(file.path, path.stem, None, category, status, moment, (file.path,))
 
 
-def _photo(listing: Listing) -> Photo:
+def _photo(listing: Listing, version: str) -> Photo:
     path = listing.listing_id
-    return Photo(path, path, path, listing.listed_at)
+    return Photo(path, path, path, listing.listed_at, version)

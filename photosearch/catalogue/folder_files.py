@@ -22,10 +22,14 @@ UNREAD_SUFFIXES = frozenset(_CAMERA_SUFFIXES | {".heic", ".heif", ".jxl", ".jp2"
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
-    """A photo's path relative to the folder, with ``/``, and when the file last changed."""
+    """A photo's path relative to the folder, with ``/``, and when the file last changed.
+
+    ``version`` is another one when the file was written or replaced, seen without reading it.
+    """
 
     path: str
     modified_s: float
+    version: str
 
 
 @dataclass
@@ -34,6 +38,11 @@ class FolderFiles:
 
     photos: list[PhotoFile] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Each photo's version by its path."""
+        return {photo.path: photo.version for photo in self.photos}
 
 
 def find_photos(folder: Path) -> FolderFiles:
@@ -61,7 +70,9 @@ def find_photos(folder: Path) -> FolderFiles:
         path = file.path[len(root.rstrip("/")) + 1 :]
         reason = _reason_to_pass_over(file, path, root)
         if reason is None:
-            found.photos.append(PhotoFile(path, file.stat().st_mtime))
+            status = file.stat()
+            version = f"{status.st_size}-{status.st_mtime_ns}"
+            found.photos.append(PhotoFile(path, status.st_mtime, version))
         elif reason:
             found.passed_over[reason] += 1
     found.photos.sort(key=lambda photo: photo.path)

@@ -15,12 +15,16 @@ from photosearch.catalogue.times import spelled
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photo of one listing; ``path`` counts from the image store, ``listed_at`` is UTC."""
+    """One photo of one listing; ``path`` counts from the image store, ``listed_at`` is UTC.
+
+    ``version`` is another one when the bytes are; empty if the catalogue does not say.
+    """
 
     photo_id: str
     listing_id: str
     path: str
     listed_at: datetime
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +60,24 @@ class CatalogueDigest:
 def catalogue_digest(photos: Sequence[Photo]) -> str:
     """SHA-256 (hex) over photos, whatever their order."""
     return digest_of_lines(
-        photo_line(spelled(photo.listed_at), photo.photo_id, photo.listing_id, photo.path)
+        photo_line(
+            spelled(photo.listed_at), photo.photo_id, photo.listing_id, photo.path, photo.version
+        )
         for photo in photos
     )
 
 
-def photo_line(listed_at: str, photo_id: object, listing_id: object, path: object) -> str:
+def photo_line(
+    listed_at: str, photo_id: object, listing_id: object, path: object, version: str = ""
+) -> str:
     """One photo as it goes into the digest; sorts by time, then by photo.
 
     NUL ends each field: neither a path nor PostgreSQL's text can hold one, so that no two
-    photos share a line. ``listed_at`` is a time as :func:`spelled`.
+    photos share a line. ``listed_at`` is a time as :func:`spelled`. Without a version the
+    line ends with the path.
     """
-    return f"{listed_at}\0{photo_id}\0{listing_id}\0{path or ''}\0"
+    line = f"{listed_at}\0{photo_id}\0{listing_id}\0{path or ''}\0"
+    return f"{line}{version}\0" if version else line
 
 
 def digest_of_lines(lines: Iterable[str]) -> str:

@@ -33,13 +33,31 @@ def write_rows(
     listings_table, photos_table = own_tables(settings, engine.dialect.name)
     with _writing(engine) as connection:
         listings_table.metadata.create_all(connection)
+        _add_version(connection, photos_table, settings)
         _remove(connection, listings_table, photos_table, settings, gone)
         positions: dict[str, int] = {}
         rows = _listing_rows(listings, listings_table, positions)
         _upsert(connection, listings_table, rows)
         keys = [column.name for column in photos_table.columns]
-        values = ((p.photo_id, p.listing_id, p.path, positions.get(p.photo_id, 0)) for p in photos)
+        values = (
+            (p.photo_id, p.listing_id, p.path, positions.get(p.photo_id, 0), p.version)
+            for p in photos
+        )
         _upsert(connection, photos_table, (dict(zip(keys, row, strict=True)) for row in values))
+
+
+def erase_rows(engine: sa.Engine, settings: Settings, listing_id: str) -> None:
+    """Remove a listing and its photos so that no byte of them is left in the database's files.
+
+    SQLite leaves what is deleted in its file and log; writing the file anew takes it away.
+    PostgreSQL does that by itself, in its own time.
+    """
+    write_rows(engine, settings, gone=[listing_id])
+    if sqlite_file(engine) is not None:
+        with database_errors(engine), engine.connect() as connection:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.exec_driver_sql("VACUUM")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager
@@ -53,6 +71,16 @@ def _writing(engine: sa.Engine) -> Iterator[sa.Connection]:
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         with engine.begin() as connection:
             yield connection
+
+
+def _add_version(connection: sa.Connection, photos: sa.Table, settings: Settings) -> None:
+    """Give a table that an earlier release made the column it lacks."""
+    column = photos.c[settings.photo_version_column]
+    there = sa.inspect(connection).get_columns(photos.name, schema=photos.schema)
+    if column.name not in {known["name"] for known in there}:
+        spec = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+        name = connection.dialect.identifier_preparer.format_table(photos)
+        connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {spec}")
 
 
 def _remove(

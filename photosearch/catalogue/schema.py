@@ -62,6 +62,7 @@ class Schema:
     photo_listing: KeyColumn
     path: sa.ColumnElement[object]
     position: sa.ColumnElement[object] | None
+    version: sa.ColumnElement[object] | None
 
 
 def read_schema(engine: sa.Engine, settings: Settings) -> Schema:
@@ -86,9 +87,8 @@ def read_schema(engine: sa.Engine, settings: Settings) -> Schema:
         photo_id=photos.key("photo_id_column"),
         photo_listing=photos.key("photo_listing_column"),
         path=photos.column("photo_path_column"),
-        position=photos.column("photo_position_column")
-        if settings.photo_position_column in photos.types
-        else None,
+        position=photos.if_there("photo_position_column"),
+        version=photos.if_there("photo_version_column"),
     )
 
 
@@ -121,6 +121,9 @@ class _Found:
                 remedy=_remedy(self._settings, setting),
             )
         return self.table.c[name]
+
+    def if_there(self, setting: str) -> sa.ColumnElement[object] | None:
+        return self.table.c.get(getattr(self._settings, setting))
 
     def optional(self, setting: str) -> sa.ColumnElement[object] | None:
         if not getattr(self._settings, setting):
@@ -195,6 +198,7 @@ def own_tables(settings: Settings, dialect: str) -> tuple[sa.Table, sa.Table]:
         sa.Column(settings.photo_listing_column, sa.Text, nullable=False, index=True),
         sa.Column(settings.photo_path_column, sa.Text, nullable=False),
         sa.Column(settings.photo_position_column, sa.Integer, nullable=False, server_default="0"),
+        sa.Column(settings.photo_version_column, sa.Text, nullable=False, server_default=""),
         schema=schema,
     )
     return listings, photos

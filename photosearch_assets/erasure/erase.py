@@ -231,7 +231,7 @@ class Erasure:
         """The rows of the catalogue, if the tables are ours, and with ``photo_too`` the photo."""
         paths = {photo.path for photo in self.pending.photos if photo.path is not None}
         if self.settings.database_url is None:
-            self.context.catalogue.replace([], [], [self.listing_id])
+            self.context.catalogue.erase(self.listing_id)
         else:
             self.note("the shop's own database was not changed; the listing is hidden there")
         if self.options.photo_too:

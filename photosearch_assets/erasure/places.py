@@ -126,9 +126,10 @@ class Places:
         """
         with Catalogue.open(self._settings, with_erased=True) as catalogue:
             listed = catalogue.photos_in(window)
-        digest = OUT_OF_DATE
-        if catalogue_digest(listed) == report.catalogue_digest:
-            digest = catalogue_digest([photo for photo in listed if photo.listing_id != listing_id])
+        left = [photo for photo in listed if photo.listing_id != listing_id]
+        # Its rows may be gone from the catalogue already.
+        before = [catalogue_digest(listed), catalogue_digest([*left, *(p.photo for p in gone)])]
+        digest = catalogue_digest(left) if report.catalogue_digest in before else OUT_OF_DATE
         photos = [photo for photo in report.photos if photo not in gone]
         update = {"photos": photos, "failures": failures, "catalogue_digest": digest}
         return report.model_copy(update=update)

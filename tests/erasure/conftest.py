@@ -1,10 +1,13 @@
 """A small shop whose first day is made, by the steps alone."""
 
+import shutil
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from photosearch.settings import SETTINGS_FILE, SETTINGS_VARIABLE
 from photosearch.windows import Window
 from photosearch_assets.plan import DueWork, Timeline, find_due
 from photosearch_assets.steps.context import StepContext
@@ -38,9 +41,24 @@ def make_all(shop: Shop) -> None:
     run(shop, "daily_index", due(shop).days)
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three hours of two photos each, all made; copied for each test."""
+    root = tmp_path_factory.mktemp("made")
+    (root / "photos").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SETTINGS_VARIABLE, str(root / SETTINGS_FILE))
+        shop = Shop(root)
+        shop.configure()
+        shop.settings.state.mkdir()
+        shop.list_hours(3)
+        make_all(shop)
+    return root
+
+
 @pytest.fixture
-def made(shop: Shop) -> Shop:
+def made(shop: Shop, made_once: Path) -> Shop:
     """Three hours of two photos each, all made."""
-    shop.list_hours(3)
-    make_all(shop)
+    shutil.copytree(made_once, shop.root, dirs_exist_ok=True)
+    (shop.settings.cache_dir / "read-through").write_text(str(shop.root / "photos"))
     return shop

@@ -1,21 +1,41 @@
 """An erased listing is nowhere, everything else is as if it had never been there."""
 
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from photosearch.catalogue.catalogue import Catalogue
-from photosearch.repository.addresses import Kind
-from photosearch_assets.erasure.erase import Erasure, ErasureOptions
+from photosearch.catalogue.folder import scan_folder
+from photosearch.cli import main
+from photosearch.images.cache import ImageCache
+from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.erasures import Receipt, receipt_path, receipts
+from photosearch.repository.manifest import Manifest
+from photosearch.repository.repository import Repository
+from photosearch.windows import Window
+from photosearch_assets.erasure.erase import STAGES, Erasure, ErasureError, ErasureOptions
 from photosearch_assets.steps.context import StepContext
-from tests.assets.conftest import Shop
-from tests.erasure.conftest import due, make_all
+from tests.assets.conftest import START, Shop, hours
+from tests.erasure.conftest import DAY, due, make_all, run
+from tests.erasure.killing import killed_at
+from tests.erasure.servers import announce
 
-GONE = "p3.png"
+GONE = "p3.png"  # of the second hour
+[HOUR] = hours(1, 1)
 
 
-def erase(shop: Shop, listing: str = GONE, **options: object) -> Erasure:
-    work = Erasure(shop.settings, listing, ErasureOptions(**options))  # type: ignore[arg-type]
-    work.run()
-    return work
+def erase(
+    shop: Shop, listing: str = GONE, *, photo_too: bool = False, wait_s: float = 5
+) -> Receipt:
+    return Erasure(shop.settings, listing, ErasureOptions(photo_too, wait_s)).run()
 
 
 def heads(shop: Shop) -> dict[str, str]:
@@ -28,12 +48,50 @@ def heads(shop: Shop) -> dict[str, str]:
         }
 
 
-def files_with(folder: Path, text: str) -> list[str]:
+def index(shop: Shop, window: Window) -> tuple[Repository, Address, Manifest]:
+    with StepContext(shop.settings) as context:
+        address = Address.index(context.fingerprint, window)
+        manifest = context.repository.current(address)
+    assert manifest is not None
+    return context.repository, address, manifest
+
+
+def files_with(shop: Shop, *needles: bytes) -> list[str]:
+    """The files of the whole state folder that hold one of these bytes."""
+    folder = shop.settings.state
     return [
         path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file() and text.encode() in path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and any(needle in path.read_bytes() for needle in needles)
     ]
+
+
+def vectors(shop: Shop) -> list[bytes]:
+    """The vector of the photo, as embeddings and as an index have it."""
+    found = []
+    with StepContext(shop.settings) as context:
+        for kind in (Kind.EMBEDDINGS, Kind.INDEX):
+            manifest = context.shelf(kind).require(HOUR, "")
+            folder = context.shelf(kind).folder(manifest)
+            rows = (folder / "rows.jsonl").read_text().splitlines()
+            [row] = [number for number, line in enumerate(rows) if f'"{GONE}"' in line]
+            found.append(np.load(folder / "vectors.npy")[row].tobytes())
+    return found
+
+
+def test_nothing_of_it_is_left_in_any_file_that_was_made(made: Shop) -> None:
+    needles = [GONE.encode(), *vectors(made)]
+    assert len(files_with(made, *needles)) >= 7
+
+    receipt = erase(made)
+
+    assert files_with(made, *needles) == []
+    assert receipt.finished_at is not None
+    assert receipt.pending is None
+    assert receipt.windows == ["daily/2026-01-01", HOUR.key]
+    assert len(receipt.removed) == 3
+    assert (made.root / "photos" / GONE).exists()
+    assert receipt.source_photos == "1 left in the image store"
 
 
 def test_what_is_left_is_what_the_steps_make_of_a_shop_that_never_had_it(made: Shop) -> None:
@@ -47,3 +105,320 @@ def test_what_is_left_is_what_the_steps_make_of_a_shop_that_never_had_it(made: S
     make_all(made)
 
     assert heads(made) == left
+
+
+def test_the_same_holds_under_a_quantiser(made: Shop) -> None:
+    made.configure(quantiser_min_photos=100)
+    for number in range(100, 200):
+        made.list_photo(f"p{number}.png", START + timedelta(hours=2, minutes=number % 60))
+    make_all(made)
+    _, _, before = index(made, DAY)
+    assert before.quantiser is not None
+
+    erase(made)
+
+    repository, address, after = index(made, DAY)
+    assert due(made).is_empty
+    assert after.rows == before.rows - 1
+    assert after.quantiser == before.quantiser
+    left = {key: version for key, version in heads(made).items() if key.startswith("index")}
+    for window in (HOUR, DAY):  # encoded anew from the embeddings that are left
+        place = Address.index(address.fingerprint or "", window)
+        repository.discard(place, left[f"index {window}"])
+    run(made, "hourly_index", [HOUR])
+    run(made, "daily_index", [DAY])
+    assert {key: v for key, v in heads(made).items() if key.startswith("index")} == left
+
+
+def test_old_and_pinned_versions_lose_it_too_and_the_pin_stays(made: Shop) -> None:
+    repository, address, first = index(made, DAY)
+    made.list_photo("p99.png", START + timedelta(hours=1, minutes=30))
+    make_all(made)
+    repository.rollback(address, first.version)
+
+    receipt = erase(made)
+
+    _, _, after = index(made, DAY)
+    assert after.rows == first.rows - 1  # as it was when it was pinned, without p99
+    assert repository.head(address).is_pinned  # type: ignore[union-attr]
+    assert len(receipt.removed) == 6
+    assert files_with(made, GONE.encode()) == []
+    assert due(made).is_empty
+    assert list(repository.verify()) == []
+
+
+def test_a_photo_that_could_not_be_used_is_forgotten_with_its_reason(made: Shop) -> None:
+    made.list_photo("broken.jpg", START + timedelta(hours=1, minutes=20), b"not a photo")
+    make_all(made)
+    assert files_with(made, b"broken.jpg")
+
+    erase(made, "listing of broken.jpg")
+
+    assert files_with(made, b"broken.jpg") == []
+    assert due(made).is_empty
+
+
+def test_what_killed_steps_left_behind_goes_too(made: Shop) -> None:
+    repository, address, manifest = index(made, HOUR)
+    source = repository.local_files(address, manifest.version)
+    half = made.settings.state / "repository" / address.folder("0" * 16)
+    work = made.settings.state / "work" / "hourly_index-abc" / "out"
+    other = made.settings.state / "work" / "daily_index-abc"
+    for folder in (half, work, other):
+        folder.mkdir(parents=True)
+    (half / "vectors.npy").write_bytes((source / "vectors.npy").read_bytes())
+    (work / "rows.jsonl").write_bytes((source / "rows.jsonl").read_bytes())
+    (other / "rows.jsonl").write_bytes(b"")
+
+    erase(made)
+
+    assert not half.exists()
+    assert not work.parent.exists()
+    assert other.exists()
+
+
+def test_copies_in_the_image_cache_go_whatever_their_name(made: Shop) -> None:
+    cache = ImageCache(made.settings.cache_dir)
+    content = (made.root / "photos" / GONE).read_bytes()
+    cache.put(GONE, content)
+    cache.put("a former path of it.png", content)
+    cache.put("another.png", b"another")
+
+    assert erase(made).cached_photos == 2
+
+    assert [entry.read_bytes() for entry in cache.entries()] == [b"another"]
+
+
+def test_the_photo_itself_goes_only_when_asked_for(made: Shop) -> None:
+    receipt = erase(made, photo_too=True)
+
+    assert not (made.root / "photos" / GONE).exists()
+    assert receipt.source_photos == "1 deleted from the image store"
+
+
+def test_no_scan_and_no_late_listing_brings_it_back(made: Shop) -> None:
+    erase(made)
+    with Catalogue.open(made.settings) as catalogue:
+        before = catalogue.listing_times()
+        scan = scan_folder(made.root / "photos", catalogue)
+        assert scan.passed_over["erased"] == 1
+        assert GONE not in catalogue.listing_times()
+        assert before.keys() == catalogue.listing_times().keys()
+    made.list_photo("other.png", START + timedelta(hours=1, minutes=50))
+
+    make_all(made)
+
+    assert files_with(made, GONE.encode()) == []
+
+
+def test_a_row_that_stays_in_the_shops_own_database_is_hidden(made: Shop) -> None:
+    database = f"sqlite:///{made.settings.state / 'catalogue.db'}"
+    made.configure(database_url=database)
+    receipt = erase(made)
+
+    assert any("own database" in note for note in receipt.notes)
+    with Catalogue.open(made.settings) as catalogue:
+        assert catalogue.listings([GONE]) == {}
+        assert catalogue.photo(GONE) is None
+        assert GONE not in [photo.photo_id for photo in catalogue.photos_in(HOUR)]
+        assert GONE not in [photo.photo_id for photo in catalogue.sample_photos(99)]
+    with Catalogue.open(made.settings, with_erased=True) as catalogue:
+        assert GONE in catalogue.listings([GONE])
+    make_all(made)
+    assert due(made).is_empty
+    assert erase(made).removed == receipt.removed  # again: nothing more to do
+
+
+def test_a_run_that_read_the_catalogue_before_publishes_nothing_of_it(made: Shop) -> None:
+    """The photo was fetched and embedded while the erasure went over everything."""
+    with StepContext(made.settings) as context:
+        report = context.image_cache.read_report(HOUR)
+        assert report is not None
+        photos = context.catalogue.photos_in(HOUR)
+        made.list_photo("p99.png", START + timedelta(hours=1, minutes=30))
+        erase(made)
+        context.image_cache.write_report(HOUR, report)  # as if it were read before
+        assert GONE in [photo.photo_id for photo in photos]
+
+        run(made, "embeddings", [HOUR])
+
+        manifest = context.fresh_shelf(Kind.EMBEDDINGS).require(HOUR, "")
+        assert manifest.rows == 1
+        assert [p.photo_id for p in context.catalogue.without_erased(photos)] == ["p2.png"]
+
+
+def test_it_waits_for_a_run_that_began_before_and_then_looks_again(
+    made: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run publishes a version with the listing after everything was deleted."""
+    repository, address, manifest = index(made, HOUR)
+    old = Path(str(repository.local_files(address, manifest.version)))
+    kept = made.root / "kept"
+    kept.mkdir()
+    for file in old.iterdir():
+        (kept / file.name).write_bytes(file.read_bytes())
+    running = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, time; from photosearch.settings import load_settings;"
+            "from photosearch_assets import run_locks;"
+            "run_locks.hold(load_settings(), 'run-1'); print('on', flush=True); time.sleep(60)",
+        ],
+        stdout=subprocess.PIPE,
+        env=made.settings.environment(),
+    )
+    assert running.stdout is not None
+    running.stdout.readline()
+
+    def publish_late() -> None:
+        until = time.monotonic() + 20
+        while not any(r.removed for r in receipts(repository.storage)):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        late = repository.publish(
+            address,
+            {name: kept / name for name in manifest.files},
+            rows=manifest.rows,
+            dimension=manifest.dimension,
+            inputs=manifest.inputs,
+            recipe=manifest.recipe,
+        )
+        repository.set_head(address, late.version)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+
+    publisher = threading.Thread(target=publish_late)
+    publisher.start()
+    try:
+        erase(made, wait_s=30)
+    finally:
+        publisher.join()
+        running.kill()
+        running.stdout.close()
+        running.wait()
+
+    (kept / "rows.jsonl").unlink()
+    assert files_with(made, GONE.encode()) == []
+    assert list(repository.verify()) == []
+    assert index(made, HOUR)[2].rows == 1
+
+
+def test_versions_are_deleted_only_when_no_server_holds_them(made: Shop) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", "input()", "index-server"], stdin=subprocess.PIPE
+    )
+    endpoint = announce(made, DAY, pid=server.pid)
+    repository, address, manifest = index(made, DAY)
+
+    with pytest.raises(ErasureError, match="an index server still holds the listing") as error:
+        erase(made, wait_s=0.3)
+    assert f"daily/2026-01-01 {manifest.version}" in str(error.value.found)
+    assert repository.manifest(address, manifest.version) == manifest
+    assert index(made, DAY)[2].rows == manifest.rows - 1  # the next server has it no more
+    [receipt] = receipts(repository.storage)
+    assert receipt.finished_at is None
+
+    (made.settings.endpoints_dir / f"{endpoint.serving}.json").unlink()
+    with pytest.raises(ErasureError):  # withdrawn, but the process still has it in memory
+        erase(made, wait_s=0.3)
+    server.kill()
+    server.communicate()
+    assert erase(made, wait_s=5).finished_at is not None
+    assert files_with(made, GONE.encode()) == []
+
+
+@pytest.mark.parametrize("stage", STAGES[:-1], ids=lambda stage: stage.__name__)
+def test_killed_after_any_stage_it_is_finished_by_running_it_again(
+    made: Shop, stage: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needles = [GONE.encode(), *vectors(made)]
+    work = Erasure(made.settings, GONE, ErasureOptions(wait_s=5))
+    for one in STAGES[: STAGES.index(stage) + 1]:
+        one(work)
+    del work
+
+    receipt = erase(made)
+
+    assert files_with(made, *needles) == []
+    assert receipt.pending is None
+    assert len(receipt.removed) == 3
+    assert receipt.source_photos == "1 left in the image store"
+    assert due(made).is_empty
+
+
+def test_killed_at_any_change_it_is_finished_by_running_it_again(made: Shop) -> None:
+    """One shop, killed at its first change, then at the second of what is left, and so on."""
+    needles = [GONE.encode(), *vectors(made)]
+    number = 0
+    while True:
+        number += 1
+        if not killed_at(number, lambda: erase(made)):
+            break
+        assert number < 200
+
+    assert number > 8
+    assert files_with(made, *needles) == []
+    [receipt] = receipts(index(made, DAY)[0].storage)
+    assert receipt.finished_at is not None
+    assert len(receipt.vectors) == 2
+    assert len(receipt.removed) >= 3
+    assert due(made).is_empty
+
+
+def test_the_receipt_holds_no_id_and_nothing_of_the_photo(made: Shop) -> None:
+    needles = [GONE.encode(), *vectors(made), (made.root / "photos" / GONE).read_bytes()[:64]]
+
+    receipt = erase(made)
+
+    content = (made.settings.state / "repository" / receipt_path(receipt.listing)).read_bytes()
+    assert not any(needle in content for needle in needles)
+    assert json.loads(content)["listing"] == receipt.listing
+    assert len(content) < 10_000
+
+
+def test_a_listing_that_nobody_knows_is_refused(made: Shop) -> None:
+    with pytest.raises(ErasureError, match="nothing of a listing 'p33'"):
+        erase(made, "p33")
+
+    assert receipts(index(made, DAY)[0].storage) == []
+
+
+def test_a_listing_whose_row_is_gone_already_is_erased_all_the_same(made: Shop) -> None:
+    with Catalogue.open(made.settings) as catalogue:
+        catalogue.replace([], [], [GONE])
+
+    receipt = erase(made)
+
+    assert len(receipt.removed) == 3
+    assert files_with(made, f'"{GONE}"'.encode()) == []
+    assert due(made).is_empty
+
+
+def test_ids_that_need_escapes_or_contain_one_another_are_told_apart(made: Shop) -> None:
+    odd = 'a "quoted" ü\\.png'
+    for number, name in enumerate((odd, f"{odd}.png", f"x{odd}")):
+        content = (made.root / "photos" / f"p{number}.png").read_bytes()
+        made.list_photo(name, START + timedelta(hours=1, minutes=20 + number), content)
+    make_all(made)
+
+    erase(made, f"listing of {odd}")
+
+    repository, address, manifest = index(made, HOUR)
+    assert manifest.rows == 4
+    rows = (repository.local_files(address, manifest.version) / "rows.jsonl").read_text()
+    left = {json.loads(line)["photo_id"] for line in rows.splitlines()}
+    assert left == {"p2.png", "p3.png", f"{odd}.png", f"x{odd}"}
+
+
+def test_the_command_tells_what_it_did(made: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["erase", GONE])
+    out = capsys.readouterr().out
+    assert not ended.value.code
+    assert "erased: 1 photos in 2 windows" in out
+    assert "3 versions" in out
+
+    with pytest.raises(SystemExit):
+        main(["erase", GONE, "--json"])
+    assert json.loads(capsys.readouterr().out)["pending"] is None
