@@ -1,0 +1,193 @@
+"""Where the photos of a listing are: served, and by what; or at which step they stopped.
+
+Everything is read from manifests, endpoint files and the stores, never from Dagster's
+database: it can be lost and every answer still be traced.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from pydantic import BaseModel
+
+from index_grpc.endpoints import read_endpoints
+from index_grpc.find_row import find_row
+from index_grpc.rows import Row
+from index_grpc.trail import PhotoTrail, Served, TrailStep, WayBack
+from photosearch.catalogue.catalogue import Catalogue
+from photosearch.catalogue.listing import Listing, Photo
+from photosearch.images.cache import ImageCache
+from photosearch.repository.addresses import Address
+from photosearch.repository.erasures import digest_of, read_receipt
+from photosearch.repository.readiness import current_fingerprint
+from photosearch.repository.repository import Repository
+from photosearch.settings import Settings
+from photosearch.windows import Granularity, Window
+
+
+class Explanation(BaseModel):
+    """All photos of a listing; ``stopped`` if it is not even in the catalogue."""
+
+    listing_id: str
+    status: str | None = None
+    listed_at: datetime | None = None
+    stopped: str | None = None
+    photos: list[PhotoTrail] = []
+
+    @property
+    def agrees(self) -> bool:
+        return all(photo.agrees for photo in self.photos)
+
+
+def explain(settings: Settings, listing_id: str, file: bytes | None = None) -> Explanation:
+    """Where the listing's photos are; ``file`` chooses those that have just these bytes."""
+    repository = Repository.open(settings.repository_url, settings)
+    with Catalogue.open(settings) as catalogue:
+        listing = catalogue.listings([listing_id]).get(listing_id)
+        photos = [] if listing is None else _photos(catalogue, listing)
+    if listing is None:
+        return Explanation(listing_id=listing_id, stopped=_absence(repository, listing_id))
+    stopped = _misplaced(settings, listing)
+    explanation = Explanation(
+        listing_id=listing_id,
+        status=listing.status,
+        listed_at=listing.listed_at,
+        stopped=stopped or (None if photos else "catalogue: the listing has no photo"),
+    )
+    if stopped is None:
+        work = _Walk(settings, repository)
+        explanation.photos = [work.trail(photo) for photo in photos]
+        if file is not None:
+            explanation.photos = list(_of_bytes(explanation.photos, file))
+    return explanation
+
+
+class _Walk:
+    """The walk of several photos over the same stores."""
+
+    def __init__(self, settings: Settings, repository: Repository) -> None:
+        self._settings = settings
+        self._repository = repository
+        self._endpoints = read_endpoints(settings.endpoints_dir)
+        self._back = WayBack(settings, repository)
+
+    def trail(self, photo: Photo) -> PhotoTrail:
+        trail = PhotoTrail(photo_id=photo.photo_id)
+        served = self._served(photo)
+        if served is not None:
+            trail.served = True
+            trail.steps += self._back.from_server(served)
+            trail.steps += self._back.from_index(served.address, served.version, photo)
+            return trail
+        trail.stopped, came_to = self._obstacle(photo)
+        if came_to is not None:
+            address, version = came_to
+            trail.steps += self._back.from_index(address, version, photo)
+        return trail
+
+    # Forward: how far it came
+
+    def _served(self, photo: Photo) -> Served | None:
+        """The coarsest served window with the photo's row; the latest server of two."""
+        for granularity in reversed(Granularity):
+            key = Window.holding(granularity, photo.listed_at).key
+            for endpoint in sorted(self._endpoints, key=lambda e: e.ready_at, reverse=True):
+                for held in endpoint.windows:
+                    address = Address.index(endpoint.fingerprint, Window.parse(held.window))
+                    if held.window == key and self._row(address, held.version, photo):
+                        return Served(endpoint, address, held.version)
+        return None
+
+    def _obstacle(self, photo: Photo) -> tuple[str, tuple[Address, str] | None]:
+        """Why no server has it, and the furthest artifact that does."""
+        hour = Window.holding(Granularity.HOURLY, photo.listed_at)
+        fingerprint = current_fingerprint(self._repository)
+        if fingerprint is None:
+            return "embedder: there is none yet; run 'photosearch materialize'", None
+        report = ImageCache(self._settings.cache_dir).read_report(hour)
+        embeddings = Address.embeddings(fingerprint, hour)
+        manifest = self._repository.current(embeddings)
+        failures = [] if report is None else [*report.failures]
+        if manifest is not None:
+            reasons = {failure.photo_id: failure.reason for failure in manifest.failures}
+            if photo.photo_id in reasons:
+                return f"photo: {reasons[photo.photo_id]}", None
+        for failure in failures:
+            if failure.photo_id == photo.photo_id:
+                return f"photo: {failure.reason}", None
+        if manifest is None:
+            return f"embeddings: {hour} has none yet", None
+        if self._row(embeddings, manifest.version, photo) is None:
+            return (
+                f"embeddings: those of {hour} are older than the photo, or than its listing",
+                None,
+            )
+        return self._not_indexed(photo, fingerprint, hour, (embeddings, manifest.version))
+
+    def _not_indexed(
+        self, photo: Photo, fingerprint: str, hour: Window, came_to: tuple[Address, str]
+    ) -> tuple[str, tuple[Address, str]]:
+        address = Address.index(fingerprint, hour)
+        head = self._repository.head(address)
+        if head is None:
+            below = [m for m in self._repository.versions(address) if m.recall is not None]
+            recall = f"; its recall is {below[0].recall:.4f}" if below else ""
+            return f"index: {hour} is not built{recall}", came_to
+        if self._row(address, head.version, photo) is None:
+            pinned = ", pinned" if head.is_pinned else ""
+            what = f"version {head.version} of {hour}{pinned}, was made without the photo"
+            return f"index: the current one, {what}", came_to
+        for granularity in (Granularity.DAILY, Granularity.MONTHLY):
+            window = Window.holding(granularity, photo.listed_at)
+            coarser = Address.index(fingerprint, window)
+            pin = self._repository.head(coarser)
+            if pin is None or not pin.is_pinned or self._row(coarser, pin.version, photo):
+                continue
+            what = f"{window} is pinned to {pin.version}, which lacks the photo"
+            return f"index: {what}", (address, head.version)
+        running = "no index server runs" if not self._endpoints else "no index server holds it"
+        return f"serving: {running}", (address, head.version)
+
+    def _row(self, address: Address, version: str, photo: Photo) -> Row | None:
+        return find_row(self._repository, address, version, photo.photo_id)
+
+
+def _photos(catalogue: Catalogue, listing: Listing) -> list[Photo]:
+    found = [catalogue.photo(photo_id) for photo_id in listing.photo_ids]
+    return [photo for photo in found if photo is not None]
+
+
+def _absence(repository: Repository, listing_id: str) -> str:
+    receipt, _ = read_receipt(repository.storage, digest_of(listing_id))
+    if receipt is None:
+        return "catalogue: no listing has this id"
+    if receipt.finished_at is None:
+        return f"catalogue: its erasure began {receipt.begun_at:%Y-%m-%d %H:%M} UTC, not finished"
+    return f"catalogue: it was erased {receipt.finished_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _misplaced(settings: Settings, listing: Listing) -> str | None:
+    if listing.listed_at < settings.timeline_start:
+        return f"window: it was listed before the timeline starts ({settings.timeline_start:%Y-%m})"
+    hour = Window.holding(Granularity.HOURLY, listing.listed_at)
+    if not hour.is_closed(datetime.now(UTC)):
+        return f"window: {hour} is not over yet"
+    return None
+
+
+def _of_bytes(trails: Sequence[PhotoTrail], file: bytes) -> Iterator[PhotoTrail]:
+    """The photos that were indexed from just these bytes; if none was, all, each saying so."""
+    digest = hashlib.sha256(file).hexdigest()
+    chosen = [
+        trail for trail in trails if any(f"sha256 {digest}" in step.found for step in trail.steps)
+    ]
+    for trail in chosen or trails:
+        if not chosen:
+            other = TrailStep(
+                name="given photo",
+                found=f"sha256 {digest}",
+                agrees=False,
+                why_not="this photo was not made from these bytes",
+            )
+            trail = trail.model_copy(update={"steps": [*trail.steps, other]})
+        yield trail

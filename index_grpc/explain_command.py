@@ -1,0 +1,65 @@
+"""``photosearch explain``: the trail of a listing, for a person or a program."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from index_grpc.errors import IndexGrpcError
+from photosearch.settings import load_settings
+
+if TYPE_CHECKING:
+    from index_grpc.explain import Explanation
+    from index_grpc.trail import PhotoTrail
+
+_MARKS = {True: "✓", False: "✗", None: " "}
+
+
+def explain(
+    listing: Annotated[str, typer.Argument(help="The listing's id, as the catalogue has it.")],
+    photo: Annotated[
+        Path | None,
+        typer.Option(help="Only the listing's photo that was indexed from this file's bytes."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Trace a listing from the server that finds it back to its photo, or say where it stopped."""
+    from index_grpc.explain import explain as walk
+
+    try:
+        content = None if photo is None else photo.read_bytes()
+    except OSError as error:
+        raise IndexGrpcError(
+            f"the photo {str(photo)!r} can't be read", found=error.strerror
+        ) from error
+    explanation = walk(load_settings(), listing, content)
+    if as_json:
+        typer.echo(explanation.model_dump_json(indent=2))
+    else:
+        _print(explanation, Console(highlight=False, soft_wrap=True))
+    if not explanation.agrees:
+        raise typer.Exit(1)
+
+
+def _print(explanation: "Explanation", console: Console) -> None:
+    title = f"listing {explanation.listing_id}"
+    if explanation.listed_at is not None:
+        title += f": {explanation.status}, listed {explanation.listed_at:%Y-%m-%d %H:%M} UTC"
+    console.print(Text(title))
+    if explanation.stopped is not None:
+        console.print(Text(f"  stopped at {explanation.stopped}", "yellow"))
+    for trail in explanation.photos:
+        _print_trail(trail, console)
+
+
+def _print_trail(trail: "PhotoTrail", console: Console) -> None:
+    console.print(Text(f"photo {trail.photo_id}: {'served' if trail.served else 'not served'}"))
+    if trail.stopped is not None:
+        console.print(Text(f"  stopped at {trail.stopped}", "yellow"))
+    for step in trail.steps:
+        run = "" if step.run_id is None else f", run {step.run_id}"
+        console.print(Text(f"  {_MARKS[step.agrees]} {step.name:<13} {step.found}{run}"))
+        if step.why_not is not None:
+            console.print(Text(f"    {step.why_not}", "red"))
