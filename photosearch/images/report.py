@@ -40,10 +40,11 @@ class ReportedPhoto(BaseModel):
     listed_at: datetime
     sha256: str
     bytes: int
+    version: str = ""
 
     @property
     def photo(self) -> Photo:
-        return Photo(self.photo_id, self.listing_id, self.path, self.listed_at)
+        return Photo(self.photo_id, self.listing_id, self.path, self.listed_at, self.version)
 
 
 class PhotoReport(BaseModel):
@@ -75,6 +76,7 @@ class PhotoReport(BaseModel):
                     listed_at=photo.listed_at,
                     sha256=fetched.fetched[photo.photo_id].sha256,
                     bytes=fetched.fetched[photo.photo_id].bytes,
+                    version=photo.version,
                 )
                 for photo in ordered
                 if photo.photo_id in fetched.fetched

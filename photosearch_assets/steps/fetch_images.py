@@ -70,6 +70,8 @@ def _fetch(
         return
     started = time.monotonic()
     wanted = [photo for window in windows for photo in photos[window]]
+    for window in windows:
+        _discard_replaced(window, photos[window], context)
     fetched = FetchReport()
     if wanted:
         fetched = fetch_photos(
@@ -97,6 +99,17 @@ def _fetch(
             context.image_cache.write_report(window, report)
         seconds = shared_s + time.monotonic() - started
         yield _result(window, report, still, context, seconds, done=changed)
+
+
+def _discard_replaced(window: Window, photos: Sequence[Photo], context: StepContext) -> None:
+    """Drop the copies of photos whose bytes the catalogue says are others by now."""
+    report = context.image_cache.read_report(window)
+    if report is None:
+        return
+    versions = {photo.path: photo.version for photo in report.photos}
+    for photo in photos:
+        if versions.get(photo.path, photo.version) != photo.version:
+            context.image_cache.discard(photo.path)
 
 
 def _result(

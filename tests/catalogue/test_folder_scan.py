@@ -21,9 +21,11 @@ from photosearch.catalogue.folder import FolderScan, scan_folder
 from photosearch.catalogue.folder_files import find_photos
 from photosearch.catalogue.listing import Listing
 from photosearch.settings import Settings
+from photosearch.windows import Window
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FILE_TIME = datetime(2026, 11, 20, 8, tzinfo=UTC)
+DAY = Window.parse("daily/2026-11-22").span
 
 
 def draw(
@@ -97,6 +99,41 @@ def test_a_second_scan_adds_changes_and_removes_what_differs(
     assert listings["same.jpg"].status == "sold"
     assert listings["touched.jpg"].listed_at == FILE_TIME + timedelta(minutes=1)
     assert catalogue.size().photos_without_listing == 0
+
+
+def test_a_photo_replaced_in_place_changes_its_hour_and_no_other(
+    folder: Path, catalogue: Catalogue
+) -> None:
+    replaced = draw(folder / "replaced.jpg", "2026:11:22 14:05:00")
+    draw(folder / "same.jpg", "2026:11:22 15:05:00")
+    scan(folder, catalogue)
+    _execute(catalogue, "UPDATE listings SET status = 'sold' WHERE id = 'replaced.jpg'")
+    before = catalogue.hour_digests(DAY)
+
+    draw(replaced, "2026:11:22 14:05:00")
+    os.utime(replaced, (FILE_TIME.timestamp() + 60,) * 2)
+    found = scan(folder, catalogue)
+    third = scan(folder, catalogue)
+
+    assert (found.added, found.changed, found.removed, third.changed) == (0, 1, 0, 0)
+    after = catalogue.hour_digests(DAY)
+    assert [hour.start.hour for hour in after if after[hour] != before[hour]] == [14]
+    assert catalogue.listings(["replaced.jpg"])["replaced.jpg"].status == "sold"
+
+
+def test_a_catalogue_of_an_earlier_release_gets_what_it_lacks(
+    folder: Path, catalogue: Catalogue
+) -> None:
+    photo = draw(folder / "photo.jpg", "2026:11:22 14:05:00")
+    scan(folder, catalogue)
+    _execute(catalogue, "ALTER TABLE photos DROP COLUMN content_version")
+
+    scan(folder, catalogue)
+    before = catalogue.hour_digests(DAY)
+    os.utime(photo, (FILE_TIME.timestamp() + 60,) * 2)
+
+    assert scan(folder, catalogue).changed == 1
+    assert catalogue.hour_digests(DAY) != before
 
 
 def test_an_empty_folder_changes_nothing(folder: Path, catalogue: Catalogue) -> None:

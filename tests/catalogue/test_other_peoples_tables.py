@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError, CatalogueSize
-from photosearch.catalogue.listing import Listing, Misplaced, Photo
+from photosearch.catalogue.listing import Listing, Misplaced, Photo, catalogue_digest
 from photosearch.settings import Settings
 from photosearch.windows import Window
 from tests.catalogue.lamps import HOUR_14, TWO
@@ -53,6 +53,28 @@ NAMES = {
     "photo_listing_column": "item",
     "photo_path_column": "file",
 }
+
+
+@pytest.mark.parametrize("kind", ["INTEGER", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"])
+def test_a_column_that_changes_with_a_photos_bytes_is_part_of_its_hours_digest(
+    settings: Settings, run: Run, kind: str
+) -> None:
+    first, second = (
+        ("1", "2") if kind == "INTEGER" else ("'2026-11-22 16:00'", "'2026-11-22 17:00'")
+    )
+    run(SHOP)
+    run(f"ALTER TABLE pictures ADD COLUMN touched {kind}; UPDATE pictures SET touched = {first}")
+    names = {**NAMES, "photo_version_column": "touched"}
+
+    with Catalogue.open(settings.model_copy(update=names)) as catalogue:
+        before = catalogue.hour_digests(HOUR_14.span)[HOUR_14]
+        assert before.digest == catalogue_digest(catalogue.photos_in(HOUR_14))
+        run(f"UPDATE pictures SET touched = {second} WHERE key = 71")
+        after = catalogue.hour_digests(HOUR_14.span)[HOUR_14]
+
+    assert before != after
+    with Catalogue.open(settings.model_copy(update=NAMES)) as catalogue:
+        assert catalogue.hour_digests(HOUR_14.span)[HOUR_14] not in (before, after)
 
 
 def test_names_of_tables_and_columns_are_settings(settings: Settings, run: Run) -> None:

@@ -103,11 +103,15 @@ def test_an_hours_digest_changes_with_its_photos_only(catalogue: Catalogue) -> N
     digests.append(catalogue.hour_digests(HOUR_14.span)[HOUR_14])
     catalogue.replace([], [], ["late"])
     digests.append(catalogue.hour_digests(HOUR_14.span)[HOUR_14])
+    catalogue.write([], [Photo("lamp-0", "lamp", "elsewhere.jpg", TWO, "2")])
+    digests.append(catalogue.hour_digests(HOUR_14.span)[HOUR_14])
 
     assert digests[0] == digests[1]
     assert digests[1] != digests[2]
     assert digests[2] != digests[3]
     assert digests[4] == digests[2]
+    assert digests[5] not in digests[:5]
+    assert digests[5].digest == catalogue_digest(catalogue.photos_in(HOUR_14))
 
 
 def test_an_hour_that_loses_its_last_photo_loses_its_digest(catalogue: Catalogue) -> None:
