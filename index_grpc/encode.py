@@ -11,8 +11,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +28,7 @@ from index_grpc.index_files import (
 from index_grpc.npy_files import open_npy, write_npy
 from index_grpc.quantiser import Quantiser, check_quantiser, require_dimension
 from index_grpc.scann_process import ScannProcess
+from photosearch.closing import Closing
 
 BATCH_BYTES = 64 << 20
 """float32 bytes handed to ScaNN at once: 65,536 rows of 256 dimensions."""
@@ -93,7 +92,7 @@ def encode_many(tasks: Sequence[EncodeTask], quantiser: Path | None) -> list[Enc
         return list(encoder.encode_many(tasks))
 
 
-class Encoder:
+class Encoder(Closing):
     """Encodes windows with one quantiser, or exactly without one; keeps its ScaNN process.
 
     Not for use from several threads.
@@ -198,17 +197,6 @@ class Encoder:
                 tokens[part] = open_npy(folder / "datapoint_to_token.npy", np.int32, 1).read()
                 codes[part] = open_npy(folder / "hashed_dataset.npy", np.uint8, 2).read()
         return tokens, codes
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +38,7 @@ from index_grpc.search import (
     load_exact,
     load_tree,
 )
+from photosearch.closing import Closing
 from photosearch.windows import Window
 
 SCAN_ROWS = 2048
@@ -71,7 +71,7 @@ class PackHit(NamedTuple):
     listed_at: datetime
 
 
-class Pack:
+class Pack(Closing):
     """Windows of one fingerprint and one quantiser as one searcher, for use by many threads.
 
     ``windows`` are in time order. ``parameters`` say how wide the tree is searched and the
@@ -177,17 +177,6 @@ class Pack:
                     return rows[inside][:k], scores[inside][:k]
                 fetch *= 2
         return _scan(vector, k, asked)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _scan(vector: NDArray[np.float32], k: int, asked: Sequence[HeldWindow]) -> Nearest:

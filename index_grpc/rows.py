@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index_grpc.errors import DamagedIndex
 from index_grpc.open_file import OpenFile
+from photosearch.closing import Closing
 
 _NEWLINE = 0x0A
 _CHUNK_BYTES = 1 << 22
@@ -64,7 +64,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
     return count
 
 
-class RowTable:
+class RowTable(Closing):
     """The rows of one ``rows.jsonl``, read one by one from the open file.
 
     It may be used from many threads.
@@ -107,17 +107,6 @@ class RowTable:
 
     def close(self) -> None:
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class RowColumns(NamedTuple):

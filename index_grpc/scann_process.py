@@ -11,15 +11,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from index_grpc.errors import WorkerDied
+from photosearch.closing import Closing
 
 _LAST_WORDS_BYTES = 600
 
 
-class ScannProcess:
+class ScannProcess(Closing):
     """A worker process, started at the first request and again after each death."""
 
     def __init__(self) -> None:
@@ -93,14 +93,3 @@ class ScannProcess:
         return WorkerDied(
             f"the ScaNN process died over {what}", found=f"{reason}; its last words: {words}"
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 import sqlalchemy as sa
@@ -31,6 +30,7 @@ from photosearch.catalogue.listing import (
 from photosearch.catalogue.rows import erase_rows, write_rows
 from photosearch.catalogue.schema import CatalogueError, Schema, read_schema
 from photosearch.catalogue.times import read_time, spelled, spelled_by, within
+from photosearch.closing import Closing
 from photosearch.repository.erasures import ErasedListings, NothingErased, is_erased
 from photosearch.repository.storage import open_storage
 from photosearch.settings import Settings
@@ -67,7 +67,7 @@ class CatalogueSize:
     photos_without_listing: int
 
 
-class Catalogue:
+class Catalogue(Closing):
     """The listings and photos of one database; safe to share between threads.
 
     Every method raises CatalogueError if the database can't be reached or is not laid out
@@ -108,17 +108,6 @@ class Catalogue:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # Windows
 

@@ -8,13 +8,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from photosearch.catalogue.catalogue import Catalogue
+from photosearch.closing import Closing
 from photosearch.images.cache import ImageCache
 from photosearch.images.store import ImageStore
 from photosearch.oci.image_registry import ImageRegistry, open_registry
@@ -34,7 +34,7 @@ def _nothing(_count: int) -> None:
     pass
 
 
-class StepContext:
+class StepContext(Closing):
     """The stores of one run of a step; a context manager.
 
     ``on_photos`` is told how many more photos have been dealt with.
@@ -50,6 +50,7 @@ class StepContext:
         self.settings = settings
         self.run_id = run_id
         self.on_photos = on_photos
+        self._held = ExitStack()
         self._shelves: dict[Kind, Shelf] = {}
 
     @cached_property
@@ -130,23 +131,14 @@ class StepContext:
             yield Path(folder)
 
     def close(self) -> None:
+        self._held.close()
         if "catalogue" in self.__dict__:
             self.catalogue.close()
 
     def __enter__(self) -> Self:
         # Copies of a bucket's artifacts are this run's while it lasts.
-        self._using = self.repository.storage.using()
-        self._using.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._using.__exit__(kind, error, trace)
-        self.close()
+        self._held.enter_context(self.repository.storage.using())
+        return super().__enter__()
 
 
 @lru_cache(maxsize=4)

@@ -2,29 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from api.discovery import EndpointDirectory
+from tests.api.fixtures import servers, shop
 from tests.api.served import serving
-from tests.api.shop import Servers, Shop, build_shop
+from tests.api.shop import Servers, Shop
+
+__all__ = ["servers", "shop"]
 
 StartApi = Callable[..., httpx.Client]
-
-
-@pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return build_shop(tmp_path_factory.mktemp("shop"))
-
-
-@pytest.fixture
-def servers(shop: Shop, tmp_path: Path) -> Iterator[Servers]:
-    running = Servers(shop, tmp_path / "endpoints")
-    yield running
-    running.close()
 
 
 @pytest.fixture

@@ -10,23 +10,11 @@ from playwright.sync_api import Browser, Page, expect
 from api.discovery import EndpointDirectory
 from photosearch.windows import Window
 from tests.api.served import serving
-from tests.api.shop import Servers, Shop, build_shop
+from tests.api.shop import Servers, Shop
 
 pytestmark = pytest.mark.browser
 
 ARTIFACTS = Path("test-artifacts")
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return build_shop(tmp_path_factory.mktemp("shop"))
-
-
-@pytest.fixture
-def servers(shop: Shop, tmp_path: Path) -> Iterator[Servers]:
-    running = Servers(shop, tmp_path / "endpoints")
-    yield running
-    running.close()
 
 
 @pytest.fixture
