@@ -48,7 +48,7 @@ from photosearch.repository.manifest import (
     recipe_digest,
 )
 from photosearch.repository.retention import NEWEST_TWO, GcReport, Keep, collect
-from photosearch.repository.storage import Storage, open_storage
+from photosearch.repository.storage import Storage, Stored, open_storage
 from photosearch.settings import Settings
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Window
@@ -124,13 +124,12 @@ class Repository:
         )
         folder, path = address.folder(version), address.manifest_path(version)
         with self.storage.fence(address.path):
-            existing = self._whole(address, version)
+            existing, stored = self._judged(address, version)
             # gc must not take what someone just relied on; it may have done so already.
             if existing is not None and self.storage.refresh(path):
                 return existing
-            damaged = self.storage.read(path)
-            if damaged is not None:
-                self.storage.remove(path, damaged.tag)
+            if existing is None and stored is not None:  # the very one found damaged
+                self.storage.remove(path, stored.tag)
             try:
                 ours = self.storage.write_version(folder, files, MANIFEST, manifest.to_bytes())
             except StorageError:
@@ -382,16 +381,18 @@ class Repository:
         stored = self.storage.read(path)
         return None if stored is None else parse_manifest(stored.content, path)
 
-    def _whole(self, address: Address, version: str) -> Manifest | None:
-        """The version's manifest if all of it is there and undamaged."""
+    def _judged(self, address: Address, version: str) -> tuple[Manifest | None, Stored | None]:
+        """The manifest if all of the version is there and undamaged; and what is stored."""
+        path = address.manifest_path(version)
+        stored = self.storage.read(path)
+        if stored is None:
+            return None, None
         try:
-            manifest = self._read_manifest(address, version)
+            manifest = parse_manifest(stored.content, path)
         except DamagedArtifact:
-            return None
-        if manifest is None:
-            return None
+            return None, stored
         folder = self.storage.local_folder(address.folder(version), manifest.files, fresh=True)
-        return None if any(damages(manifest, folder, address)) else manifest
+        return (None if any(damages(manifest, folder, address)) else manifest), stored
 
 
 def _missing(address: Address, version: str) -> ArtifactMissing:

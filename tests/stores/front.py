@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 
@@ -26,6 +27,11 @@ class Request:
     path: str
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+    @property
+    def name(self) -> str:
+        """The path as text: clients write its slashes in different ways."""
+        return unquote(self.path)
 
     @property
     def writes(self) -> bool:
@@ -52,6 +58,11 @@ Ask = Callable[[Request], Answer]
 Script = Callable[[Request], Fault | None]
 
 
+def works(_request: Request) -> Fault | None:
+    """The script without faults."""
+    return None
+
+
 class Front(ThreadingHTTPServer):
     """``speak`` turns a request into an answer, asking the server behind once or more."""
 
@@ -63,7 +74,7 @@ class Front(ThreadingHTTPServer):
         self.port = port
         self.speak = speak or (lambda request, ask: ask(request))
         self.requests: list[Request] = []
-        self.script: Script = lambda _request: None
+        self.script: Script = works
         self._connections = threading.local()
 
     @property
@@ -72,7 +83,7 @@ class Front(ThreadingHTTPServer):
 
     def count(self, method: str, part: str = "") -> int:
         """Requests of a method whose path holds ``part``."""
-        return sum(r.method == method and part in r.path for r in self.requests)
+        return sum(r.method == method and part in r.name for r in self.requests)
 
     def ask(self, request: Request) -> Answer:
         """Ask the server behind."""
