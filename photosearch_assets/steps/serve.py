@@ -54,8 +54,8 @@ def build_images(windows: Sequence[Window], context: StepContext) -> Iterator[St
         size_bytes=sum(image.pushed_bytes for _, image in built.images),
         seconds=time.monotonic() - started,
         done=bool(made),
-        note=f"{len(built.images)} images, {len(made)} built now; "
-        f"{sum(image.pushed_layers for image in made)} layers were new",
+        note=f"images: {len(built.images)}, built now: {len(made)}, "
+        f"new layers: {sum(image.pushed_layers for image in made)}",
         report=_image_table(built.images),
         checks=(
             CheckOutcome(
@@ -79,8 +79,8 @@ def ask_for_servings(windows: Sequence[Window], context: StepContext) -> Iterato
         rows=_rows(context, found.ready),
         seconds=time.monotonic() - started,
         done=bool(found.unasked or found.surplus),
-        note=f"{len(found.ready)} Servings, {len(found.unasked)} of them new; "
-        f"{len(found.surplus)} may retire; {len(found.unbuilt)} wait for an image",
+        note=f"Servings: {len(found.ready)}, new: {len(found.unasked)}, "
+        f"may retire: {len(found.surplus)}, waiting for an image: {len(found.unbuilt)}",
         report=_serving_table(context, found.ready),
     )
 

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -19,10 +19,10 @@ from tests.api.shop import NOW
 
 @contextmanager
 def serving(
-    settings: Settings, discovery: Discovery, now: datetime = NOW
+    settings: Settings, discovery: Discovery, now: Callable[[], datetime] = lambda: NOW
 ) -> Iterator[httpx.Client]:
-    """A client of an API for ``settings`` whose clock stands at ``now``."""
-    state = ApiState.make(settings, discovery, now=lambda: now)
+    """A client of an API for ``settings`` whose clock is ``now``."""
+    state = ApiState.make(settings, discovery, now=now)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(

@@ -149,7 +149,7 @@ def test_before_the_first_hour_has_closed_there_is_nothing_to_search(
     discovery = EndpointDirectory(servers.endpoints)
     now = datetime(2026, 10, 1, 0, 59, tzinfo=UTC)
 
-    with serving(shop.settings, discovery, now) as api:
+    with serving(shop.settings, discovery, lambda: now) as api:
         answers = [
             api.post("/v1/search", json={"vector": [1.0] * shop.embedder.dimension}),
             api.get("/v1/windows"),
