@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from photosearch.repository.addresses import Address, Kind
-from photosearch.repository.errors import HeadMoved, HeadPinned
+from photosearch.repository.errors import ArtifactMissing, HeadMoved, HeadPinned
 from photosearch.repository.heads import Current
 from photosearch.repository.manifest import Input, Manifest, recipe_digest
 from photosearch.repository.repository import Repository
@@ -77,9 +77,21 @@ class Shelf:
         return Address(self.kind, self.fingerprint, window)
 
     def current(self, window: Window) -> Manifest | None:
-        """The manifest of the window's current version."""
-        version = self.heads.get(window)
-        return None if version is None else self.repository.manifest(self.address(window), version)
+        """The manifest of the window's current version.
+
+        None also when HEAD leads to no version, so that the window is made again.
+        """
+        version, address = self.heads.get(window), self.address(window)
+        if version is None:
+            return None
+        try:
+            return self.repository.manifest(address, version)
+        except ArtifactMissing:
+            # Since HEADs were listed it may have been replaced, and collected.
+            found = self.repository.current(address)
+            if found is not None:
+                self.heads[window] = found.version
+            return found
 
     def require(self, window: Window, remedy: str) -> Manifest:
         """The current manifest.
