@@ -41,7 +41,7 @@ class Explanation(BaseModel):
 
 def explain(settings: Settings, listing_id: str, file: bytes | None = None) -> Explanation:
     """Where the listing's photos are; ``file`` chooses those that have just these bytes."""
-    repository = Repository.open(settings.repository_url, settings)
+    repository = Repository.of(settings)
     with Catalogue.open(settings) as catalogue:
         listing = catalogue.listings([listing_id]).get(listing_id)
         photos = [] if listing is None else _photos(catalogue, listing)

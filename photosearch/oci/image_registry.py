@@ -104,6 +104,16 @@ class ImageRegistry(Protocol):
         collects its garbage.
         """
 
+    def delete_blob(self, digest: str) -> None:
+        """Delete a blob at once, as what must not be kept; what is not there is fine.
+
+        A registry may keep its bytes, where nobody can fetch them, until its own garbage
+        collection. An image that names the blob is no longer whole, and is built again.
+
+        Raises:
+            RegistryRefused: if the registry does not allow it.
+        """
+
     def lock(self, name: str) -> AbstractContextManager[None]:
         """Keep others on this machine out while the block runs. ``name`` is ``kind/name``;
         of one kind a thread holds one lock at a time."""

@@ -155,6 +155,16 @@ class LayoutRegistry:
                     with self._telling("deleted"):
                         self._path(each).unlink(missing_ok=True)
 
+    def blobs(self) -> list[str]:
+        """The digests of all blobs, also of those that no image names any more."""
+        with self._telling("listed"):
+            names = [path.name for path in self._blobs.iterdir()] if self._blobs.exists() else []
+        return [f"sha256:{name}" for name in sorted(names)]
+
+    def delete_blob(self, digest: str) -> None:
+        with self._telling("deleted"):
+            self._path(digest).unlink(missing_ok=True)
+
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         with locked_by_name(self._locks, name):

@@ -164,6 +164,11 @@ class RemoteRegistry:
             url = self.client.url(f"manifests/{each}")
             self.client.send("DELETE", url, what=what, absent=True).close()
 
+    def delete_blob(self, digest: str) -> None:
+        what = f"the blob {digest} can't be deleted from {self.client.name}"
+        url = self.client.url(f"blobs/{digest}")
+        self.client.send("DELETE", url, what=what, absent=True).close()
+
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         with locked_by_name(self.workplace / "locks", name):

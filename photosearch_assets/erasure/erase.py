@@ -30,7 +30,14 @@ from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, Head
 from photosearch.repository.held import held_versions
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
+from photosearch.windows import Window
 from photosearch_assets import run_locks
+from photosearch_assets.erasure.images import (
+    ask_without,
+    asked_with,
+    delete_images,
+    delete_unpacked,
+)
 from photosearch_assets.erasure.places import Places
 from photosearch_assets.erasure.traces import (
     Key,
@@ -152,6 +159,9 @@ class Erasure:
         """Make every current version again that holds it, and move the HEADs."""
         traces = self._find()
         self._learn(traces)
+        for (address, version), trace in traces.items():
+            self._note_removed(address, version, trace)
+        self.save()  # before a HEAD moves: nothing else tells then which images hold it
         current = [
             (address, version)
             for address, version in traces
@@ -182,20 +192,23 @@ class Erasure:
                 self._move_head(address, version, manifest.version)
 
     def await_servers(self) -> None:
-        """Wait until no server holds a version with it."""
-        traces = self._find()
+        """Wait until no server holds a version with it, nor is asked to."""
+        traces = self._removed()
+        ask_without(self.settings, traces)
         deadline = time.monotonic() + self.options.wait_s
         told = False
         while True:
             held = {key for key in held_versions(self.settings) if key in traces}
             self._note_servers(traces)
-            if not held and not self.places.living(self.pending.servers):
+            asked = asked_with(self.settings, traces)
+            if not held and not asked and not self.places.living(self.pending.servers):
                 return
             if not told:
                 self._tell("waiting until no index server holds it")
                 told = True
             if time.monotonic() > deadline:
-                names = ", ".join(sorted(f"{a.window} {v}" for a, v in held)) or "ending"
+                names = ", ".join(sorted(f"{a.window} {v}" for a, v in held))
+                names = names or ", ".join(sorted(asked)) or "a server that is ending"
                 raise ErasureError(
                     "an index server still holds the listing",
                     found=names,
@@ -216,6 +229,18 @@ class Erasure:
             self._tell(f"{len(traces)} versions that held it are deleted")
         for address, version in traces:
             self.repository.discard(address, version)
+
+    def clean_images(self) -> None:
+        """The serving images with it: in the registry, layers too, and unpacked here."""
+        windows = {Window.parse(key) for key in self.receipt.windows}
+        for _ in range(2):  # a day above an hour, a month above a day
+            windows |= {coarser for w in windows if (coarser := w.parent()) is not None}
+        images = delete_images(self.settings, self._removed(), windows, self.needles)
+        delete_unpacked(self.settings, self.needles)
+        if images:
+            self._tell(f"{len(images)} serving images that held it are deleted")
+            self._add("images", set(images))
+            self.save()
 
     def clean_places(self) -> None:
         """The image cache, what killed steps left, and Dagster's strips of photos."""
@@ -252,6 +277,7 @@ class Erasure:
                 Erasure.remake,
                 Erasure.await_servers,
                 Erasure.delete,
+                Erasure.clean_images,
                 Erasure.clean_places,
             ):
                 stage(self)
@@ -329,8 +355,17 @@ class Erasure:
                 self.repository.replace_head(address, after, head)
                 return
 
-    def _note_servers(self, traces: dict[Key, Trace]) -> None:
-        pids = self.places.servers_of(set(traces))
+    def _removed(self) -> set[Key]:
+        """What is or was to be deleted: also when it is gone from the repository already."""
+        found = set()
+        for removed in self.receipt.removed:
+            located = Address.locate(f"{removed.address}/{removed.version}/")
+            if located is not None:
+                found.add((located[0], removed.version))
+        return found
+
+    def _note_servers(self, versions: set[Key]) -> None:
+        pids = self.places.servers_of(versions)
         if not pids <= set(self.pending.servers):
             self.pending.servers = sorted({*self.pending.servers, *pids})
             self.save()
@@ -354,6 +389,7 @@ STAGES: tuple[Callable[[Erasure], None], ...] = (
     Erasure.remake,
     Erasure.await_servers,
     Erasure.delete,
+    Erasure.clean_images,
     Erasure.clean_places,
     Erasure.clean_catalogue,
     Erasure.look_again,

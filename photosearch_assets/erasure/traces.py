@@ -39,6 +39,11 @@ class Needles:
             frozenset(photo_ids),
         )
 
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest."""
+        return max(map(len, (self.listing, *self.photos)))
+
     def are_in(self, content: bytes) -> bool:
         return self.listing in content or any(needle in content for needle in self.photos)
 

@@ -1,0 +1,62 @@
+"""What the serving images of a registry hold, read from their annotations.
+
+An image says which windows and versions are in it and each of its layers which windows it has,
+so that one can tell without fetching a layer.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from index_grpc.serving_image import NAMES
+from photosearch.oci.documents import Descriptor, Manifest, images_in, parse_document
+from photosearch.oci.image_registry import ImageRegistry
+from photosearch.repository.addresses import Address
+from photosearch.windows import Window, WindowError
+
+Key = tuple[Address, str]
+
+
+@dataclass(frozen=True)
+class ServingImage:
+    """One image: its tag, its digest, the indexes in it, and its own layers."""
+
+    tag: str
+    digest: str
+    indexes: frozenset[Key]
+    layers: tuple[Descriptor, ...]
+
+    def layers_of(self, window: Window) -> list[Descriptor]:
+        """The layers that hold the window's index, whatever its version."""
+        return [layer for layer in self.layers if _has(layer, window)]
+
+
+def serving_images(registry: ImageRegistry) -> Iterator[ServingImage]:
+    """Every serving image of the registry; other images are passed over.
+
+    Raises:
+        DamagedImage: if a document is not what its digest says.
+        RegistryRefused: if the registry does not answer.
+    """
+    for tag in registry.tags():
+        named = registry.document(tag)
+        for digest in () if named is None else images_in(named[0]) or (named[1],):
+            found = registry.document(digest)
+            document = None if found is None else parse_document(found[0], digest)
+            if isinstance(document, Manifest) and f"{NAMES}.windows" in document.annotations:
+                layers = [la for la in document.layers if f"{NAMES}.layer" in la.annotations]
+                yield ServingImage(tag, digest, frozenset(_indexes(document)), tuple(layers))
+
+
+def _indexes(image: Manifest) -> Iterator[Key]:
+    fingerprint = image.annotations.get(f"{NAMES}.fingerprint", "")
+    for window, version in json.loads(image.annotations[f"{NAMES}.windows"]):
+        yield Address.index(fingerprint, Window.parse(window)), version
+
+
+def _has(layer: Descriptor, window: Window) -> bool:
+    first, _, last = layer.annotations[f"{NAMES}.layer"].partition(" to ")
+    try:
+        return Window.parse(first).start <= window.start <= Window.parse(last or first).start
+    except WindowError:
+        return False  # the quantiser's layer

@@ -1,0 +1,116 @@
+"""Serving images that hold a listing: in the registry, asked for, and unpacked here.
+
+First images without it are built and asked for, so that the deployer has what to serve
+instead; nobody need wait for the sensor. When the last server that came from an old image has
+ended, the images go, and with them the layers that hold the listing's rows.
+"""
+
+from collections.abc import Collection
+from contextlib import suppress
+
+from index_grpc.image_contents import Key, serving_images
+from index_grpc.index_files import ROWS
+from index_grpc.place_servings import place_servings
+from index_grpc.serving_image import remove_unused
+from index_grpc.servings import read_servings
+from photosearch.oci.errors import ImageMissing
+from photosearch.oci.image_registry import ImageRegistry, open_registry
+from photosearch.oci.layout import LayoutRegistry
+from photosearch.only_one import AlreadyRunning
+from photosearch.repository.addresses import Address
+from photosearch.settings import Settings
+from photosearch.windows import Window
+from photosearch_assets.erasure.traces import Needles
+
+
+def asked_with(settings: Settings, versions: Collection[Key]) -> set[str]:
+    """The names of the Servings that are asked for and hold one of these versions."""
+    return {
+        name
+        for name, serving in read_servings(settings.servings_dir).items()
+        for served in serving.windows
+        if (Address.index(serving.fingerprint, Window.parse(served.window)), served.version)
+        in versions
+    }
+
+
+def ask_without(settings: Settings, versions: Collection[Key]) -> None:
+    """Build images of what is current and ask for them, if something of ``versions`` is."""
+    if asked_with(settings, versions):
+        with suppress(AlreadyRunning):  # then another asks for the same at this moment
+            place_servings(settings)
+
+
+def delete_images(
+    settings: Settings, versions: Collection[Key], windows: Collection[Window], needles: Needles
+) -> list[str]:
+    """Delete the images with one of these versions and the layers that hold it; the digests.
+
+    An image may be older than what the repository still knows. So layers of other versions
+    of these windows are read, and in a folder every blob that is there.
+
+    Raises:
+        RegistryRefused: if the registry does not answer, or deletes nothing.
+    """
+    registry = open_registry(settings)
+    search = _BlobSearch(registry, needles)
+    deleted: set[str] = set()
+    layers: set[str] = set()
+    for image in serving_images(registry):
+        found = {
+            layer.digest
+            for address, version in image.indexes
+            if address.window is not None and address.window in windows
+            for layer in image.layers_of(address.window)
+            if (address, version) in versions or search.finds(layer.digest)
+        }
+        if found:
+            registry.delete(image.tag)
+            deleted.add(image.digest)
+            layers |= found
+    if isinstance(registry, LayoutRegistry):
+        layers |= {digest for digest in registry.blobs() if search.finds(digest)}
+    for digest in sorted(layers):
+        registry.delete_blob(digest)
+    return sorted(deleted)
+
+
+def delete_unpacked(settings: Settings, needles: Needles) -> int:
+    """Delete the unpacked images of this machine that hold the listing; how many."""
+    folder = settings.unpacked_images_dir
+    images = list((folder / "images").iterdir()) if (folder / "images").is_dir() else []
+    keep = {
+        f"sha256:{image.name}"
+        for image in images
+        if not any(needles.are_in(rows.read_bytes()) for rows in image.rglob(ROWS))
+    }
+    # Also when no image has it: a layer may be left of one that is gone.
+    remove_unused(folder, keep)
+    return len(images) - len(keep)
+
+
+class _BlobSearch:
+    """Whether a blob holds the listing's rows; each is read once."""
+
+    def __init__(self, registry: ImageRegistry, needles: Needles) -> None:
+        self._registry = registry
+        self._needles = needles
+        self._found: dict[str, bool] = {}
+
+    def finds(self, digest: str) -> bool:
+        if digest not in self._found:
+            self._found[digest] = self._read(digest)
+        return self._found[digest]
+
+    def _read(self, digest: str) -> bool:
+        tail = b""
+        try:
+            with self._registry.open_blob(digest) as chunks:
+                for chunk in chunks:
+                    # A needle may lie across two chunks.
+                    if self._needles.are_in(tail + chunk):
+                        return True
+                    tail = (tail + chunk)[-self._needles.longest :]
+        except ImageMissing:
+            return False
+        return False
