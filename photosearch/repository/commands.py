@@ -1,10 +1,10 @@
 """``photosearch verify`` and ``photosearch gc``: looking after what was made.
 
-Which versions index servers hold is known to packages above this one. They tell it through
-the entry points ``photosearch.held``, as they bring their commands.
+Which versions index servers hold, and what else can be damaged, is known to packages above
+this one. They tell it through entry points, as they bring their commands.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from importlib.metadata import entry_points
 from typing import Annotated
@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import track
 
-from photosearch.repository.addresses import Address
+from photosearch.repository.held import held_versions
 from photosearch.repository.repository import Repository
 from photosearch.repository.retention import newest
 from photosearch.settings import Settings, load_settings
 
-HELD = "photosearch.held"
+VERIFY = "photosearch.verify"
 
 
 def verify(
@@ -27,8 +27,13 @@ def verify(
         bool, typer.Option("--discard", help="Take damaged versions away, to be made again.")
     ] = False,
 ) -> None:
-    """Read every file of the model repository and name those that are damaged."""
-    repository = Repository.of(load_settings())
+    """Read all that was made, and name what is damaged, missing, or should be gone.
+
+    Every file of the model repository and every HEAD, the layers of the serving images, and
+    whether anything is left of what was erased.
+    """
+    settings = load_settings()
+    repository = Repository.of(settings)
     progress = Console(stderr=True)
     artifacts = list(repository.everything())
     damaged = 0
@@ -40,11 +45,16 @@ def verify(
             damaged += 1
             if discard:
                 repository.discard(address, version)
+    others = 0
+    for problem in _beyond(settings):
+        others += 1
+        typer.echo(problem)
     versions = sum(version is not None for _, version in artifacts)
-    typer.echo(f"{versions} versions read, {damaged} damaged{' and discarded' * discard}")
+    more = f", {others} other problems" if others else ""
+    typer.echo(f"{versions} versions read, {damaged} damaged{' and discarded' * discard}{more}")
     if damaged and discard:
         typer.echo("run 'photosearch materialize' to make them again")
-    elif damaged:
+    if others or (damaged and not discard):
         raise typer.Exit(1)
 
 
@@ -60,7 +70,7 @@ def gc(
     report = Repository.of(settings).gc(
         keep=newest(keep),
         grace=timedelta(hours=grace_hours),
-        in_use=list(_held(settings)),
+        in_use=held_versions(settings),
         dry_run=dry_run,
     )
     for item in report.removed:
@@ -75,7 +85,7 @@ def gc(
         typer.echo(f"{len(report.busy)} are being written and were left for the next time")
 
 
-def _held(settings: Settings) -> Iterable[tuple[Address, str]]:
-    for point in entry_points(group=HELD):
-        held: Callable[[Settings], Iterable[tuple[Address, str]]] = point.load()
-        yield from held(settings)
+def _beyond(settings: Settings) -> Iterator[str]:
+    for point in entry_points(group=VERIFY):
+        problems: Callable[[Settings], Iterable[str]] = point.load()
+        yield from problems(settings)

@@ -43,6 +43,7 @@ from photosearch_assets.erasure.traces import (
     Key,
     Needles,
     Trace,
+    are_shared,
     find_traces,
     read_rows,
     read_vectors,
@@ -289,6 +290,8 @@ class Erasure:
 
     def finish(self) -> None:
         """Close the receipt: from now on it holds no id in the open."""
+        if are_shared(self.repository, self.receipt.contents):
+            self.note("the same photo is also in another listing, and stays there")
         self.receipt.pending = None
         self.receipt.finished_at = datetime.now(UTC)
         self.save()

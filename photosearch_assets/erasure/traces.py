@@ -114,6 +114,17 @@ def read_rows(repository: Repository, traces: Iterable[Trace], needles: Needles)
     return sorted(found)
 
 
+def are_shared(repository: Repository, contents: Collection[str]) -> bool:
+    """Whether a row that is there has one of these photos, by the SHA-256 of its bytes."""
+    needles = [digest.encode() for digest in contents]
+    return any(
+        needle in _read(repository, file.path)
+        for file in repository.storage.files("windows")
+        if file.path.endswith(f"/{ROWS}")
+        for needle in needles
+    )
+
+
 def read_vectors(repository: Repository, traces: Iterable[Trace]) -> set[bytes]:
     """The listing's vectors in these versions, each as the bytes that lie in the file.
 

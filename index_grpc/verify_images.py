@@ -1,0 +1,68 @@
+"""Whether the serving images of the registry are what their digests say.
+
+A layer is compared when it is pulled, which may be months after it rotted; this looks now.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+from index_grpc.image_contents import ServingImage, serving_images
+from index_grpc.servings import read_servings
+from photosearch.errors import PhotosearchError
+from photosearch.oci.errors import ImageMissing
+from photosearch.oci.image_registry import ImageRegistry, open_registry
+from photosearch.settings import Settings
+
+_REMEDY = "delete the image; it is built again"
+
+
+def damaged_images(settings: Settings) -> Iterator[str]:
+    """One line for each layer that is damaged or missing, and for each Serving without image."""
+    try:
+        registry = open_registry(settings)
+        images = list(serving_images(registry))
+    except PhotosearchError as error:
+        yield f"the registry can't be verified: {error}"
+        return
+    checked: dict[str, str | None] = {}
+    for image in images:
+        yield from _damages(registry, image, checked)
+    there = {image.digest for image in images}
+    for serving in read_servings(settings.servings_dir).values():
+        if serving.image is not None and serving.image not in there:
+            yield (
+                f"Serving {serving.name} asks for an image that the registry does not have: "
+                f"found no {serving.image}; it is built again by 'photosearch materialize'"
+            )
+
+
+def _damages(
+    registry: ImageRegistry, image: ServingImage, checked: dict[str, str | None]
+) -> Iterator[str]:
+    for layer in image.layers:
+        if layer.digest in checked:
+            continue
+        checked[layer.digest] = found = _found(registry, layer.digest, layer.size)
+        if found is not None:
+            yield (
+                f"image {image.tag}: layer {layer.digest} of {layer.size} bytes is damaged: "
+                f"found {found}; {_REMEDY}"
+            )
+
+
+def _found(registry: ImageRegistry, digest: str, size: int) -> str | None:
+    """What is there instead of the blob; None if it is as it should be."""
+    hashed, length = hashlib.sha256(), 0
+    try:
+        with registry.open_blob(digest) as chunks:
+            for chunk in chunks:
+                hashed.update(chunk)
+                length += len(chunk)
+    except ImageMissing:
+        return "no blob"
+    except PhotosearchError as error:
+        return str(error)
+    if length != size:
+        return f"{length} bytes"
+    actual = f"sha256:{hashed.hexdigest()}"
+    return None if actual == digest else actual

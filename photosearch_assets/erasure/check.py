@@ -1,0 +1,196 @@
+"""Whether what was erased is still nowhere: the proof behind a receipt.
+
+Receipts hold digests, so nothing can be looked up; instead every row's ids and every vector
+that there is are hashed and compared. Nothing is read when nothing was ever erased.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from index_grpc.image_contents import serving_images
+from index_grpc.index_files import ROWS, VECTORS
+from photosearch.errors import PhotosearchError
+from photosearch.images.cache import ImageCache
+from photosearch.oci.image_registry import ImageRegistry, open_registry
+from photosearch.oci.layout import LayoutRegistry
+from photosearch.repository.addresses import Address
+from photosearch.repository.erasures import Receipt, digest_of, receipt_path, receipts
+from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
+from photosearch.repository.repository import Repository
+from photosearch.settings import Settings
+from photosearch_assets.erasure.places import Places
+
+_TEXT = rb'"((?:[^"\\]|\\.)*)"'
+_ROW = re.compile(rb'"listing_id":' + _TEXT + rb',"photo_id":' + _TEXT)
+_SHA256 = re.compile(rb'"sha256":"([0-9a-f]{64})"')
+_LONGEST_LINE = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Erased:
+    """What all receipts say together: digests."""
+
+    ids: frozenset[str]
+    contents: frozenset[str]
+    vectors: frozenset[str]
+
+    @classmethod
+    def of(cls, found: Iterable[Receipt]) -> "_Erased":
+        done = list(found)
+        return cls(
+            frozenset(d for receipt in done for d in (receipt.listing, *receipt.photos)),
+            frozenset(d for receipt in done for d in receipt.contents),
+            frozenset(d for receipt in done for d in receipt.vectors),
+        )
+
+    def rows_in(self, content: bytes) -> int:
+        """How many rows in some bytes are of a listing that was erased."""
+        return sum(
+            digest_of(_plain(listing)) in self.ids or digest_of(_plain(photo)) in self.ids
+            for listing, photo in _ROW.findall(content)
+        )
+
+    def shared(self, content: bytes) -> set[str]:
+        """Photos that were erased, and that rows of other listings have as well."""
+        return {sha.decode() for sha in _SHA256.findall(content)} & self.contents
+
+
+def still_there(settings: Settings) -> Iterator[str]:
+    """One line for everything of an erased listing that is found somewhere."""
+    repository = Repository.of(settings)
+    try:
+        found = receipts(repository.storage)
+    except DamagedArtifact as error:
+        yield str(error)
+        return
+    if not found:
+        return
+    for receipt in found:
+        yield from _unfinished(repository, receipt)
+    erased = _Erased.of(receipt for receipt in found if receipt.finished_at is not None)
+    shared: set[str] = set()
+    yield from _in_repository(repository, erased, shared)
+    yield from _in_cache(settings, erased, shared)
+    yield from _in_files(settings, erased)
+    yield from _in_images(settings, erased)
+
+
+def _unfinished(repository: Repository, receipt: Receipt) -> Iterator[str]:
+    path = receipt_path(receipt.listing)
+    if receipt.finished_at is None:
+        yield f"{path}: the erasure is not finished; run 'photosearch erase' for it again"
+        return
+    for removed in receipt.removed:
+        if repository.storage.exists(f"{removed.address}/{removed.version}/manifest.json"):
+            yield f"{path}: the version {removed.address}/{removed.version} is there again"
+
+
+def _in_repository(repository: Repository, erased: _Erased, shared: set[str]) -> Iterator[str]:
+    for file in repository.storage.files("windows"):
+        folder, _, name = file.path.rpartition("/")
+        if name not in (ROWS, VECTORS):
+            continue
+        stored = repository.storage.read(file.path)
+        content = b"" if stored is None else stored.content
+        if name == ROWS:
+            count = erased.rows_in(content)
+            shared |= erased.shared(content) if not count else set()
+            if count:
+                yield f"{file.path}: {count} rows of a listing that was erased"
+        elif erased.vectors:
+            rows = repository.storage.read(f"{folder}/{ROWS}")
+            lines = [] if rows is None else rows.content.split(b"\n")
+            for number in _vectors_in(content, erased):
+                line = lines[number] if number < len(lines) else b""
+                # The same photo in another listing has the same vector, which is its own.
+                if not erased.shared(line) or erased.rows_in(line):
+                    yield f"{file.path}: row {number} is the vector of a photo that was erased"
+    for address, version in repository.everything():
+        if version is not None and address.window is not None:
+            yield from _in_manifest(repository, address, version, erased)
+
+
+def _in_manifest(
+    repository: Repository, address: Address, version: str, erased: _Erased
+) -> Iterator[str]:
+    try:
+        manifest = repository.manifest(address, version)
+    except (ArtifactMissing, DamagedArtifact):
+        return  # told by verify itself
+    if any(digest_of(failure.photo_id) in erased.ids for failure in manifest.failures):
+        yield f"{address.manifest_path(version)}: tells of a photo that was erased"
+
+
+def _in_cache(settings: Settings, erased: _Erased, shared: set[str]) -> Iterator[str]:
+    cache = ImageCache(settings.cache_dir)
+    for path in sorted((cache.folder / "reports").glob("*/*.json")):
+        try:
+            report = json.loads(path.read_bytes())
+            named = [*report["photos"], *report["failures"]]
+        except (OSError, ValueError, KeyError):
+            continue
+        ids = {photo.get(key) for photo in named for key in ("photo_id", "listing_id")}
+        if any(digest_of(name) in erased.ids for name in ids if name):
+            yield f"{path}: the report names a listing that was erased"
+    for entry in cache.entries():
+        digest = hashlib.sha256(entry.read_bytes()).hexdigest()
+        if digest in erased.contents - shared:
+            yield f"{entry}: a copy of a photo that was erased"
+
+
+def _in_files(settings: Settings, erased: _Erased) -> Iterator[str]:
+    roots = [*Places(settings).work_folders(), settings.unpacked_images_dir]
+    for root in roots:
+        for path in sorted(root.rglob(ROWS)):
+            if erased.rows_in(path.read_bytes()):
+                yield f"{path}: rows of a listing that was erased"
+
+
+def _in_images(settings: Settings, erased: _Erased) -> Iterator[str]:
+    try:
+        registry = open_registry(settings)
+        digests = {layer.digest for image in serving_images(registry) for layer in image.layers}
+        if isinstance(registry, LayoutRegistry):
+            digests |= set(registry.blobs())
+        for digest in sorted(digests):
+            if _blob_rows(registry, digest, erased):
+                yield f"{registry.reference(digest)}: rows of a listing that was erased"
+    except PhotosearchError as error:
+        yield f"the registry can't be searched for what was erased: {error}"
+
+
+def _blob_rows(registry: ImageRegistry, digest: str, erased: _Erased) -> int:
+    count, rest = 0, b""
+    with registry.open_blob(digest) as chunks:
+        for chunk in chunks:
+            whole, _, rest = (rest + chunk).rpartition(b"\n")  # rows are lines
+            count += erased.rows_in(whole)
+            rest = rest[-_LONGEST_LINE:]
+    return count + erased.rows_in(rest)
+
+
+def _vectors_in(content: bytes, erased: _Erased) -> Iterator[int]:
+    """The numbers of the rows whose vector was erased."""
+    import io
+
+    try:
+        vectors = np.load(io.BytesIO(content), allow_pickle=False)
+    except ValueError:
+        return  # told by verify itself, if it is a version's
+    for number, vector in enumerate(vectors if vectors.ndim == 2 else ()):
+        if hashlib.sha256(vector.tobytes()).hexdigest() in erased.vectors:
+            yield number
+
+
+def _plain(text: bytes) -> str:
+    if b"\\" not in text:
+        return text.decode("ascii", "replace")
+    try:
+        return str(json.loads(b'"' + text + b'"'))
+    except ValueError:
+        return ""
