@@ -6,10 +6,9 @@ one, recall@1, is measured and not believed.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast
+from typing import Any
 
 import httpx
 import numpy as np
@@ -23,9 +22,6 @@ RECALL_FLOOR = 0.95
 QUERIES = 200
 # A window becomes ready in the repository first and in an index server a moment later.
 _POLL_S = 0.5
-_END: Final = object()
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -79,15 +75,6 @@ def query_pictures(
         yield entry, as_jpeg(picture)
 
 
-def one_ahead(made: Iterator[T]) -> Iterator[T]:
-    """The same in the same order, the next one made while the last is in use."""
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
-        following = pool.submit(next, made, _END)
-        while (one := following.result()) is not _END:
-            following = pool.submit(next, made, _END)
-            yield cast(T, one)
-
-
 def prove(
     address: str,
     shop: Sequence[DrawnListing],
@@ -103,7 +90,7 @@ def prove(
     """
     answers = []
     with httpx.Client(base_url=address, timeout=30) as client:
-        for entry, picture in one_ahead(query_pictures(shop, count, seed)):
+        for entry, picture in query_pictures(shop, count, seed):
             before = time.perf_counter()
             try:
                 response = client.post("/v1/search", files={"photo": ("query.jpg", picture)})

@@ -1,14 +1,12 @@
 """The proof counts what it should, and fails when it should."""
 
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from photosearch.demo.folder import DemoError
-from photosearch.demo.proof import Answer, Proof, one_ahead, wait_complete
+from photosearch.demo.proof import Answer, Proof, wait_complete
 from photosearch.demo.shop import plan_shop
 
 SHOP = plan_shop(100, datetime(2026, 11, 23, 17, tzinfo=UTC))
@@ -37,33 +35,6 @@ def test_one_answer_from_less_than_all_time_fails_the_proof() -> None:
 
     assert proof.recall == 1
     assert not proof.holds
-
-
-def test_the_next_picture_is_made_while_the_last_is_asked_with() -> None:
-    begun = threading.Event()
-
-    def pictures() -> Iterator[int]:
-        yield 1
-        begun.set()
-        yield 2
-
-    ahead = one_ahead(pictures())
-
-    assert next(ahead) == 1
-    assert begun.wait(10)
-    assert list(ahead) == [2]
-
-
-def test_a_picture_that_fails_ends_the_proof_with_its_error() -> None:
-    def pictures() -> Iterator[int]:
-        yield 1
-        raise DemoError("no pencil")
-
-    ahead = one_ahead(pictures())
-
-    assert next(ahead) == 1
-    with pytest.raises(DemoError, match="no pencil"):
-        next(ahead)
 
 
 def test_an_api_that_does_not_come_is_an_error(unused_port: int) -> None:
