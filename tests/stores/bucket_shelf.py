@@ -25,9 +25,9 @@ _RESOLUTION_S = 1.0
 
 
 class AgedStorage(ObjectStorage):
-    """Tells objects older than they are: ``ages`` has seconds by path and etag."""
+    """Tells objects older than they are: ``ages`` has seconds by object and etag."""
 
-    ages: dict[tuple[str, str], float] = {}  # noqa: RUF012 (shared on purpose)
+    ages: dict[str, dict[str, float]] = {}  # noqa: RUF012 (shared on purpose)
 
     def now_s(self) -> float:
         # Stores tell whole seconds; without this nothing would be older than "now".
@@ -35,15 +35,14 @@ class AgedStorage(ObjectStorage):
 
     def files(self, folder: str) -> list[StoredFile]:
         return [
-            replace(file, modified_s=file.modified_s - self.ages.get((file.path, tag), 0))
+            replace(file, modified_s=file.modified_s - ages.get(self.tag(file.path), 0))
+            if (ages := self.ages.get(f"{self.url}/{file.path}"))
+            else file
             for file in super().files(folder)
-            for tag in (self.tag(file.path),)
         ]
 
     def tag(self, path: str) -> str:
         """What changes whenever the object is put again."""
-        if not self.ages:
-            return ""
         return obstore.head(self._store, placed(path))["e_tag"] or ""
 
 
@@ -51,7 +50,6 @@ class BucketShelf(Shelf):
     """A repository in a bucket."""
 
     def __init__(self, bucket: Bucket, work: Path) -> None:
-        AgedStorage.ages.clear()
         self.bucket = bucket
         self.settings = bucket.settings(work / "state", models_url=f"{bucket.url}/models")
         self.store = open_object_store(self.settings.repository_url, self.settings)
@@ -81,10 +79,10 @@ class BucketShelf(Shelf):
 
     def make_old(self, path: Path, days: float = 3) -> None:
         storage = AgedStorage(self.settings.repository_url, self.settings)
-        AgedStorage.ages.setdefault(("", ""), 0.0)
         for file in storage.files(""):
             if file.path.startswith(str(path)):
-                AgedStorage.ages[file.path, storage.tag(file.path)] = days * 86_400
+                ages = AgedStorage.ages.setdefault(f"{storage.url}/{file.path}", {})
+                ages[storage.tag(file.path)] = days * 86_400
 
 
 @dataclass(frozen=True)

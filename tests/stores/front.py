@@ -48,6 +48,7 @@ class Answer:
 class Fault(Enum):
     """What befalls a request."""
 
+    FORBIDDEN = 403
     TOO_MANY = 429
     UNAVAILABLE = 503
     RESET = "before the store hears of it"
@@ -122,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.server.script(request)
         if fault is Fault.RESET:
             return self._reset()
-        if fault in (Fault.TOO_MANY, Fault.UNAVAILABLE):
+        if fault in (Fault.FORBIDDEN, Fault.TOO_MANY, Fault.UNAVAILABLE):
             return self._answer(Answer(fault.value, {}, b"busy"))
         answer = self.server.speak(request, self.server.ask)
         if fault is Fault.UNHEARD:

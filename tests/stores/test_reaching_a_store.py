@@ -1,0 +1,79 @@
+"""What is wrong with a bucket is said before any work starts."""
+
+from pathlib import Path
+
+import pytest
+
+from photosearch.images.photo_error import ImageStoreError
+from photosearch.images.store import ImageStore
+from photosearch.object_store import StoreUnreachable, open_object_store, require_reachable
+from photosearch.repository.errors import StorageError
+from photosearch.repository.repository import Repository
+from photosearch.settings import Settings
+from tests.repository.artifacts import HOUR
+from tests.stores.buckets import Bucket
+from tests.stores.front import Fault
+
+
+def test_a_bucket_that_is_there_is_reached(bucket: Bucket, tmp_path: Path) -> None:
+    require_reachable(f"{bucket.url}/any/prefix", bucket.settings(tmp_path), "the repository")
+    require_reachable(tmp_path.as_uri(), Settings(), "the repository")
+
+
+def test_a_bucket_that_does_not_exist_is_named(bucket: Bucket, tmp_path: Path) -> None:
+    url = f"{bucket.server.scheme}://no-such-bucket/models"
+    settings = bucket.settings(tmp_path, models_url=url)
+
+    with pytest.raises(StoreUnreachable, match="no bucket no-such-bucket") as refusal:
+        require_reachable(url, settings, "the model repository")
+    assert "the model repository" in refusal.value.what
+    assert "make the bucket" in (refusal.value.remedy or "")
+    with pytest.raises(StorageError, match="no bucket no-such-bucket"):
+        Repository.of(settings).storage.replace("embedders/HEAD", b"x", None)
+    with pytest.raises(StorageError, match="no bucket no-such-bucket"):
+        Repository.of(settings).storage.files("windows")
+
+
+def test_a_bucket_that_refuses_says_which_credentials_it_wants(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    bucket.front.script = lambda _request: Fault.FORBIDDEN
+    settings = bucket.settings(tmp_path, models_url=bucket.url)
+
+    with pytest.raises(StoreUnreachable, match="the store refuses") as refusal:
+        require_reachable(bucket.url, settings, "the model repository")
+    assert "credentials" in (refusal.value.remedy or "")
+    with pytest.raises(StorageError, match="the store refuses"):
+        Repository.of(settings).head(HOUR)
+
+
+def test_a_server_that_is_not_there_is_said_soon(tmp_path: Path) -> None:
+    nowhere = "http://127.0.0.1:1"
+    settings = Settings(
+        base_dir=tmp_path, s3_endpoint=nowhere, gcs_endpoint=nowhere, anonymous_stores=True
+    )
+
+    for url in ("s3://bucket", "gs://bucket"):
+        with pytest.raises(StoreUnreachable, match="can't be reached") as refusal:
+            require_reachable(url, settings, "the image store")
+        assert "endpoint" in (refusal.value.remedy or "")
+
+
+@pytest.mark.parametrize("url", ["s3://", "gs:///x", "shop://bucket"])
+def test_a_url_that_names_no_store_is_refused(url: str) -> None:
+    with pytest.raises(StoreUnreachable, match="can't be opened"):
+        open_object_store(url, Settings())
+    with pytest.raises(ImageStoreError, match="can't be opened"):
+        ImageStore.open(url)
+
+
+def test_photos_in_a_bucket_are_read_and_missing_ones_named(bucket: Bucket, tmp_path: Path) -> None:
+    settings = bucket.settings(tmp_path, photos_url=f"{bucket.url}/photos")
+    name = "shoes/b c#1 ä%20[x]?.jpg"
+    open_object_store(settings.image_store_url, settings).put(name, b"photo")
+
+    store = ImageStore.of(settings)
+
+    assert store.read(name) == b"photo"
+    with pytest.raises(Exception, match=r"photo 'none\.jpg' is missing"):
+        store.read("none.jpg")
