@@ -7,14 +7,17 @@ failure is compared with what was to be written.
 """
 
 import time
+from typing import TYPE_CHECKING
 
 import obstore
-from obstore import ObjectMeta, PutResult
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import GCSStore, ObjectStore
 
 from photosearch.repository.storage import Stored, TagMoved
 from photosearch.repository.unseen_mark import marked
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta, PutResult
 
 _TOMBSTONE = b"deleted"
 TOMBSTONE_SIZE = len(marked(_TOMBSTONE))
@@ -92,7 +95,7 @@ def is_tombstone(content: bytes) -> bool:
     return len(content) == TOMBSTONE_SIZE and content.startswith(_TOMBSTONE)
 
 
-def tag_of(store: ObjectStore, meta: ObjectMeta | PutResult) -> str:
+def tag_of(store: ObjectStore, meta: "ObjectMeta | PutResult") -> str:
     """The tag that the store's conditions are about."""
     tag = meta["version"] if isinstance(store, GCSStore) else meta["e_tag"]
     assert tag is not None

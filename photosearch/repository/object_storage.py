@@ -19,9 +19,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
-from obstore import ObjectMeta
 from obstore.exceptions import BaseError
 
 from photosearch.object_store import open_object_store, unreachable
@@ -34,6 +34,9 @@ from photosearch.repository.manifest import FileEntry
 from photosearch.repository.storage import Stored, StoredFile, TagMoved
 from photosearch.repository.unseen_mark import marked, name_in, new_name
 from photosearch.settings import Settings
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
 
 HEADS = "heads"
 _CLOCK = "clock"
@@ -193,7 +196,7 @@ class ObjectStorage:
                     file.write(chunk)
         return True
 
-    def _list(self, folder: str) -> list[ObjectMeta]:
+    def _list(self, folder: str) -> "list[ObjectMeta]":
         return [meta for chunk in obstore.list(self._store, folder) for meta in chunk]
 
     def _abandoned(self, paths: Iterable[str]) -> set[str]:
@@ -211,7 +214,7 @@ class ObjectStorage:
                 abandoned |= places - {f"{version}/{name_in(stored.content)}"}
         return abandoned
 
-    def _is_gone(self, meta: ObjectMeta) -> bool:
+    def _is_gone(self, meta: "ObjectMeta") -> bool:
         return meta["size"] == TOMBSTONE_SIZE and self.read(meta["path"]) is None
 
     @contextmanager
@@ -233,9 +236,9 @@ def placed(path: str) -> str:
     return path
 
 
-def _state(meta: ObjectMeta) -> str:
+def _state(meta: "ObjectMeta") -> str:
     return f"{meta['e_tag']} {meta['version']} {meta['last_modified']} {meta['size']}"
 
 
-def _stored_file(meta: ObjectMeta, path: str, *, staged: bool) -> StoredFile:
+def _stored_file(meta: "ObjectMeta", path: str, *, staged: bool) -> StoredFile:
     return StoredFile(path, meta["size"], meta["last_modified"].timestamp(), staged)
