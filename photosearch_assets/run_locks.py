@@ -48,10 +48,10 @@ def is_dead(settings: Settings, run_id: str) -> bool:
 
 
 def living(settings: Settings) -> set[str]:
-    """The runs that some process works on now, this one's too."""
+    """The runs that another process works on now."""
     folder = settings.state / "runs"
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return {run_id for run_id in names if not is_dead(settings, run_id)}
+    return {name for name in names if name not in _held and not is_dead(settings, name)}
 
 
 def forget(settings: Settings, run_id: str) -> None:
