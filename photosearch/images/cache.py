@@ -1,5 +1,7 @@
 """Downloaded photos, kept for a set time so that re-indexing never downloads again.
 
+How long and how many is eviction.py's business; what a step works on it pins.
+
 A store that is a folder is read through and nothing is copied: the photos are as near as a
 copy would be, which would cost their size in disk and, *measured*, six times the time of
 reading them. The cache then holds one line, the folder's path, so that a later step in
@@ -11,21 +13,23 @@ Reports of the images step lie here as well: they live and die with the photos t
 
 import hashlib
 import os
-import time
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from pydantic import ValidationError
 
+from photosearch.images.eviction import evict, used
 from photosearch.images.photo_error import ImageStoreError, PhotoError
 from photosearch.images.photo_path import file_inside, require_relative
 from photosearch.images.report import PhotoReport
+from photosearch.pins import pinned
 from photosearch.windows import Window
 
 _FOLDER_LINE = "read-through"
-_SWEPT = "swept"
-_DAY_S = 24 * 3600.0
+_PINS = "pins"
 
 
 class ImageCache:
@@ -50,10 +54,15 @@ class ImageCache:
     def read(self, photo_path: str) -> bytes | None:
         """A photo's bytes; none if it is not here, as with an unsafe path."""
         path = self.path_of(photo_path)
+        if path is None:
+            return None
         try:
-            return None if path is None else path.read_bytes()
+            content = path.read_bytes()
         except FileNotFoundError:
             return None
+        if self.reads_through is None:
+            used(path)
+        return content
 
     def put(self, photo_path: str, content: bytes) -> None:
         """Keep a photo's bytes; whole or not at all, whatever happens meanwhile.
@@ -92,16 +101,32 @@ class ImageCache:
             _write_whole(self.folder / _FOLDER_LINE, folder.encode())
         self._read_through = folder or ""
 
-    def sweep(self, keep_days: float) -> int:
-        """Remove photos older than ``keep_days``, at most once a day; says how many."""
-        stamp = self.folder / _SWEPT
-        if not self.folder.is_dir() or _age_s(stamp) < _DAY_S:
-            return 0
-        stamp.touch()
-        old = [entry for entry in self.entries() if _age_s(entry) > keep_days * _DAY_S]
-        for entry in old:
-            entry.unlink(missing_ok=True)
-        return len(old)
+    @contextmanager
+    def pinned(self, photo_paths: Iterable[str]) -> Iterator[None]:
+        """Keep these photos while the block runs, also those that come meanwhile."""
+        if self.reads_through is not None:
+            yield
+            return
+        names = []
+        for photo_path in photo_paths:
+            with suppress(PhotoError):  # no photo has such a path: the fetch says why
+                names.append(self._entry(photo_path).name)
+        with pinned(self.folder / _PINS, names):
+            yield
+
+    def sweep(self, keep_days: float, max_bytes: int = sys.maxsize, added: int = 0) -> int:
+        """Remove copies older than ``keep_days``, and beyond ``max_bytes`` those used longest ago.
+
+        ``added`` is what was put since the last call, in bytes. Says how many went; none that
+        is pinned. Cheap when nothing is due.
+        """
+        return evict(
+            self.folder,
+            self.folder / _PINS,
+            keep_days=keep_days,
+            max_bytes=max_bytes,
+            added=added,
+        )
 
     # Reports
 
@@ -147,10 +172,3 @@ def _write_whole(path: Path, content: bytes) -> None:
             found=error.strerror,
             remedy="make room on the disk, or move state_dir",
         ) from error
-
-
-def _age_s(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        return float("inf")

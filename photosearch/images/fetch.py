@@ -59,9 +59,24 @@ def fetch_photos(
         ImageStoreError: if the store is gone or the cache can't be written.
     """
     cache.read_through(store.folder)
-    if store.folder is None:
-        cache.sweep(settings.cache_days)
     report = FetchReport()
+    if store.folder is None:
+        cache.sweep(settings.cache_days, settings.cache_bytes)  # before: what is old comes anew
+    with cache.pinned(photo.path for photo in photos):
+        _fetch(photos, store, cache, settings, report, on_progress)
+    if store.folder is None:
+        cache.sweep(settings.cache_days, settings.cache_bytes, report.downloaded_bytes)
+    return report
+
+
+def _fetch(
+    photos: Sequence[Photo],
+    store: ImageStore,
+    cache: ImageCache,
+    settings: Settings,
+    report: FetchReport,
+    on_progress: Callable[[int], None] | None,
+) -> None:
     workers = max(1, min(settings.fetch_concurrency, len(photos)))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="fetch")
     try:
@@ -72,7 +87,6 @@ def fetch_photos(
                 on_progress(1)
     finally:
         pool.shutdown(cancel_futures=True)
-    return report
 
 
 @dataclass(frozen=True, slots=True)

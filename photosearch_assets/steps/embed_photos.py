@@ -87,6 +87,14 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
     Raises:
         StepError: if an hour's photos have not been fetched.
     """
+    cache = context.image_cache
+    reports = (cache.read_report(window) for window in windows)
+    paths = (photo.path for report in reports if report is not None for photo in report.photos)
+    with cache.pinned(paths):  # no eviction takes what a later hour of this run needs
+        yield from _run(windows, context)
+
+
+def _run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]:
     shelf = context.shelf(Kind.EMBEDDINGS)
     batch: list[_Hour] = []
     waiting = 0
