@@ -87,6 +87,23 @@ def require_reachable(url: str, settings: Settings, what: str) -> None:
         raise unreachable(url, what, error) from error
 
 
+def require_stores(settings: Settings, *, photos: bool = True) -> None:
+    """The model repository, and the image store if ``photos``; folders are not asked.
+
+    Raises:
+        StoreUnreachable: if one of them does not exist, refuses, or does not answer.
+    """
+    require_reachable(settings.repository_url, settings, "the model repository")
+    if photos and settings.photos_url is not None:
+        require_reachable(settings.image_store_url, settings, "the image store")
+
+
+def schemes_of(settings: Settings) -> set[str]:
+    """The schemes of the stores' URLs."""
+    photos = [] if settings.photos_url is None else [settings.image_store_url]
+    return {urlsplit(url).scheme for url in (settings.repository_url, *photos)}
+
+
 def unreachable(url: str, what: str, error: Exception) -> StoreUnreachable:
     """What ``error`` means for whoever wanted ``what`` from the store at ``url``."""
     parts = urlsplit(url)

@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 
 from photosearch.errors import PhotosearchError
-from photosearch.settings import Settings, load_settings
+from photosearch.settings import Settings
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Granularity, Window
 from photosearch_assets import run_locks
@@ -76,6 +76,7 @@ def asset_of(
         ],
         check_specs=check_specs,
         partitions_def=partitions,
+        required_resource_keys={"stores"},
         backfill_policy=(
             None
             if windows is None
@@ -86,7 +87,7 @@ def asset_of(
     def body(context: dg.AssetExecutionContext) -> Iterator[Any]:
         keys = context.partition_keys if windows is not None else []
         asked = [window_of(windows, key) for key in keys] if windows is not None else []
-        settings = load_settings()
+        settings = context.resources.stores.settings()
         run_locks.hold(settings, context.run.run_id)
         results: list[StepResult] = []
         error: PhotosearchError | None = None

@@ -18,6 +18,7 @@ from photosearch_assets.dag import DagStep
 from photosearch_assets.deployment import deployment_of
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.reconciler import OWN_ASSETS, reconciler_of
+from photosearch_assets.resources import resources_of
 
 
 class PhotosearchDag(dg.Component, dg.Model, dg.Resolvable):
@@ -60,6 +61,7 @@ def definitions_of(steps: Sequence[DagStep]) -> dg.Definitions:
             *_reconcilers(granularities, status),
             *_deployments(granularities, status),
         ],
+        resources=resources_of(settings),
         # A step has its own threads or processes; a process for each asset of a run would cost
         # two seconds and give nothing.
         executor=dg.in_process_executor,

@@ -4,11 +4,13 @@ Written when missing and then left alone, so that it is the user's to change: fo
 say, or more runs at a time. Two runs by default, one for each core of a small machine.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photosearch.settings import Settings
+from photosearch_assets.step_logs import compute_logs, tell_google
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -41,11 +43,8 @@ run_monitoring:
   poll_interval_seconds: 10
   start_timeout_seconds: 180
 
-compute_logs:
-  module: dagster.core.storage.local_compute_log_manager
-  class: LocalComputeLogManager
-  config:
-    base_dir: {logs}
+# What a step prints; in the bucket if the model repository lies in one.
+compute_logs: {logs}
 
 retention:
   sensor:
@@ -65,7 +64,9 @@ def ensure_home(settings: Settings) -> Path:
     config = home / "dagster.yaml"
     if not config.exists():
         text = _CONFIG.format(
-            storage=_quoted(home / "storage"), logs=_quoted(home / "logs"), runs=CONCURRENT_RUNS
+            storage=_quoted(home / "storage"),
+            logs=json.dumps(compute_logs(settings, str(home / "logs"))),  # which is YAML too
+            runs=CONCURRENT_RUNS,
         )
         draft = home / f".dagster.yaml.{os.getpid()}"
         draft.write_text(text)
@@ -79,6 +80,7 @@ def ensure_home(settings: Settings) -> Path:
 
 def environment(settings: Settings) -> dict[str, str]:
     """What Dagster's processes need in their environment."""
+    tell_google(settings)
     return {**settings.environment(), "DAGSTER_HOME": str(ensure_home(settings))}
 
 
@@ -86,6 +88,7 @@ def open_instance(settings: Settings) -> "dg.DagsterInstance":
     """The instance that Dagit shows; a context manager."""
     import dagster as dg
 
+    tell_google(settings)
     return dg.DagsterInstance.from_config(str(ensure_home(settings)))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from photosearch.object_store import require_stores
 from photosearch.settings import Settings
 from photosearch.windows import Window
 from photosearch_assets.assets import WINDOWS_A_RUN
@@ -99,6 +100,7 @@ class Materializer:
         Yields each stage before it runs.
         """
         started = time.monotonic()
+        require_stores(self.settings)
         timeline = Timeline.until(self.settings.timeline_start, self.now)
         if chosen:
             timeline = timeline.within(chosen)

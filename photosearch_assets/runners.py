@@ -24,6 +24,7 @@ from photosearch.windows import Window
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import StepError
 from photosearch_assets.progress import PHOTOS_DONE, tell_photos, tell_result
+from photosearch_assets.resources import Stores
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import StepResult
@@ -123,7 +124,11 @@ def _process(
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """The step's process; however the block is left, it is ended."""
     program = sys.executable if step.command[0] == "python" else step.command[0]
-    environment = {**os.environ, **session.get_bootstrap_env_vars()}
+    environment = {
+        **os.environ,
+        **session.get_bootstrap_env_vars(),
+        **Stores(**{name: getattr(settings, name) for name in Stores.model_fields}).environment(),
+    }
     if settings.file.exists():
         environment[SETTINGS_VARIABLE] = str(settings.file)
     child = subprocess.Popen([program, *step.command[1:]], cwd=settings.base_dir, env=environment)

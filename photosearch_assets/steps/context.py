@@ -17,6 +17,7 @@ from photosearch.catalogue.catalogue import Catalogue
 from photosearch.closing import Closing
 from photosearch.images.cache import ImageCache
 from photosearch.images.store import ImageStore
+from photosearch.object_store import require_reachable, require_stores
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.repository import Repository
@@ -59,6 +60,7 @@ class StepContext(Closing):
 
     @cached_property
     def image_store(self) -> ImageStore:
+        require_reachable(self.settings.image_store_url, self.settings, "the image store")
         return ImageStore.of(self.settings)
 
     @cached_property
@@ -75,11 +77,13 @@ class StepContext(Closing):
 
     @cached_property
     def fingerprint(self) -> str:
-        """The current embedder's fingerprint.
+        """The fingerprint to work for: the current embedder's, unless the settings name one.
 
         Raises:
             StepError: if no embedder has been made yet.
         """
+        if self.settings.embedder_fingerprint is not None:
+            return self.settings.embedder_fingerprint
         head = self.repository.head(Address.embedders())
         if head is None:
             raise StepError(
@@ -143,6 +147,8 @@ class StepContext(Closing):
 
 @lru_cache(maxsize=4)
 def _repository(settings: Settings) -> Repository:
+    # Once a process and before any work: a bucket that is not there, or refuses, is said here.
+    require_stores(settings, photos=False)
     # Manifests never change: kept between runs and ticks, each is read once in a process.
     return Repository.of(settings)
 

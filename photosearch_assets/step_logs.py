@@ -1,0 +1,63 @@
+"""Where Dagster keeps what steps print: beside the models, if these lie in a bucket.
+
+Dagster's own managers do it, S3's and GCS's, so that the logs of a step that ran on any
+machine are read from any other. They come with the extra ``cloud``; without it, and for a
+folder, logs stay in Dagster's home. This module knows Dagster's names only and not Dagster,
+whose import the supervisor need not pay.
+"""
+
+import os
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+from photosearch.settings import Settings
+
+UPLOAD_EVERY_S = 30
+"""Step logs of a run that is not over come to the bucket so often."""
+
+
+def compute_logs(settings: Settings, folder: str) -> dict[str, Any]:
+    """Dagster's configuration of step logs: in the repository's bucket if it lies in one.
+
+    ``folder`` is where they are written first, or stay.
+    """
+    parts = urlsplit(settings.repository_url)
+    prefix = "/".join(filter(None, (parts.path.strip("/"), "logs")))
+    if parts.scheme == "s3" and find_spec("dagster_aws") is not None:
+        config = {
+            "bucket": parts.netloc,
+            "prefix": prefix,
+            "local_dir": folder,
+            "endpoint_url": settings.s3_endpoint,
+            "region": settings.s3_region,
+            "upload_interval": UPLOAD_EVERY_S,
+            "skip_empty_files": True,
+        }
+        return {
+            "module": "dagster_aws.s3.compute_log_manager",
+            "class": "S3ComputeLogManager",
+            "config": {name: value for name, value in config.items() if value is not None},
+        }
+    if parts.scheme == "gs" and find_spec("dagster_gcp") is not None:
+        return {
+            "module": "dagster_gcp.gcs.compute_log_manager",
+            "class": "GCSComputeLogManager",
+            "config": {
+                "bucket": parts.netloc,
+                "prefix": prefix,
+                "local_dir": folder,
+                "upload_interval": UPLOAD_EVERY_S,
+            },
+        }
+    return {
+        "module": "dagster.core.storage.local_compute_log_manager",
+        "class": "LocalComputeLogManager",
+        "config": {"base_dir": folder},
+    }
+
+
+def tell_google(settings: Settings) -> None:
+    """Lead Google's own client, which takes no endpoint, to ``gcs_endpoint``."""
+    if settings.gcs_endpoint is not None and settings.anonymous_stores:
+        os.environ.setdefault("STORAGE_EMULATOR_HOST", settings.gcs_endpoint)
