@@ -131,7 +131,7 @@ class LayoutRegistry:
         if tag is not None:
             kind = INDEX if isinstance(document, Index) else MANIFEST
             named = Descriptor(kind, digest, len(content), {REF_NAME: tag})
-            with file_lock(self._locks / "index"):
+            with self.changing_tags():
                 self._write_tags({**self._tagged(), tag: named})
         return digest
 
@@ -139,7 +139,7 @@ class LayoutRegistry:
         return sorted(self._tagged())
 
     def delete(self, reference: str) -> None:
-        with file_lock(self._locks / "index"):
+        with self.changing_tags():
             found = self.document(reference)
             if found is None:
                 return
@@ -152,8 +152,7 @@ class LayoutRegistry:
             self._write_tags(kept)
             if digest not in {named.digest for named in kept.values()}:
                 for each in (digest, *images_in(content)):
-                    with self._telling("deleted"):
-                        self._path(each).unlink(missing_ok=True)
+                    self.delete_blob(each)
 
     def blobs(self) -> list[str]:
         """The digests of all blobs, also of those that no image names any more."""
@@ -164,6 +163,20 @@ class LayoutRegistry:
     def delete_blob(self, digest: str) -> None:
         with self._telling("deleted"):
             self._path(digest).unlink(missing_ok=True)
+
+    @contextmanager
+    def changing_tags(self) -> Iterator[None]:
+        """Keep the tags as they are while the block runs."""
+        with file_lock(self._locks / "index"):
+            yield
+
+    def written_at(self, digest: str) -> float:
+        """When a blob was written, seconds since 1970; 0 when there is none."""
+        with self._telling("read"):
+            try:
+                return self._path(digest).stat().st_mtime
+            except FileNotFoundError:
+                return 0.0
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:

@@ -1,0 +1,58 @@
+"""Blobs that no image in a layout folder names any more.
+
+A registry collects its own garbage; a folder has nobody else. Young blobs stay: they may be
+those of an image that is being built, whose tag comes last. Should an old layer go at the very
+moment in which a builder finds it, the image is incomplete, is not found, and is built again.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+
+from photosearch.oci.documents import Index, parse_document
+from photosearch.oci.errors import DamagedImage
+from photosearch.oci.image_registry import Blob, ImageRegistry
+from photosearch.oci.layout import LayoutRegistry
+
+
+def collect_garbage(
+    registry: ImageRegistry, *, grace: timedelta = timedelta(days=1), dry_run: bool = False
+) -> list[Blob]:
+    """Delete what no tag leads to and is older than ``grace``; of a registry, nothing.
+
+    Returns what went, or would go.
+
+    Raises:
+        RegistryRefused: if the folder can't be read or written.
+    """
+    if not isinstance(registry, LayoutRegistry):
+        return []
+    with registry.changing_tags():
+        kept = {digest for tag in registry.tags() for digest in _reached(registry, tag)}
+        youngest = time.time() - grace.total_seconds()
+        gone = [
+            Blob(digest, registry.blob_size(digest) or 0, sent=False)
+            for digest in registry.blobs()
+            if digest not in kept and registry.written_at(digest) < youngest
+        ]
+        if not dry_run:
+            for blob in gone:
+                registry.delete_blob(blob.digest)
+    return gone
+
+
+def _reached(registry: LayoutRegistry, reference: str) -> Iterator[str]:
+    with suppress(DamagedImage):  # such an image is built again, and what it had is not needed
+        found = registry.document(reference)
+        if found is None:
+            return
+        content, digest = found
+        yield digest
+        document = parse_document(content, reference)
+        if isinstance(document, Index):
+            for image in document.manifests:
+                yield from _reached(registry, image.digest)
+        else:
+            yield document.config.digest
+            yield from (layer.digest for layer in document.layers)
