@@ -4,6 +4,8 @@ Which versions index servers hold, and what else can be damaged, is known to pac
 this one. They tell it through entry points, as they bring their commands.
 """
 
+import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from importlib.metadata import entry_points
@@ -16,7 +18,7 @@ from rich.progress import track
 
 from photosearch.repository.held import held_versions
 from photosearch.repository.repository import Repository
-from photosearch.repository.retention import newest
+from photosearch.repository.retention import GcReport, Kept, Removed, newest
 from photosearch.settings import Settings, load_settings
 
 VERIFY = "photosearch.verify"
@@ -63,7 +65,12 @@ def gc(
     grace_hours: Annotated[
         float, typer.Option(min=0, help="Nothing younger than this is deleted.")
     ] = 24.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would go, and why the rest stays.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every version and its reason as JSON.")
+    ] = False,
 ) -> None:
     """Delete old versions that nothing needs, and what killed steps left behind."""
     settings = load_settings()
@@ -73,16 +80,50 @@ def gc(
         in_use=held_versions(settings),
         dry_run=dry_run,
     )
+    if as_json:
+        typer.echo(json.dumps(_as_json(report), indent=1))
+        return
     for item in report.removed:
         typer.echo(
             f"{item.address}/{item.version or ''}  {decimal(item.size_bytes)}  {item.reason}"
         )
+    if dry_run:
+        for reason, kept_bytes, count in _by_reason(report):
+            typer.echo(f"kept: {count} versions, {decimal(kept_bytes)}: {reason}")
     done = "would be deleted" if dry_run else "deleted"
     typer.echo(
         f"{len(report.removed)} {done}, {decimal(report.size_bytes)}; {report.kept} versions kept"
     )
     if report.busy:
         typer.echo(f"{len(report.busy)} are being written and were left for the next time")
+
+
+def _by_reason(report: GcReport) -> list[tuple[str, int, int]]:
+    """Why versions stay, with their bytes and their number; the most bytes first."""
+    sizes: defaultdict[str, list[int]] = defaultdict(list)
+    for kept in report.kept_versions:
+        sizes[kept.reason].append(kept.size_bytes)
+    found = [(reason, sum(some), len(some)) for reason, some in sizes.items()]
+    return sorted(found, key=lambda line: (-line[1], line[0]))
+
+
+def _as_json(report: GcReport) -> dict[str, object]:
+    def listed(items: Iterable[Removed | Kept]) -> list[dict[str, object]]:
+        return [
+            {
+                "path": f"{item.address}/{item.version or ''}",
+                "bytes": item.size_bytes,
+                "reason": item.reason,
+            }
+            for item in items
+        ]
+
+    return {
+        "dry_run": report.dry_run,
+        "bytes": report.size_bytes,
+        "removed": listed(report.removed),
+        "kept": listed(report.kept_versions),
+    }
 
 
 def _beyond(settings: Settings) -> Iterator[str]:

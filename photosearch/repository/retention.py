@@ -36,6 +36,16 @@ def newest(count: int) -> Keep:
 
 NEWEST_TWO = newest(2)
 
+PINNED = "pinned"
+CURRENT = "current"
+HELD = "held by an index server"
+NO_HEAD = "its HEAD is damaged, and nobody knows which version it named"
+RULE = "among the newest"
+YOUNG = "younger than the grace period"
+SOURCE = "something that stays was made from it"
+BUSY = "it came into use, or is being written"
+_REASONS = (PINNED, CURRENT, HELD, NO_HEAD, RULE, YOUNG)
+
 
 @dataclass(frozen=True)
 class Removed:
@@ -48,13 +58,28 @@ class Removed:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """One version that stays, and the first reason found for it."""
+
+    address: Address
+    version: str
+    size_bytes: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class GcReport:
     """What a gc did; with ``dry_run`` what it would have done."""
 
     removed: list[Removed]
-    kept: int
+    kept_versions: list[Kept]
     busy: list[Address]
     dry_run: bool
+
+    @property
+    def kept(self) -> int:
+        """How many versions stay."""
+        return len(self.kept_versions)
 
     @property
     def size_bytes(self) -> int:
@@ -92,16 +117,20 @@ def collect(
     found = _list(repository)
     needed = _needed(repository, found, keep, in_use, oldest_s)
     removed: list[Removed] = []
+    kept: list[Kept] = []
     busy: list[Address] = []
     for (address, version), files in found.files.items():
+        size_bytes = sum(file.size for file in files)
         if (address, version) in needed:
+            kept.append(Kept(address, version, size_bytes, needed[address, version]))
             continue
         whole = (address, version) in found.manifests
         reason = "nothing needs it" if whole else "its writer did not finish it"
         if not dry_run and not _delete(repository, address, version, oldest_s):
             busy.append(address)
+            kept.append(Kept(address, version, size_bytes, BUSY))
             continue
-        removed.append(Removed(address, version, sum(file.size for file in files), reason))
+        removed.append(Removed(address, version, size_bytes, reason))
     for address, files in found.staged.items():
         left = [file for file in files if file.modified_s < oldest_s]
         if left:
@@ -109,9 +138,7 @@ def collect(
                 repository.storage.delete([file.path for file in left])
             size_bytes = sum(file.size for file in left)
             removed.append(Removed(address, None, size_bytes, "its writer did not finish it"))
-    return GcReport(
-        removed, len(found.files) - sum(r.version is not None for r in removed), busy, dry_run
-    )
+    return GcReport(removed, kept, busy, dry_run)
 
 
 def _list(repository: "Repository") -> _Found:
@@ -142,31 +169,36 @@ def _needed(
     keep: Keep,
     in_use: Collection[_Key],
     oldest_s: float,
-) -> set[_Key]:
+) -> dict[_Key, str]:
+    """What has to stay, and why."""
     by_address: dict[Address, list[Manifest]] = {}
     for (address, _), manifest in found.manifests.items():
         by_address.setdefault(address, []).append(manifest)
-    todo: list[_Key] = list(in_use)
+    todo: list[tuple[_Key, str]] = [(key, HELD) for key in in_use]
     for address, manifests in by_address.items():
         manifests.sort(key=lambda manifest: found.written(address, manifest), reverse=True)
-        todo += [(address, version) for version in keep(address, manifests)]
+        todo += [((address, version), RULE) for version in keep(address, manifests)]
     for address in {address for address, _ in found.files}:
         try:
             head = repository.head(address)
         except DamagedArtifact:
             # Nobody knows which version it named: keep them all until a person chose.
-            todo += [(address, manifest.version) for manifest in by_address.get(address, [])]
+            todo += [((address, m.version), NO_HEAD) for m in by_address.get(address, [])]
             continue
         if head is not None:
-            todo.append((address, head.version))
-    todo += [key for key, files in found.files.items() if not _all_older(files, oldest_s)]
-    needed: set[_Key] = set()
-    while todo:
-        key = todo.pop()
+            todo.append(((address, head.version), PINNED if head.is_pinned else CURRENT))
+    young = [key for key, files in found.files.items() if not _all_older(files, oldest_s)]
+    todo += [(key, YOUNG) for key in young]
+    # The strongest reason last, to be popped first; what is needed for another's sake at the end.
+    todo.sort(key=lambda item: _REASONS.index(item[1]), reverse=True)
+    needed: dict[_Key, str] = {}
+    sources: list[_Key] = []
+    while todo or sources:
+        key, reason = todo.pop() if todo else (sources.pop(), SOURCE)
         if key not in needed:
-            needed.add(key)
+            needed[key] = reason
             if key in found.manifests:
-                todo += _made_from(found.manifests[key])
+                sources += _made_from(found.manifests[key])
     return needed
 
 

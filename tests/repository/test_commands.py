@@ -1,5 +1,6 @@
 """The commands that look after the repository, run as a person runs them."""
 
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +9,12 @@ import pytest
 
 from index_grpc.endpoints import Endpoint, EndpointWindow, write_endpoint
 from photosearch.cli import main
+from photosearch.repository.addresses import Address
 from photosearch.settings import load_settings
-from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf
+from photosearch.windows import Window
+from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, as_input
+
+VECTORS = Address.embeddings(FINGERPRINT, Window.parse("hourly/2026-11-22T14"))
 
 
 @pytest.fixture
@@ -73,6 +78,38 @@ def test_gc_tells_what_goes_and_keeps_what_an_index_server_holds(
 
     assert "1 deleted" in run(capsys, *words)[1]
     assert shop.reopened().versions(HOUR) == [current, held]
+
+
+def test_a_dry_run_tells_of_every_version_why_it_goes_or_stays(
+    shop: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources = [
+        shop.publish(b"%d vectors" % number, VECTORS, run_id=f"run {number}") for number in range(4)
+    ]
+    old, first, second, third = (
+        shop.made_current(b"%d" % number, inputs=[as_input(source)])
+        for number, source in enumerate(sources)
+    )
+    shop.repository.rollback(HOUR, first.version)
+    shop.made_current(b"day", Address.index(FINGERPRINT, Window.parse("daily/2026-11-22")))
+    words = ("gc", "--keep", "2", "--grace-hours", "0", "--dry-run")
+
+    told = run(capsys, *words)[1]
+    assert f"{HOUR.path}/{old.version}  " in told
+    assert "kept: 1 versions" in told
+    assert ": pinned" in told
+
+    found = json.loads(run(capsys, *words, "--json")[1])
+    reasons = {item["path"].rpartition("/")[2]: item["reason"] for item in found["kept"]}
+    assert reasons[first.version] == "pinned"
+    assert reasons[third.version] == "among the newest"
+    assert reasons[sources[1].version] == "something that stays was made from it"
+    assert {item["reason"] for item in found["removed"]} == {"nothing needs it"}
+    removed = {item["path"].rpartition("/")[2] for item in found["removed"]}
+    assert removed == {old.version, second.version, sources[0].version}
+    assert found["bytes"] == sum(item["bytes"] for item in found["removed"]) > 0
+    assert "current" in reasons.values()
+    assert len(shop.reopened().versions(HOUR)) == 4
 
 
 def test_gc_by_default_takes_nothing_of_today(
