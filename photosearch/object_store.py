@@ -107,17 +107,18 @@ def schemes_of(settings: Settings) -> set[str]:
 def unreachable(url: str, what: str, error: Exception) -> StoreUnreachable:
     """What ``error`` means for whoever wanted ``what`` from the store at ``url``."""
     parts = urlsplit(url)
-    if isinstance(error, FileNotFoundError):
+    text = str(error)
+    # A listing's 404 comes without its kind.
+    if isinstance(error, FileNotFoundError) or "404 Not Found" in text:
         return StoreUnreachable(
             f"{what} {url} can't be used",
             found=f"no bucket {parts.netloc}",
             remedy="make the bucket, or correct the URL",
         )
-    text = str(error)
     if (
         isinstance(error, PermissionError | PermissionDeniedError | UnauthenticatedError)
-        or "403" in text
-        or "401" in text
+        or "403 Forbidden" in text
+        or "401 Unauthorized" in text
     ):
         return StoreUnreachable(
             f"{what} {url} can't be used: the store refuses",
