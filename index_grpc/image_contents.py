@@ -7,6 +7,7 @@ so that one can tell without fetching a layer.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from index_grpc.serving_image import NAMES
 from photosearch.oci.documents import Descriptor, Manifest, images_in, parse_document
@@ -14,17 +15,22 @@ from photosearch.oci.image_registry import ImageRegistry
 from photosearch.repository.addresses import Address
 from photosearch.windows import Window, WindowError
 
+CREATED = "org.opencontainers.image.created"
 Key = tuple[Address, str]
 
 
 @dataclass(frozen=True)
 class ServingImage:
-    """One image: its tag, its digest, the indexes in it, and its own layers."""
+    """One image: its tag, its digest, the indexes in it, and its own layers.
+
+    ``created_at`` is when its tag was put, None if it does not say.
+    """
 
     tag: str
     digest: str
     indexes: frozenset[Key]
     layers: tuple[Descriptor, ...]
+    created_at: datetime | None = None
 
     def layers_of(self, window: Window) -> list[Descriptor]:
         """The layers that hold the window's index, whatever its version."""
@@ -40,12 +46,25 @@ def serving_images(registry: ImageRegistry) -> Iterator[ServingImage]:
     """
     for tag in registry.tags():
         named = registry.document(tag)
+        created_at = None if named is None else _created(named[0], tag)
         for digest in () if named is None else images_in(named[0]) or (named[1],):
             found = registry.document(digest)
             document = None if found is None else parse_document(found[0], digest)
             if isinstance(document, Manifest) and f"{NAMES}.windows" in document.annotations:
                 layers = [la for la in document.layers if f"{NAMES}.layer" in la.annotations]
-                yield ServingImage(tag, digest, frozenset(_indexes(document)), tuple(layers))
+                yield ServingImage(
+                    tag, digest, frozenset(_indexes(document)), tuple(layers), created_at
+                )
+
+
+def _created(content: bytes, tag: str) -> datetime | None:
+    """When the tag's document says that it was made; who made it is not part of the image."""
+    told = parse_document(content, tag).annotations.get(CREATED)
+    try:
+        moment = None if told is None else datetime.fromisoformat(told)
+    except ValueError:
+        return None
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _indexes(image: Manifest) -> Iterator[Key]:

@@ -22,6 +22,7 @@ from photosearch.repository.retention import GcReport, Kept, Removed, newest
 from photosearch.settings import Settings, load_settings
 
 VERIFY = "photosearch.verify"
+GC = "photosearch.gc"
 
 
 def verify(
@@ -72,7 +73,7 @@ def gc(
         bool, typer.Option("--json", help="Print every version and its reason as JSON.")
     ] = False,
 ) -> None:
-    """Delete old versions that nothing needs, and what killed steps left behind."""
+    """Delete old versions and images that nothing needs, and what killed steps left behind."""
     settings = load_settings()
     report = Repository.of(settings).gc(
         keep=newest(keep),
@@ -80,8 +81,9 @@ def gc(
         in_use=held_versions(settings),
         dry_run=dry_run,
     )
+    others = list(_others(settings, timedelta(hours=grace_hours), dry_run=dry_run))
     if as_json:
-        typer.echo(json.dumps(_as_json(report), indent=1))
+        typer.echo(json.dumps(_as_json(report, others), indent=1))
         return
     for item in report.removed:
         typer.echo(
@@ -90,12 +92,21 @@ def gc(
     if dry_run:
         for reason, kept_bytes, count in _by_reason(report):
             typer.echo(f"kept: {count} versions, {decimal(kept_bytes)}: {reason}")
+    for what, size_bytes, reason in others:
+        typer.echo(f"{what}  {decimal(size_bytes)}  {reason}")
     done = "would be deleted" if dry_run else "deleted"
-    typer.echo(
-        f"{len(report.removed)} {done}, {decimal(report.size_bytes)}; {report.kept} versions kept"
-    )
+    count = len(report.removed) + len(others)
+    total = report.size_bytes + sum(size_bytes for _, size_bytes, _ in others)
+    typer.echo(f"{count} {done}, {decimal(total)}; {report.kept} versions kept")
     if report.busy:
         typer.echo(f"{len(report.busy)} are being written and were left for the next time")
+
+
+def _others(
+    settings: Settings, grace: timedelta, *, dry_run: bool
+) -> Iterator[tuple[str, int, str]]:
+    for point in entry_points(group=GC):
+        yield from point.load()(settings, grace, dry_run=dry_run)
 
 
 def _by_reason(report: GcReport) -> list[tuple[str, int, int]]:
@@ -107,7 +118,7 @@ def _by_reason(report: GcReport) -> list[tuple[str, int, int]]:
     return sorted(found, key=lambda line: (-line[1], line[0]))
 
 
-def _as_json(report: GcReport) -> dict[str, object]:
+def _as_json(report: GcReport, others: Iterable[tuple[str, int, str]]) -> dict[str, object]:
     def listed(items: Iterable[Removed | Kept]) -> list[dict[str, object]]:
         return [
             {
@@ -123,6 +134,10 @@ def _as_json(report: GcReport) -> dict[str, object]:
         "bytes": report.size_bytes,
         "removed": listed(report.removed),
         "kept": listed(report.kept_versions),
+        "others_removed": [
+            {"what": what, "bytes": size_bytes, "reason": reason}
+            for what, size_bytes, reason in others
+        ],
     }
 
 

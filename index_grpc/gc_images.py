@@ -1,0 +1,50 @@
+"""Serving images that nobody asks for any more.
+
+Every new hour makes an image and leaves the last one behind. An image goes when no Serving
+asks for it, no server was started from it, and it is older than the grace period: until then
+a rollback finds it. Whatever goes can be built again from the repository.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from index_grpc.endpoints import read_endpoints
+from index_grpc.image_contents import ServingImage, serving_images
+from index_grpc.servings import read_servings
+from photosearch.oci.garbage import collect_garbage
+from photosearch.oci.image_registry import open_registry
+from photosearch.settings import Settings
+
+
+def unneeded_images(
+    settings: Settings, grace: timedelta, *, dry_run: bool
+) -> Iterator[tuple[str, int, str]]:
+    """Delete such images, then in a folder the blobs that no image has: what, bytes, why.
+
+    Raises:
+        RegistryRefused: if the registry does not answer, or deletes nothing.
+    """
+    registry = open_registry(settings)
+    oldest = datetime.now(UTC) - grace
+    for image in list(serving_images(registry)):
+        if _is_needed(settings, image) or _is_young(image, oldest):
+            continue
+        if not dry_run:
+            with registry.lock(f"image/{image.tag}"):
+                if _is_needed(settings, image):  # asked for meanwhile
+                    continue
+                registry.delete(image.tag)
+        # Its layers may be those of others: their bytes are told when they go.
+        yield f"image {image.tag}", 0, "no Serving asks for it"
+    for blob in collect_garbage(registry, grace=grace, dry_run=dry_run):
+        yield f"layer {blob.digest}", blob.size, "no image has it"
+
+
+def _is_needed(settings: Settings, image: ServingImage) -> bool:
+    asked = {serving.image for serving in read_servings(settings.servings_dir).values()}
+    running = {endpoint.image for endpoint in read_endpoints(settings.endpoints_dir)}
+    return image.digest in asked | running
+
+
+def _is_young(image: ServingImage, oldest: datetime) -> bool:
+    return image.created_at is not None and image.created_at >= oldest
