@@ -58,6 +58,7 @@ class EmbedderShelf:
         self._workers = ThreadPoolExecutor(self._threads, thread_name_prefix="embed")
         self._under_way = 0
         self._open: dict[str, _Opened] = {}
+        self._prepared: dict[str, _Opened] = {}
         self.fault: str | None = None
 
     @property
@@ -65,9 +66,14 @@ class EmbedderShelf:
         """Embedders that can embed a photo, the current one first."""
         return tuple(self._open)
 
+    @property
+    def prepared(self) -> tuple[str, ...]:
+        """The embedder that may become the current one, if it is open already."""
+        return tuple(self._prepared)
+
     def dimension(self, fingerprint: str) -> int | None:
         """Length of the embedder's vectors, if it is open."""
-        opened = self._open.get(fingerprint)
+        opened = self._open.get(fingerprint) or self._prepared.get(fingerprint)
         return None if opened is None else opened.narrow.dimension
 
     def turn_to(self, fingerprint: str) -> None:
@@ -75,16 +81,29 @@ class EmbedderShelf:
 
         The predecessor stays open.
         """
-        opened = self._open.get(fingerprint)
-        if opened is None:
-            folder = self._repository.local_files(Address.embedders(), fingerprint)
-            opened = _Opened(
-                wide=open_embedder(folder, threads=self._threads, alone=False),
-                narrow=open_embedder(folder, threads=1),
-            )
-            logger.info("opened embedder %s, %d dimensions", fingerprint, opened.narrow.dimension)
+        opened = (
+            self._open.get(fingerprint)
+            or self._prepared.get(fingerprint)
+            or self._opened(fingerprint)
+        )
         others = [(name, one) for name, one in self._open.items() if name != fingerprint]
         self._open = dict([(fingerprint, opened), *others[: KEPT_EMBEDDERS - 1]])
+
+    def prepare(self, fingerprint: str | None) -> None:
+        """Open the embedder that may become the current one, and no other (blocking)."""
+        if fingerprint is None or fingerprint in self._open:
+            self._prepared = {}
+        elif fingerprint not in self._prepared:
+            self._prepared = {fingerprint: self._opened(fingerprint)}
+
+    def _opened(self, fingerprint: str) -> _Opened:
+        folder = self._repository.local_files(Address.embedders(), fingerprint)
+        opened = _Opened(
+            wide=open_embedder(folder, threads=self._threads, alone=False),
+            narrow=open_embedder(folder, threads=1),
+        )
+        logger.info("opened embedder %s, %d dimensions", fingerprint, opened.narrow.dimension)
+        return opened
 
     async def embed(
         self, photo: bytes, fingerprint: str, name: str, deadline: Deadline
@@ -95,7 +114,7 @@ class EmbedderShelf:
             PhotoError: if the bytes are not a usable photo.
             ApiProblem: if the deadline passes first.
         """
-        opened = self._open[fingerprint]
+        opened = self._open.get(fingerprint) or self._prepared[fingerprint]
         embedder = opened.narrow if self._under_way else opened.wide
         self._under_way += 1
         try:

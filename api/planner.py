@@ -93,14 +93,19 @@ class Planner:
             async with asyncio.timeout(timeout_s):
                 await self.discovery.changed(self.discovery.fleet.generation)
 
-    def choose(self, fingerprints: Sequence[str]) -> str:
+    def choose(self, fingerprints: Sequence[str], prepared: Sequence[str] = ()) -> str:
         """The embedder to answer with: the first whose servers cover the most.
 
         ``fingerprints`` are those that can embed a photo, the repository's current one first.
+        One that is ``prepared`` is taken only when nothing else answers at all: then HEAD has
+        moved to it, and the news is still on its way.
         """
-        if len(fingerprints) == 1:
+        if len(fingerprints) == 1 and not prepared:
             return fingerprints[0]
-        return min(fingerprints, key=lambda one: self.plan(one).gap_time)
+        best = min(fingerprints, key=lambda one: self.plan(one).gap_time)
+        if not self.plan(best).calls:
+            return next((one for one in prepared if self.plan(one).calls), best)
+        return best
 
     def _made(self, fingerprint: str, without: frozenset[str]) -> Plan:
         fleet = self.discovery.fleet

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from api.plan import Current
+from photosearch.repository.prepared import next_fingerprint
 from photosearch.repository.readiness import ReadyIndex, current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
 from photosearch.windows import Window
@@ -53,6 +54,10 @@ class RepositoryWatch:
         """The current embedder, read now (blocking)."""
         self.head = current_fingerprint(self.repository)
         return self.head
+
+    def read_next(self) -> str | None:
+        """The embedder that is being prepared, read now (blocking)."""
+        return next_fingerprint(self.repository)
 
     def read(self, fingerprint: str) -> CurrentIndexes:
         """Read one embedder's indexes now (blocking)."""

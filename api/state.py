@@ -94,7 +94,9 @@ class ApiState:
             self.discovery.look()
         tasks = [
             asyncio.create_task(self.discovery.watch()),
-            asyncio.create_task(self.repository.watch(lambda: self.shelf.fingerprints)),
+            asyncio.create_task(
+                self.repository.watch(lambda: (*self.shelf.fingerprints, *self.shelf.prepared))
+            ),
             asyncio.create_task(self._watch_head()),
             asyncio.create_task(self._close_idle_channels()),
         ]
@@ -116,6 +118,9 @@ class ApiState:
         if head is not None and self.shelf.fingerprints[:1] != (head,):
             await asyncio.to_thread(self.repository.read, head)
             await asyncio.to_thread(self.shelf.turn_to, head)
+        prepared = await asyncio.to_thread(self.repository.read_next)
+        if prepared is None or prepared not in (*self.shelf.fingerprints, *self.shelf.prepared):
+            await asyncio.to_thread(self.shelf.prepare, prepared)
 
     async def _watch_head(self) -> None:
         while True:

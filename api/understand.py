@@ -168,7 +168,7 @@ class Understanding:
                 remedy="run 'photosearch materialize'",
                 headers={"Retry-After": "10"},
             )
-        return self.planner.choose(self.shelf.fingerprints)
+        return self.planner.choose(self.shelf.fingerprints, self.shelf.prepared)
 
     def _require_served(self, fingerprint: str, what: str) -> None:
         served = self.planner.discovery.fleet.fingerprints | {*self.shelf.fingerprints}

@@ -248,12 +248,18 @@ class LocalDeployer:
 
     def _is_needed(self, held: HeldServing) -> bool:
         """Whether a window would be lost that no Ready newer or coarser one answers."""
-        is_current = held.serving.fingerprint == self._wanted.fingerprint
+        fingerprint = held.serving.fingerprint
+        is_current = fingerprint == self._wanted.fingerprint
+        # A query is never asked of two embedders: only the same one's servers can take over,
+        # or the current one's when this one's are not asked for any more.
+        is_asked = any(serving.fingerprint == fingerprint for serving in self._asked.values())
+        successor = fingerprint if is_asked else self._wanted.fingerprint
         still_wanted = list(self._wanted.ready) if is_current and not self._problem else None
         answering = chain.from_iterable(
             other.windows
             for other in self._held.values()
             if other is not held
+            and other.serving.fingerprint == successor
             and other.state is State.READY
             and other.announced
             and (other.wanted or other.is_newer_than(held))

@@ -13,6 +13,7 @@ from index_grpc.packing import plan_packs
 from index_grpc.serving import Serving
 from photosearch.repository.addresses import Kind
 from photosearch.repository.heads import Current
+from photosearch.repository.prepared import next_fingerprint
 from photosearch.repository.readiness import ReadyIndex, current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
@@ -32,34 +33,38 @@ class WantedServings:
         self._settings = settings
         self._repository = repository
         self._clock = clock
-        self._heads: tuple[str | None, dict[Window, Current]] = (None, {})
+        self._heads: dict[str, dict[Window, Current]] = {}
+        self._ready: dict[str, dict[Window, ReadyIndex]] = {}
         self._planned_for: tuple[object, ...] | None = None
         self._plan: list[Serving] = []
-        self.ready: dict[Window, ReadyIndex] = {}
+        #: The current embedder's fingerprint at the last look.
+        self.fingerprint: str | None = None
         self.look_seconds = 0.0
 
     @property
-    def fingerprint(self) -> str | None:
-        """The current embedder's fingerprint at the last look."""
-        return self._heads[0]
+    def ready(self) -> dict[Window, ReadyIndex]:
+        """The current embedder's indexes at the last look."""
+        return self._ready.get(self.fingerprint or "", {})
 
     def look(self) -> None:
         """Read the HEADs, and the manifests behind those that moved."""
         start = time.perf_counter()
-        fingerprint = current_fingerprint(self._repository)
-        heads = (
-            {}
-            if fingerprint is None
-            else self._repository.current_versions(fingerprint, Kind.INDEX)
-        )
-        if (fingerprint, heads) != self._heads:
-            self.ready = {} if fingerprint is None else ready_indexes(self._repository, fingerprint)
-            self._heads = (fingerprint, heads)
+        self.fingerprint = current_fingerprint(self._repository)
+        prepared = next_fingerprint(self._repository)
+        # The current embedder's first: its packs are built and asked for before the next one's.
+        named = dict.fromkeys(one for one in (self.fingerprint, prepared) if one is not None)
+        heads = {one: self._repository.current_versions(one, Kind.INDEX) for one in named}
+        if heads != self._heads or list(heads) != list(self._heads):
+            self._ready = {one: ready_indexes(self._repository, one) for one in named}
+            self._heads = heads
             self._planned_for = None
         self.look_seconds = time.perf_counter() - start
 
     def servings(self, refused: Collection[RefusedKey]) -> list[Serving]:
-        """The Servings that should answer, without the refused indexes; newest first."""
+        """The Servings that should answer, without the refused indexes; newest first.
+
+        The current embedder's, and after them those of the embedder that is being prepared.
+        """
         now = self._clock()
         asked = (Window.holding(Granularity.HOURLY, now), frozenset(refused))
         if asked != self._planned_for:
@@ -72,19 +77,19 @@ class WantedServings:
         return max(poll_s, self.look_seconds / LOOK_SHARE)
 
     def _planned(self, now: datetime, refused: Collection[RefusedKey]) -> list[Serving]:
-        fingerprint = self.fingerprint
-        if fingerprint is None:
-            return []
-        usable = {
-            window: index
-            for window, index in self.ready.items()
-            if (window.key, index.version) not in refused
-        }
-        packs = plan_packs(
-            usable,
-            now,
-            self._settings.packing,
-            pack_bytes=self._settings.pack_bytes,
-            small_pack_bytes=self._settings.small_pack_bytes,
-        )
-        return [pack.serving(fingerprint) for pack in reversed(packs)]
+        servings = []
+        for fingerprint, ready in self._ready.items():
+            usable = {
+                window: index
+                for window, index in ready.items()
+                if (window.key, index.version) not in refused
+            }
+            packs = plan_packs(
+                usable,
+                now,
+                self._settings.packing,
+                pack_bytes=self._settings.pack_bytes,
+                small_pack_bytes=self._settings.small_pack_bytes,
+            )
+            servings += [pack.serving(fingerprint) for pack in reversed(packs)]
+        return servings

@@ -44,7 +44,11 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
     points = {point.name: point for point in entry_points(group=COMMANDS)}
     called = next((word for word in arguments if word in points), None)
     for name in [called] if called else sorted(points):
-        app.command(name)(points[name].load())
+        command = points[name].load()
+        if isinstance(command, typer.Typer):  # with commands of its own
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
     return app
 
 

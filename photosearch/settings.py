@@ -136,6 +136,11 @@ class Settings(BaseSettings):
     embedder_std: tuple[float, float, float] | None = Field(
         None, description="Deviation that your own network expects; ImageNet's by default."
     )
+    embedder_fingerprint: str | None = Field(
+        None,
+        description="Make windows for this embedder of the repository instead of the current "
+        "one; 'photosearch embedder use' sets it for its own work.",
+    )
     embed_device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where batches are embedded."
     )

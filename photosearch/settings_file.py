@@ -7,8 +7,8 @@ just named another on the command line; both are said.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -36,8 +36,8 @@ class SettingChange:
 
 def update_settings_file(
     file: Path,
-    values: Mapping[str, str | datetime],
-    defaults: Mapping[str, str | datetime] | None = None,
+    values: Mapping[str, Any],
+    defaults: Mapping[str, Any] | None = None,
 ) -> list[SettingChange]:
     """Set ``values``, and those ``defaults`` that are not set yet, in one atomic write.
 

@@ -57,7 +57,7 @@ def materialize(
         from photosearch_assets.materialize import Materializer
 
         opened = open_instance(settings)
-    with opened as instance, _Bars(console) as bars:
+    with opened as instance, Bars(console) as bars:
         work = Materializer(settings, instance, bars, everything=everything)
         _require_closed(chosen, settings.timeline_start, work.now)
         for stage in work.run(chosen):
@@ -67,7 +67,7 @@ def materialize(
         raise typer.Exit(1)
 
 
-class _Bars:
+class Bars:
     """One line for each stage: windows done, photos and their rate, time left."""
 
     def __init__(self, console: Console) -> None:
@@ -99,10 +99,14 @@ class _Bars:
             self._progress.update(self._task, photos=f"{self._photos} photos, {rate:.0f}/s")
 
     def result(self, result: "StepResult") -> None:
+        self.advance()
+
+    def advance(self) -> None:
+        """One of the stage's results is there."""
         if self._task is not None:
             self._progress.advance(self._task)
 
-    def __enter__(self) -> "_Bars":
+    def __enter__(self) -> "Bars":
         self._progress.start()
         return self
 

@@ -45,7 +45,12 @@ def wanted(context: StepContext) -> dict[str, JsonValue]:
 
 
 def is_current(context: StepContext) -> bool:
-    """Whether the current embedder is the one that the settings ask for."""
+    """Whether the current embedder is the one that the settings ask for.
+
+    Work for an embedder that the settings name by its fingerprint needs no other.
+    """
+    if context.settings.embedder_fingerprint is not None:
+        return True
     manifest = context.repository.current(Address.embedders())
     return manifest is not None and _answers(manifest, wanted(context), context)
 
@@ -85,6 +90,15 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
     if current is not None and is_current(context):
         yield _result(current, started, done=False)
         return
+    manifest = make(context)
+    _remember(manifest, wanted(context), context)
+    context.repository.set_head(Address.embedders(), manifest.version)
+    context.__dict__.pop("fingerprint", None)
+    yield _result(manifest, started, done=True)
+
+
+def make(context: StepContext) -> Manifest:
+    """Build the embedder that the settings ask for and publish it; HEAD stays where it is."""
     settings = context.settings
     photo_count = context.catalogue.photo_count()
     with context.work_folder(NAME) as work:
@@ -95,7 +109,7 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
         decoded = _decoded(sample, network.preprocessing.side, context)
         built = build.build_embedder(settings, decoded, photo_count, work, network=network)
         digest = canonical_digest([photo.photo_id for photo in sample])
-        manifest = context.repository.publish(
+        return context.repository.publish(
             Address.embedders(),
             {file.name: file for file in sorted(built.folder.iterdir())},
             rows=len(sample),
@@ -106,10 +120,6 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
             run_id=context.run_id,
             version=built.fingerprint,
         )
-    _remember(manifest, wanted(context), context)
-    context.repository.set_head(Address.embedders(), manifest.version)
-    context.__dict__.pop("fingerprint", None)
-    yield _result(manifest, started, done=True)
 
 
 def _decoded(

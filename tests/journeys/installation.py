@@ -74,6 +74,14 @@ class Installation:
         assert ended.returncode == 0, f"{arguments}: {ended.stdout}\n{ended.stderr}"
         return ended.stdout
 
+    def fail(self, *arguments: str) -> str:
+        """Run ``photosearch``, which is to be refused; what it said."""
+        ended = subprocess.run(
+            argv(*arguments), cwd=self.folder, env=environment(), capture_output=True, text=True
+        )
+        assert ended.returncode == 1, f"{arguments}: {ended.stdout}\n{ended.stderr}"
+        return " ".join(ended.stderr.split())
+
     @contextmanager
     def running(self, *commands: str) -> Iterator[httpx.Client]:
         """Run long-lived commands (``up``, or ``deployer`` and ``api``); a client of the API."""
@@ -97,11 +105,15 @@ class Installation:
         """What a command that was started has printed."""
         return (self.folder / f"{command}.txt").read_text()
 
-    def start(self, command: str) -> "subprocess.Popen[bytes]":
+    def start(self, command: str, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start ``photosearch`` and leave it running; its output goes to a file."""
         with (self.folder / f"{command}.txt").open("wb") as log:
             return subprocess.Popen(
-                argv(command), cwd=self.folder, env=environment(), stdout=log, stderr=log
+                argv(command, *arguments),
+                cwd=self.folder,
+                env=environment(),
+                stdout=log,
+                stderr=log,
             )
 
     def _logs(self, commands: tuple[str, ...]) -> str:

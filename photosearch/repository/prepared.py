@@ -1,0 +1,64 @@
+"""The embedder that is being prepared beside the current one, and the one before it.
+
+Two small objects beside HEAD. While an embedder is prepared its windows are made and served
+like the current one's, but no query is asked of them; a switch moves HEAD and nothing else.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from photosearch.repository.errors import HeadMoved
+from photosearch.repository.repository import Repository
+from photosearch.repository.storage import TagMoved
+
+
+class Role(StrEnum):
+    """What an embedder is, beside the current one."""
+
+    NEXT = "next"
+    PREVIOUS = "previous"
+
+
+@dataclass(frozen=True)
+class Noted:
+    """An embedder's fingerprint, and the tag by which it is replaced."""
+
+    fingerprint: str
+    tag: str
+
+
+def read_noted(repository: Repository, role: Role) -> Noted | None:
+    """The embedder in this role; None when there is none."""
+    stored = repository.storage.read(_path(role))
+    if stored is None or not stored.content:
+        return None
+    return Noted(stored.content.decode(), stored.tag)
+
+
+def next_fingerprint(repository: Repository) -> str | None:
+    """The embedder that is being prepared; None when none is."""
+    noted = read_noted(repository, Role.NEXT)
+    return None if noted is None else noted.fingerprint
+
+
+def note(repository: Repository, role: Role, fingerprint: str) -> None:
+    """Put an embedder into a role; an empty fingerprint empties it.
+
+    Raises:
+        HeadMoved: if another process does the same at this moment.
+    """
+    stored = repository.storage.read(_path(role))
+    try:
+        repository.storage.replace(
+            _path(role), fingerprint.encode(), None if stored is None else stored.tag
+        )
+    except TagMoved:
+        raise HeadMoved(
+            f"the {role} embedder was changed by another process",
+            remedy="wait until that process ends, then run this again",
+        ) from None
+
+
+def _path(role: Role) -> str:
+    # Beside the versions and not among them: gc and verify look at those.
+    return f"asked/{role}-embedder"

@@ -1,0 +1,247 @@
+"""Another embedder without a gap: prepared beside the current one, compared, switched at once.
+
+While it is prepared its windows are made newest first, shipped and served like any others,
+and no query is asked of them. The switch is one move of HEAD, when the next embedder's servers
+cover all the time that the current one's do. Everything before is found again by looking, so a
+preparation may be killed and goes on when it is asked for again.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from index_grpc.endpoints import read_endpoints
+from index_grpc.place_servings import ServingPlacer
+from index_grpc.serving import Serving
+from photosearch.cover import cover
+from photosearch.repository.addresses import Address
+from photosearch.repository.manifest import Manifest
+from photosearch.repository.prepared import Role, note, read_noted
+from photosearch.repository.readiness import current_fingerprint, ready_indexes
+from photosearch.repository.repository import Repository
+from photosearch.settings import Settings, load_settings
+from photosearch.settings_file import update_settings_file
+from photosearch.windows import Span
+from photosearch_assets.errors import AssetsError
+from photosearch_assets.steps import build_embedder
+from photosearch_assets.steps.context import StepContext
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from photosearch_assets.materialize import Stage
+    from photosearch_assets.progress import Watcher
+
+SERVERS_TIMEOUT_S = 900.0
+FOLLOW_S = 3.0
+"""The API looks at HEAD every second: until it has, the old embedder's servers stay."""
+
+_SETTING_OF = {
+    "network": "embedder_network",
+    "weights": "embedder_weights",
+    "precision": "embedder_precision",
+    "projection_dimensions": "projection_dimensions",
+    "mean": "embedder_mean",
+    "std": "embedder_std",
+}
+
+
+@dataclass
+class EmbedderSwitch:
+    """One preparation, for the settings' repository; ``fingerprint`` is the next embedder's."""
+
+    settings: Settings
+    repository: Repository = field(init=False)
+    fingerprint: str = ""
+    before: str = ""
+
+    def __post_init__(self) -> None:
+        self.repository = Repository.of(self.settings)
+        current = current_fingerprint(self.repository)
+        if current is None:
+            raise AssetsError(
+                "there is no embedder to switch from",
+                remedy="set embedder_network and run 'photosearch materialize'",
+            )
+        self.before = current
+
+    def prepare(self, network: str, *, on_photos: Callable[[int], None]) -> Manifest:
+        """Make the embedder of ``network``, or find it, and note that it is being prepared.
+
+        Raises:
+            PhotosearchError: if there is no such network, or it is the current one.
+        """
+        asked = self.settings.model_copy(
+            update={"embedder_network": network, "embedder_fingerprint": None}
+        )
+        with StepContext(asked, on_photos=on_photos) as context:
+            manifest = build_embedder.make(context)
+        return self._noted(manifest)
+
+    def prepare_previous(self) -> Manifest:
+        """Take the embedder that was current before.
+
+        Raises:
+            AssetsError: if none was.
+        """
+        noted = read_noted(self.repository, Role.PREVIOUS)
+        if noted is None:
+            raise AssetsError(
+                "no embedder was current before this one",
+                found=f"only {self.before}",
+                remedy="name a network: photosearch embedder use NAME",
+            )
+        return self._noted(self.repository.manifest(Address.embedders(), noted.fingerprint))
+
+    def _noted(self, manifest: Manifest) -> Manifest:
+        if manifest.version == self.before:
+            raise AssetsError(
+                "this embedder is the current one already", found=manifest.version[:16]
+            )
+        self.fingerprint = manifest.version
+        note(self.repository, Role.NEXT, manifest.version)
+        return manifest
+
+    def materialize(
+        self, instance: "dg.DagsterInstance", watcher: "Watcher", now: datetime | None = None
+    ) -> Iterator["Stage"]:
+        """Make for the next embedder every window that the current one has, newest first.
+
+        Yields each stage before it runs.
+
+        Raises:
+            AssetsError: if a run fails.
+        """
+        from photosearch_assets.materialize import Materializer
+
+        # Runs load the settings themselves, here or in a process of a step's own.
+        os.environ["PHOTOSEARCH_EMBEDDER_FINGERPRINT"] = self.fingerprint
+        try:
+            work = Materializer(load_settings(_file(self.settings)), instance, watcher, now=now)
+            yield from work.run(list(ready_indexes(self.repository, self.before)))
+        finally:
+            del os.environ["PHOTOSEARCH_EMBEDDER_FINGERPRINT"]
+        if work.summary.has_failed:
+            raise AssetsError(
+                "the next embedder's windows could not all be made",
+                found="; ".join(work.summary.failed_runs[:3]),
+                remedy="the current embedder goes on answering; see to it, then run this again",
+            )
+
+    def lacks(self) -> list[Span]:
+        """Time that the current embedder's indexes cover and the next one's do not."""
+        current = ready_indexes(self.repository, self.before)
+        following = ready_indexes(self.repository, self.fingerprint)
+        if not current:
+            return []
+        span = Span(min(w.start for w in current), max(w.end for w in current))
+        known = set(cover(current, span).gaps)
+        return [gap for gap in cover(following, span).gaps if gap not in known]
+
+    def servings(self) -> list[Serving]:
+        """The next embedder's Servings, all asked for.
+
+        Raises:
+            AssetsError: if an image is missing.
+        """
+        placer = ServingPlacer.open(self.settings)
+        built = placer.build()
+        placer.ask()
+        found = placer.compare()
+        mine = [one for one in found.ready if one.fingerprint == self.fingerprint]
+        if found.unbuilt or not mine:
+            raise AssetsError(
+                "the next embedder's images could not all be built",
+                found="; ".join(built.failed[:3]) or "no index",
+                remedy="the current embedder goes on answering; see to it, then run this again",
+            )
+        return mine
+
+    def both(self) -> tuple[list[Serving], list[Serving]]:
+        """The Servings of the current and of the next embedder."""
+        ready = ServingPlacer.open(self.settings).compare().ready
+        current, following = (
+            [one for one in ready if one.fingerprint == fingerprint]
+            for fingerprint in (self.before, self.fingerprint)
+        )
+        return current, following
+
+    def wait_for_servers(self, servings: list[Serving]) -> bool:
+        """Wait until all answer; False at once when nothing is served on this machine.
+
+        Raises:
+            AssetsError: if they do not in a quarter of an hour.
+        """
+        limit = time.monotonic() + SERVERS_TIMEOUT_S
+        names = {serving.name for serving in servings}
+        while True:
+            announced = read_endpoints(self.settings.endpoints_dir)
+            missing = names - {endpoint.serving for endpoint in announced}
+            if not missing or not announced:
+                return bool(announced)
+            if time.monotonic() > limit:
+                raise AssetsError(
+                    "the next embedder's servers do not all answer",
+                    found=f"{len(missing)} of {len(names)} are missing, as {min(missing)}",
+                    limit=f"{SERVERS_TIMEOUT_S:.0f} s",
+                    remedy="the current embedder goes on answering; see the deployer's log",
+                )
+            time.sleep(0.2)
+
+    def switch(self) -> None:
+        """Make the next embedder the current one, in one step.
+
+        Raises:
+            HeadMoved: if another process moved the embedders' HEAD meanwhile.
+        """
+        head = self.repository.head(Address.embedders())
+        if head is None or head.version != self.before:
+            raise AssetsError(
+                "the current embedder changed meanwhile",
+                found=str(head and head.version),
+                limit=self.before,
+                remedy="run this again",
+            )
+        # Settings first: a tick between the two finds the embedder that they ask for, made.
+        self._write_settings(self.repository.manifest(Address.embedders(), self.fingerprint))
+        self.repository.move_head(Address.embedders(), self.fingerprint, head)
+        note(self.repository, Role.PREVIOUS, self.before)
+        note(self.repository, Role.NEXT, "")
+
+    def retire_before(self) -> None:
+        """Ask for the old embedder's Servings no longer, once callers have had time to turn."""
+        time.sleep(FOLLOW_S)
+        ServingPlacer.open(self.settings).ask()
+
+    def _write_settings(self, manifest: Manifest) -> None:
+        recipe: dict[str, JsonValue] = manifest.recipe
+        values = {
+            setting: value
+            for name, setting in _SETTING_OF.items()
+            if (value := recipe.get(name)) is not None
+            and value != _plain(getattr(self.settings, setting))
+        }
+        if values:
+            update_settings_file(self.settings.file, values)
+
+
+def give_up(repository: Repository) -> str | None:
+    """Prepare no embedder any more; returns the one that was being prepared."""
+    noted = read_noted(repository, Role.NEXT)
+    if noted is not None:
+        note(repository, Role.NEXT, "")
+    return None if noted is None else noted.fingerprint
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _file(settings: Settings) -> Path | None:
+    return settings.file if settings.file.exists() else None
