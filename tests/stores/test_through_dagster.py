@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -195,22 +196,30 @@ def test_a_folder_needs_no_client_of_a_cloud(shop: Shop) -> None:
     assert set(resources_of(shop.settings)) == {"stores"}
 
 
-def test_step_logs_of_a_repository_in_s3_lie_beside_it(
-    shop: Shop, photos: Bucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_step_logs_of_a_repository_in_s3_lie_beside_it(shop: Shop, photos: Bucket) -> None:
     from dagster_aws.s3.compute_log_manager import S3ComputeLogManager
 
     shop.configure(models_url=f"{photos.url}/models", **photos.options())
 
     with open_instance(shop.settings) as instance:
         assert isinstance(instance.compute_log_manager, S3ComputeLogManager)
-        with monkeypatch.context() as environment:
-            environment.delenv("PYTEST_CURRENT_TEST")  # with it Dagster captures nothing
-            with instance.compute_log_manager.capture_logs(["run", "step"]):
-                os.write(1, b"hello")
+    # In a process of its own: under pytest Dagster captures nothing.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
+    command = [sys.executable, "-c", _PRINTS]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
 
     store = open_object_store(f"{photos.url}/models/logs", shop.settings)
-    assert bytes(store.get("storage/run/step.out").bytes()) == b"hello"
+    assert bytes(store.get("storage/run/step.out").bytes()) == b"hello\n"
+
+
+_PRINTS = """
+from photosearch.settings import load_settings
+from photosearch_assets.dagster_home import open_instance
+
+with open_instance(load_settings()) as instance:
+    with instance.compute_log_manager.capture_logs(["run", "step"]):
+        print("hello", flush=True)
+"""
 
 
 def test_dagster_yaml_of_a_folder_is_as_it_was(shop: Shop, tmp_path: Path) -> None:
