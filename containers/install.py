@@ -7,7 +7,7 @@ that pip knows. pip itself stays outside of /opt/photosearch, and nothing of thi
 so that the base may do without either.
 
     install.py packages                     those of /run/requirements.txt
-    install.py project FOLDER... [--drop FOLDER...]
+    install.py project FOLDER... --commands NAME... [--drop FOLDER...]
 """
 
 import argparse
@@ -24,22 +24,13 @@ PYTHON = PREFIX / "bin" / "python"
 REQUIREMENTS = Path("/run/requirements.txt")
 SOURCE = Path("/run/source")
 WHEELS = Path("/run/wheels")
-#: Prints those of the entry points named that can't be loaded.
-TRY = """
-import importlib, sys
-for target in sys.argv[1:]:
-    module, _, attribute = target.partition(":")
-    try:
-        getattr(importlib.import_module(module), attribute)
-    except ImportError:
-        print(target)
-"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["packages", "project"])
     parser.add_argument("folders", nargs="*", help="packages of the project that the image has")
+    parser.add_argument("--commands", nargs="*", default=[], help="of photosearch, in the image")
     parser.add_argument("--drop", nargs="*", default=[], help="folders in them without use in it")
     arguments = parser.parse_args()
     if arguments.what == "packages":
@@ -48,6 +39,7 @@ def main() -> None:
         drop_tests()
     else:
         install_project(arguments.folders, arguments.drop)
+        keep_commands(arguments.commands)
 
 
 def pip(*arguments: str) -> None:
@@ -80,21 +72,24 @@ def install_project(folders: list[str], dropped: list[str]) -> None:
         for folder in dropped:
             shutil.rmtree(copy / folder)
         pip("--no-deps", str(copy))
-    keep_commands(next(site().glob("photosearch-*.dist-info")) / "entry_points.txt")
 
 
-def keep_commands(file: Path) -> None:
-    """Take out the entry points that can't be loaded here: the image has no such command."""
+def keep_commands(names: list[str]) -> None:
+    """Leave these commands of ``photosearch``, and of other entry points those that load."""
+    file = next(site().glob("photosearch-*.dist-info")) / "entry_points.txt"
     points = configparser.ConfigParser(delimiters=("=",))
     points.read(file)
-    targets = {
-        target: (group, name) for group in points.sections() for name, target in points.items(group)
-    }
-    tried = subprocess.run(
-        [PYTHON, "-c", TRY, *targets], check=True, stdout=subprocess.PIPE, text=True
-    )
-    for target in tried.stdout.split():
-        points.remove_option(*targets[target])
+    for group in points.sections():
+        for name, target in points.items(group):
+            if group == "photosearch.commands":
+                kept = name in names
+            else:
+                module, _, attribute = target.partition(":")
+                check = f"import {module} as m; m.{attribute}"
+                tried = subprocess.run([PYTHON, "-c", check], capture_output=True)
+                kept = tried.returncode == 0
+            if not kept:
+                points.remove_option(group, name)
     with file.open("w") as written:
         points.write(written)
 
