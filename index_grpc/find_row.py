@@ -10,18 +10,19 @@ from index_grpc.index_files import ROWS
 from index_grpc.rows import Row
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
+from photosearch.repository.version_files import read_file
 
 
 def find_row(repository: Repository, address: Address, version: str, photo_id: str) -> Row | None:
     """The photo's row; None if the version does not have it, or is not there."""
-    stored = repository.storage.read(f"{address.folder(version)}/{ROWS}")
+    content = read_file(repository, address, version, ROWS)
     needle = b'"photo_id":' + json.dumps(photo_id).encode() + b","
-    at = -1 if stored is None else stored.content.find(needle)
-    if stored is None or at < 0:
+    at = -1 if content is None else content.find(needle)
+    if content is None or at < 0:
         return None
-    start = stored.content.rfind(b"\n", 0, at) + 1
-    end = stored.content.find(b"\n", at)
+    start = content.rfind(b"\n", 0, at) + 1
+    end = content.find(b"\n", at)
     try:
-        return Row.from_json(stored.content[start : end if end >= 0 else None])
+        return Row.from_json(content[start : end if end >= 0 else None])
     except ValueError:
         return None  # damaged

@@ -104,7 +104,7 @@ def read_rows(repository: Repository, traces: Iterable[Trace], needles: Needles)
     """The listing's rows in these versions."""
     found: set[Row] = set()
     for trace in traces:
-        content = _read(repository, f"{trace.address.folder(trace.version)}/{ROWS}")
+        content = _rows_of(repository, trace.paths)
         for line in content.split(b"\n"):
             if needles.are_in(line):
                 try:
@@ -161,7 +161,7 @@ def _trace(
         except (ArtifactMissing, DamagedArtifact):
             manifest = None
     if manifest is not None:
-        rows = needles.rows_in(_read(repository, f"{address.folder(version)}/{ROWS}"))
+        rows = needles.rows_in(_rows_of(repository, paths))
         if not rows and not needles.failed_in(manifest):
             return None
         return Trace(address, version, manifest, tuple(rows), tuple(paths))
@@ -170,6 +170,12 @@ def _trace(
         if needles.are_in(content) or any(vector in content for vector in vectors):
             return Trace(address, version, None, (), tuple(paths))
     return None
+
+
+def _rows_of(repository: Repository, paths: Iterable[str]) -> bytes:
+    """The rows of a version by the paths of its files; in a bucket there may be copies."""
+    found = [_read(repository, path) for path in paths if path.endswith(f"/{ROWS}")]
+    return max(found, key=len, default=b"")
 
 
 def _read(repository: Repository, path: str) -> bytes:

@@ -1,0 +1,63 @@
+"""The same erasure with the model repository in a bucket, and its copies on this machine."""
+
+import obstore
+import pytest
+
+from index_grpc.explain import explain
+from photosearch.object_store import open_object_store
+from photosearch.repository.erasures import receipts
+from photosearch.repository.repository import Repository
+from photosearch_assets.erasure.check import still_there
+from tests.assets.conftest import Shop
+from tests.erasure.conftest import DAY, due, make_all
+from tests.erasure.servers import announce
+from tests.erasure.test_erase import GONE, erase, files_with, heads, index, vectors
+from tests.stores.buckets import Bucket
+from tests.stores.fixtures import bucket, gcs, s3
+
+__all__ = ["bucket", "gcs", "s3"]
+
+
+@pytest.fixture
+def made_in_bucket(shop: Shop, bucket: Bucket) -> Shop:
+    shop.configure(models_url=f"{bucket.url}/models", **bucket.options())
+    shop.list_hours(3)
+    make_all(shop)
+    return shop
+
+
+def objects_with(shop: Shop, *needles: bytes) -> list[str]:
+    store = open_object_store(shop.settings.repository_url, shop.settings)
+    found = []
+    for page in obstore.list(store):
+        for meta in page:
+            content = bytes(obstore.get(store, meta["path"]).bytes())
+            if any(needle in content for needle in needles):
+                found.append(meta["path"])
+    return found
+
+
+def test_nothing_of_it_is_left_in_the_bucket_nor_in_its_copies(made_in_bucket: Shop) -> None:
+    shop = made_in_bucket
+    needles = [GONE.encode(), *vectors(shop)]
+    before = heads(shop)
+    rows = index(shop, DAY)[2].rows
+    assert len(objects_with(shop, *needles)) >= 5
+    announce(shop, DAY)
+    [trail] = explain(shop.settings, GONE).photos
+    assert trail.served
+    assert trail.agrees
+    (shop.settings.endpoints_dir / "pack.json").unlink()
+
+    receipt = erase(shop)
+
+    assert objects_with(shop, *needles) == []
+    assert files_with(shop, *needles) == []
+    assert len(receipt.removed) == 3
+    assert heads(shop).keys() == before.keys()
+    assert index(shop, DAY)[2].rows == rows - 1
+    assert due(shop).is_empty
+    repository = Repository.of(shop.settings)
+    assert list(repository.verify()) == []
+    assert list(still_there(shop.settings)) == []
+    assert receipts(repository.storage) == [receipt]
