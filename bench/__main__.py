@@ -15,7 +15,7 @@ from rich.table import Table
 
 from bench.rows import BenchRow
 
-MODULES = ("embed", "search", "index", "backfill", "replace", "serving_image")
+MODULES = ("embed", "fetch", "search", "index", "backfill", "replace", "serving_image", "ship")
 
 
 def main() -> None:
