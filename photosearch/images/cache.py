@@ -14,11 +14,14 @@ Reports of the images step lie here as well: they live and die with the photos t
 import hashlib
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from typing import IO
 
+from obstore import Bytes
 from pydantic import ValidationError
 
 from photosearch.images.eviction import evict, used
@@ -30,6 +33,8 @@ from photosearch.windows import Window
 
 _FOLDER_LINE = "read-through"
 _PINS = "pins"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_drafts = count()
 
 
 class ImageCache:
@@ -37,6 +42,7 @@ class ImageCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._photos = str(folder / "photos")
         self._read_through: str | None = None
 
     # Photos
@@ -49,22 +55,25 @@ class ImageCache:
             entry = self._entry(photo_path)
         except (PhotoError, ImageStoreError):
             return None  # the fetch says why
-        return entry if entry.is_file() else None
+        return Path(entry) if os.path.isfile(entry) else None  # noqa: PTH113
 
     def read(self, photo_path: str) -> bytes | None:
         """A photo's bytes; none if it is not here, as with an unsafe path."""
-        path = self.path_of(photo_path)
-        if path is None:
+        if self.reads_through is not None:
+            path = self.path_of(photo_path)
+            with suppress(FileNotFoundError):
+                return None if path is None else path.read_bytes()
             return None
         try:
-            content = path.read_bytes()
-        except FileNotFoundError:
+            entry = self._entry(photo_path)
+            with open(entry, "rb", buffering=0) as file:  # noqa: PTH123 (per photo)
+                content = file.read()
+        except (FileNotFoundError, PhotoError):
             return None
-        if self.reads_through is None:
-            used(path)
+        used(entry)
         return content
 
-    def put(self, photo_path: str, content: bytes) -> None:
+    def put(self, photo_path: str, content: bytes | Bytes) -> None:
         """Keep a photo's bytes; whole or not at all, whatever happens meanwhile.
 
         Raises:
@@ -76,7 +85,7 @@ class ImageCache:
     def discard(self, photo_path: str) -> bool:
         """Delete the copy of a photo; whether there was one."""
         try:
-            self._entry(photo_path).unlink()
+            Path(self._entry(photo_path)).unlink()
         except (FileNotFoundError, PhotoError):
             return False
         return True
@@ -98,7 +107,7 @@ class ImageCache:
         if folder is None:
             (self.folder / _FOLDER_LINE).unlink(missing_ok=True)
         else:
-            _write_whole(self.folder / _FOLDER_LINE, folder.encode())
+            _write_whole(str(self.folder / _FOLDER_LINE), folder.encode())
         self._read_through = folder or ""
 
     @contextmanager
@@ -110,7 +119,7 @@ class ImageCache:
         names = []
         for photo_path in photo_paths:
             with suppress(PhotoError):  # no photo has such a path: the fetch says why
-                names.append(self._entry(photo_path).name)
+                names.append(self._entry(photo_path).rpartition("/")[2])
         with pinned(self.folder / _PINS, names):
             yield
 
@@ -136,7 +145,7 @@ class ImageCache:
 
     def write_report(self, window: Window, report: PhotoReport) -> None:
         """Keep a report; whole or not at all."""
-        _write_whole(self.report(window), report.model_dump_json().encode())
+        _write_whole(str(self.report(window)), report.model_dump_json().encode())
 
     def read_report(self, window: Window) -> PhotoReport | None:
         """The report of a window; none if there is none, or it can't be read."""
@@ -145,30 +154,42 @@ class ImageCache:
         except (FileNotFoundError, ValidationError):
             return None  # the images step makes it anew
 
-    def _entry(self, photo_path: str) -> Path:
+    def _entry(self, photo_path: str) -> str:
+        # A string: building a Path for each of a thousand photos a second is felt.
         name = hashlib.sha256(require_relative(photo_path).encode("utf-8", "surrogatepass"))
         key = name.hexdigest()[:40]
-        return self.folder / "photos" / key[:2] / key
+        return f"{self._photos}/{key[:2]}/{key}"
 
     def entries(self) -> Iterator[Path]:
         """The files of all copies; their names say nothing of their photos."""
         return (self.folder / "photos").glob("*/*")
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def _write_whole(path: str, content: bytes | Bytes) -> None:
+    # Plain calls: a temporary file of the standard library's costs as much as the photo's write.
+    folder = path.rpartition("/")[0]
+    draft = f"{folder}/.{os.getpid()}-{threading.get_ident()}-{next(_drafts)}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            try:
-                file.write(content)
-                file.flush()
-                os.replace(file.name, path)  # noqa: PTH105
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        try:
+            descriptor = os.open(draft, _NEW, 0o644)
+        except FileNotFoundError:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(draft, _NEW, 0o644)
+        try:
+            with os.fdopen(descriptor, "wb", buffering=0) as file:
+                _write_all(file, memoryview(content))
+            os.replace(draft, path)  # noqa: PTH105
+        except BaseException:
+            Path(draft).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise ImageStoreError(
             f"the image cache can't be written: {path}",
             found=error.strerror,
             remedy="make room on the disk, or move state_dir",
         ) from error
+
+
+def _write_all(file: IO[bytes], content: memoryview) -> None:
+    while len(content):
+        content = content[file.write(content) :]

@@ -60,10 +60,10 @@ def evict(cache: Path, pins: Path, *, keep_days: float, max_bytes: int, added: i
     return len(gone)
 
 
-def used(copy: Path) -> None:
+def used(copy: str) -> None:
     """Note that a copy was used now; when it was kept stays known."""
     with suppress(OSError):
-        os.utime(copy, (time.time(), copy.stat().st_mtime))
+        os.utime(copy, (time.time(), os.stat(copy).st_mtime))  # noqa: PTH116
 
 
 def _delete(due: list[_Copy], pins: Path) -> list[_Copy]:

@@ -9,6 +9,8 @@ than one from an event loop; most of the time of a photo is its SHA-256.
 """
 
 import hashlib
+import random
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -102,9 +104,10 @@ class _Fetcher:
     def __init__(self, store: ImageStore, cache: ImageCache, settings: Settings) -> None:
         self._store, self._cache = store, cache
         self._max_bytes = settings.max_photo_bytes
+        self._attempts = settings.fetch_attempts
         self._retrying = Retrying(
             retry=retry_if_exception_type(PhotoUnreachable),
-            stop=stop_after_attempt(settings.fetch_attempts),
+            stop=stop_after_attempt(max(1, self._attempts - 1)),
             wait=wait_random_exponential(_FIRST_PAUSE_S, _LONGEST_PAUSE_S),
             reraise=True,
         )
@@ -116,14 +119,21 @@ class _Fetcher:
             kept = self._cache.read(photo.path)
             if kept is not None:
                 return _Had(_identity(kept), True, 0)
-            content = bytes(self._download(photo.path))
+            content = self._download(photo.path)
             self._cache.put(photo.path, content)
             return _Had(_identity(content), False, len(content))
         except PhotoError as error:
             return error
 
     def _download(self, path: str) -> Bytes:
-        return self._retrying(self._store.buffer, path, self._max_bytes)
+        try:
+            return self._store.buffer(path, self._max_bytes)
+        except PhotoUnreachable:
+            if self._attempts == 1:
+                raise
+            # Only now: what counts and waits costs a photo that comes at once a tenth of its time.
+            time.sleep(random.uniform(0, _FIRST_PAUSE_S))
+            return self._retrying(self._store.buffer, path, self._max_bytes)
 
 
 def _identity(content: bytes | Bytes) -> FetchedPhoto:
