@@ -12,18 +12,16 @@ from pathlib import Path
 
 import psutil
 
-from index_grpc.endpoints import read_endpoints
 from index_grpc.index_files import ROWS
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import catalogue_digest
 from photosearch.images.cache import ImageCache
 from photosearch.images.report import PhotoFailure, PhotoReport, ReportedPhoto
 from photosearch.images.store import ImageStore
-from photosearch.repository.addresses import Address
 from photosearch.settings import Settings
 from photosearch.windows import Window, WindowError
 from photosearch_assets.erasure.strips import clean_strips
-from photosearch_assets.erasure.traces import Key, Needles
+from photosearch_assets.erasure.traces import Needles
 
 OUT_OF_DATE = "erased"
 
@@ -98,20 +96,6 @@ class Places:
         store = ImageStore.open(self._settings.image_store_url)
         return sum(store.delete(path) for path in paths)
 
-    def servers_of(self, versions: Collection[Key]) -> set[int]:
-        """The processes of the servers that announce one of these versions."""
-        found = set()
-        for endpoint in read_endpoints(self._settings.endpoints_dir):
-            for held in endpoint.windows:
-                address = Address.index(endpoint.fingerprint, Window.parse(held.window))
-                if (address, held.version) in versions:
-                    found.add(endpoint.pid)
-        return found
-
-    def living(self, pids: Collection[int]) -> list[int]:
-        """Those index servers that have not ended, withdrawn or not."""
-        return [pid for pid in pids if _is_index_server(pid)]
-
     def _without(
         self,
         window: Window,
@@ -153,6 +137,11 @@ def _holds(file: Path, needles: Needles, vectors: Collection[bytes]) -> bool:
     if file.name == ROWS:
         return needles.are_in(content)
     return any(vector in content for vector in vectors)
+
+
+def living_servers(pids: Collection[int]) -> list[int]:
+    """Those index servers that have not ended, withdrawn or not."""
+    return [pid for pid in pids if _is_index_server(pid)]
 
 
 def _is_index_server(pid: int) -> bool:

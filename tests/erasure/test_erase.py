@@ -21,7 +21,8 @@ from photosearch.repository.erasures import Receipt, receipt_path, receipts
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
 from photosearch.windows import Window
-from photosearch_assets.erasure.erase import STAGES, Erasure, ErasureError, ErasureOptions
+from photosearch_assets.erasure.erase import STAGES, Erasure, ErasureOptions
+from photosearch_assets.erasure.waiting import ErasureError
 from photosearch_assets.steps.context import StepContext
 from tests.assets.conftest import START, Shop, hours
 from tests.erasure.conftest import DAY, due, make_all, run

@@ -1,0 +1,113 @@
+"""The receipt of an erasure while it is being written.
+
+What is found out is stored before what told of it is deleted, so that a killed erasure knows
+what it was about. Ids in the open are kept beside the digests until the end.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+
+from photosearch.repository.addresses import Address
+from photosearch.repository.erasures import (
+    Pending,
+    PendingPhoto,
+    Receipt,
+    RemovedVersion,
+    digest_of,
+    read_receipt,
+    write_receipt,
+)
+from photosearch.repository.storage import Storage
+from photosearch.windows import Window
+from photosearch_assets.erasure.traces import Key, Needles, Trace
+
+
+class Record:
+    """One listing's receipt; ``is_new`` if there was none."""
+
+    def __init__(self, storage: Storage, listing_id: str) -> None:
+        self._storage = storage
+        self._listing_id = listing_id
+        found, self._tag = read_receipt(storage, digest_of(listing_id))
+        self.is_new = found is None
+        self.receipt = found or Receipt(listing=digest_of(listing_id), begun_at=datetime.now(UTC))
+
+    @property
+    def pending(self) -> Pending:
+        """What is known in the open while the erasure is under way."""
+        if self.receipt.pending is None:
+            self.receipt.pending = Pending(listing_id=self._listing_id)
+        return self.receipt.pending
+
+    @property
+    def needles(self) -> Needles:
+        return Needles.of(self._listing_id, [photo.photo_id for photo in self.pending.photos])
+
+    @property
+    def paths(self) -> set[str]:
+        """The photos' paths in the image store, as far as they are known."""
+        return {photo.path for photo in self.pending.photos if photo.path is not None}
+
+    @property
+    def removed(self) -> set[Key]:
+        """What is or was to be deleted: also when it is gone from the repository already."""
+        found = set()
+        for removed in self.receipt.removed:
+            located = Address.locate(f"{removed.address}/{removed.version}/")
+            if located is not None:
+                found.add((located[0], removed.version))
+        return found
+
+    @property
+    def windows(self) -> set[Window]:
+        """The windows that held it, and those above them."""
+        windows = {Window.parse(key) for key in self.receipt.windows}
+        for _ in range(2):  # a day above an hour, a month above a day
+            windows |= {coarser for w in windows if (coarser := w.parent()) is not None}
+        return windows
+
+    def save(self) -> None:
+        """Store it.
+
+        Raises:
+            HeadMoved: if another erasure of this listing runs.
+        """
+        self._tag = write_receipt(self._storage, self.receipt, self._tag)
+
+    def note(self, text: str) -> None:
+        if text not in self.receipt.notes:
+            self.receipt.notes.append(text)
+
+    def add(self, field: str, values: Collection[str]) -> None:
+        """Add to one of the receipt's lists."""
+        setattr(self.receipt, field, sorted({*getattr(self.receipt, field), *values}))
+
+    def add_photos(self, photos: Iterable[PendingPhoto]) -> None:
+        known = {photo.photo_id: photo for photo in self.pending.photos}
+        for photo in photos:
+            if photo.path is not None or photo.photo_id not in known:
+                known[photo.photo_id] = photo
+        self.pending.photos = [known[photo_id] for photo_id in sorted(known)]
+        self.add("photos", {digest_of(photo_id) for photo_id in known})
+
+    def add_removed(self, trace: Trace) -> None:
+        files = {} if trace.manifest is None else trace.manifest.files
+        removed = RemovedVersion(
+            address=trace.address.path,
+            version=trace.version,
+            files={name: entry.sha256 for name, entry in files.items()},
+        )
+        if removed not in self.receipt.removed:
+            self.receipt.removed.append(removed)
+
+    def add_servers(self, pids: Collection[int]) -> None:
+        """Note the processes of servers that hold it, which may be withdrawn before they end."""
+        if not set(pids) <= set(self.pending.servers):
+            self.pending.servers = sorted({*self.pending.servers, *pids})
+            self.save()
+
+    def close(self) -> None:
+        """Finish it: from now on it holds no id in the open."""
+        self.receipt.pending = None
+        self.receipt.finished_at = datetime.now(UTC)
+        self.save()

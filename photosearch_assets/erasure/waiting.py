@@ -1,0 +1,78 @@
+"""What an erasure waits for: servers that have the listing in memory, and runs that began before.
+
+Both are waited for by looking at what is there. A server that was withdrawn still has its pack
+in memory until its process ends, so its process is watched and not only its endpoint.
+"""
+
+import time
+
+from index_grpc.endpoints import read_endpoints
+from photosearch.errors import PhotosearchError
+from photosearch.repository.addresses import Address
+from photosearch.repository.held import held_versions
+from photosearch.settings import Settings
+from photosearch.windows import Window
+from photosearch_assets import run_locks
+from photosearch_assets.erasure.images import asked_with
+from photosearch_assets.erasure.places import living_servers
+from photosearch_assets.erasure.record import Record
+
+_POLL_S = 0.2
+
+
+class ErasureError(PhotosearchError):
+    """An erasure that can't begin, or that can't end yet."""
+
+
+def await_servers(settings: Settings, record: Record, wait_s: float) -> None:
+    """Wait until no server holds a version of the record, nor is asked to.
+
+    Raises:
+        ErasureError: if one still does after ``wait_s``.
+    """
+    versions = record.removed
+    deadline = time.monotonic() + wait_s
+    while True:
+        held = {key for key in held_versions(settings) if key in versions}
+        record.add_servers(_servers_of(settings, versions))
+        asked = asked_with(settings, versions)
+        if not held and not asked and not living_servers(record.pending.servers):
+            return
+        if time.monotonic() > deadline:
+            names = ", ".join(sorted(f"{address.window} {version}" for address, version in held))
+            raise ErasureError(
+                "an index server still holds the listing",
+                found=names or ", ".join(sorted(asked)) or "a server that is ending",
+                limit=f"{wait_s:.0f} s",
+                remedy="see that the deployer runs ('photosearch up'), then run this again",
+            )
+        time.sleep(_POLL_S)
+
+
+def await_runs(settings: Settings, runs: set[str], wait_s: float) -> None:
+    """Wait until none of ``runs`` works any more.
+
+    Raises:
+        ErasureError: if one still does after ``wait_s``.
+    """
+    deadline = time.monotonic() + wait_s
+    while left := runs & run_locks.living(settings):
+        if time.monotonic() > deadline:
+            raise ErasureError(
+                "a run that began before this erasure still works, and may publish the listing",
+                found=", ".join(sorted(left)),
+                limit=f"{wait_s:.0f} s",
+                remedy="let it end, then run this again",
+            )
+        time.sleep(_POLL_S)
+
+
+def _servers_of(settings: Settings, versions: set[tuple[Address, str]]) -> set[int]:
+    """The processes of the servers that announce one of these versions."""
+    return {
+        endpoint.pid
+        for endpoint in read_endpoints(settings.endpoints_dir)
+        for held in endpoint.windows
+        if (Address.index(endpoint.fingerprint, Window.parse(held.window)), held.version)
+        in versions
+    }
