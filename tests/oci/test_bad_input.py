@@ -151,6 +151,26 @@ def test_a_full_disk_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
     assert build_serving_image(large, made.repository, registry).pushed_layers == 1
 
 
+def test_a_full_disk_leaves_no_half_image_where_it_is_pulled(tmp_path: Path) -> None:
+    settings = made_settings(tmp_path)
+    made, registry = MadeRepository(settings), open_registry(settings)
+    serving = serving_of(made.hour(HOUR), made.hour("hourly/2026-11-22T01", rows=10_000))
+    built = build_serving_image(serving, made.repository, registry)
+    folder = tmp_path / "pulled"
+
+    def pull() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        with pytest.raises(RegistryRefused, match="can't be unpacked"):
+            pull_serving_image(registry, built.digest, folder)
+
+    in_a_process(pull)
+
+    assert list((folder / "unpacking").iterdir()) == []
+    assert not (folder / "images").exists()
+    assert (pull_serving_image(registry, built.digest, folder) / "serving.json").exists()
+
+
 def test_a_file_that_is_not_there_or_damaged_makes_no_image(
     made: MadeRepository, registry: ImageRegistry
 ) -> None:
@@ -310,7 +330,7 @@ built = build_serving_image(
     serving, Repository.open(settings.repository_url), open_registry(settings),
     on_progress=lambda done, total: print("done", done, flush=True),
 )
-print(json.dumps([built.digest, built.pushed_layers]))
+print(json.dumps([built.digest, built.pushed_layers, built.pushed_bytes]))
 """
 
 
@@ -358,8 +378,9 @@ def test_of_two_builders_at_once_one_builds_and_both_have_the_image(
         answers = list(both.map(lambda process: process.communicate(timeout=60)[0], builders))
 
     built = [json.loads(answer.splitlines()[-1]) for answer in answers]
-    assert len({digest for digest, _ in built}) == 1
-    assert sorted(pushed for _, pushed in built) == [0, 1]
+    assert len({digest for digest, _, _ in built}) == 1
+    assert sorted(layers for _, layers, _ in built) == [0, 1]
+    assert min(pushed_bytes for _, _, pushed_bytes in built) == 0
 
 
 def test_of_two_pullers_at_once_both_have_the_image(
