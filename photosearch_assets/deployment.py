@@ -43,7 +43,9 @@ def deployment_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
             return dg.SkipReason(f"Run {busy[0].run_id[:8]} is at it.")
         found = _placer(settings).compare()
         if found.is_settled:
-            return dg.SkipReason(f"All {len(found.ready)} Servings are asked for.")
+            # What was asked for has come about: should it be lost again, it is asked for at once.
+            rests = f"All {len(found.ready)} Servings are asked for."
+            return dg.SensorResult(skip_reason=rests, cursor=write_attempts({}))
         # What is wanted names the demand: another HEAD is another demand, and does not wait.
         wanted = canonical_digest(
             {
@@ -56,7 +58,7 @@ def deployment_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
         attempts = read_attempts(context.cursor)
         attempt = attempts.get(wanted, Attempt())
         if not attempt.may_repeat(now, FIRST_PAUSE_S, LONGEST_PAUSE_S):
-            return dg.SkipReason(f"Failed {attempt.count} times; a pause before the next try.")
+            return dg.SkipReason(f"Asked for {attempt.count} times; a pause before the next try.")
         attempt = attempt.again(now)
         return dg.SensorResult(
             run_requests=[_request(wanted, attempt)],

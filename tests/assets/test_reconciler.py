@@ -21,6 +21,7 @@ from photosearch_assets.reconciler import Demand, being_made, choose, demands_of
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from tests.assets.conftest import START, Shop, hours
+from tests.assets.sensing import evaluate, queue
 
 DAY = Window.parse("daily/2026-01-01")
 MONTH = Window.parse("monthly/2026-01")
@@ -141,7 +142,7 @@ def test_an_attempt_is_repeated_after_a_growing_pause_under_a_new_key() -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_it_does_not_flood_the_queue() -> None:
+def test_it_does_not_flood_thequeue() -> None:
     demands = [Demand(("hourly_index",), [hour]) for hour in hours(0, 50)]
 
     requests, attempts = choose(demands, {}, 4, 1000)
@@ -173,9 +174,9 @@ def test_the_sensor_asks_for_late_listings_and_keeps_still_while_they_are_made(
     )
     built.list_photo("p99.png", START + timedelta(hours=5, minutes=30))
 
-    first = _evaluate(sensor, instance, defs, None)
-    _queue(instance, defs, first.run_requests)
-    second = _evaluate(sensor, instance, defs, first.cursor)
+    first = evaluate(sensor, instance, defs, None)
+    queue(instance, defs, first.run_requests)
+    second = evaluate(sensor, instance, defs, first.cursor)
 
     [request] = first.run_requests
     assert [key.to_user_string() for key in request.asset_selection] == [
@@ -191,7 +192,7 @@ def test_the_sensor_asks_for_late_listings_and_keeps_still_while_they_are_made(
 def test_runs_are_read_by_their_partitions(built: Shop, instance: dg.DagsterInstance) -> None:
     defs = load()
     demand = Demand(("hourly_index",), hours(2, 3))
-    _queue(instance, defs, [demand.request(Attempt().again(5))])
+    queue(instance, defs, [demand.request(Attempt().again(5))])
 
     busy = being_made(
         reconciler.living_runs(instance, built.settings), {"hourly_index": Granularity.HOURLY}
@@ -205,7 +206,7 @@ def test_a_run_whose_process_was_killed_is_declared_failed(
 ) -> None:
     defs = load()
     [dead, alive] = (
-        _queue(instance, defs, [Demand(("embedder",), ()).request(Attempt().again(n))])[0]
+        queue(instance, defs, [Demand(("embedder",), ()).request(Attempt().again(n))])[0]
         for n in (1, 2)
     )
     for run_id in (dead, alive):
@@ -228,32 +229,6 @@ def test_a_run_whose_process_was_killed_is_declared_failed(
 
 def _names(demands: Iterator[Demand]) -> list[str]:
     return ["+".join(demand.assets) for demand in demands]
-
-
-def _evaluate(
-    sensor: dg.SensorDefinition,
-    instance: dg.DagsterInstance,
-    defs: dg.Definitions,
-    cursor: str | None,
-) -> Any:
-    return sensor(
-        dg.build_sensor_context(
-            instance=instance, cursor=cursor, repository_def=defs.get_repository_def()
-        )
-    )
-
-
-def _queue(instance: dg.DagsterInstance, defs: dg.Definitions, requests: Any) -> list[str]:
-    job = defs.resolve_implicit_global_asset_job_def()
-    return [
-        instance.create_run_for_job(
-            job,
-            tags=dict(request.tags),
-            asset_selection=frozenset(request.asset_selection),
-            status=dg.DagsterRunStatus.NOT_STARTED,
-        ).run_id
-        for request in requests
-    ]
 
 
 def _started(instance: dg.DagsterInstance, run_id: str) -> None:

@@ -1,0 +1,212 @@
+"""Publishing an index ships it, without anybody asking: the sensor and its two assets."""
+
+import json
+import shutil
+import threading
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from index_grpc.place_servings import ServingPlacer
+from index_grpc.serving_image import find_serving_image
+from index_grpc.servings import read_refused, read_servings
+from photosearch.oci.image_registry import open_registry
+from photosearch.windows import Window
+from photosearch_assets import deployment
+from photosearch_assets.definitions import load
+from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.registry import own_step
+from tests.assets.conftest import Shop, hours
+from tests.assets.sensing import evaluate, queue, run, sensor_named
+
+
+class Dagster:
+    """The sensor and its runs; the clock is put forward by hand."""
+
+    def __init__(self, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.instance = instance
+        self.defs = load()
+        self.sensor = sensor_named(self.defs, "deployment")
+        self.cursor: str | None = None
+        self.later = timedelta()
+        dagster = self
+
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+                return datetime.now(tz) + dagster.later
+
+        monkeypatch.setattr(deployment, "datetime", Clock)
+
+    def tick(self) -> list[Any]:
+        """What the sensor asks for now."""
+        answer = evaluate(self.sensor, self.instance, self.defs, self.cursor)
+        if isinstance(answer, dg.SkipReason):
+            return []
+        self.cursor = answer.cursor
+        return list(answer.run_requests)
+
+    def tick_and_run(self) -> bool:
+        """One tick, and what it asks for; whether that succeeded."""
+        [request] = self.tick()
+        return run(self.instance, self.defs, request)
+
+
+@pytest.fixture
+def dagster(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Dagster:
+    return Dagster(instance, monkeypatch)
+
+
+@pytest.fixture
+def indexed(shop: Shop) -> Shop:
+    """Two hours indexed, and nothing shipped."""
+    shop.list_hours(2)
+    make(shop, "embedder")
+    for name in ("images", "embeddings", "hourly_index"):
+        make(shop, name, *hours(0, 2))
+    return shop
+
+
+def make(shop: Shop, name: str, *windows: Window) -> None:
+    with StepContext(shop.settings) as context:
+        list(own_step(name)(windows, context))
+
+
+def test_a_published_index_gets_an_image_and_a_serving_and_then_the_sensor_rests(
+    indexed: Shop, dagster: Dagster
+) -> None:
+    assert dagster.tick_and_run()
+
+    [serving] = read_servings(indexed.settings.servings_dir).values()
+    assert [held.window for held in serving.windows] == [hour.key for hour in hours(0, 2)]
+    assert serving.image == find_serving_image(serving, open_registry(indexed.settings))
+    assert dagster.tick() == []
+
+
+def test_another_version_is_another_serving_and_the_former_may_retire(
+    indexed: Shop, dagster: Dagster
+) -> None:
+    assert dagster.tick_and_run()
+    [former] = read_servings(indexed.settings.servings_dir)
+
+    indexed.list_photo("p99.png", hours(1, 1)[0].start + timedelta(minutes=50))
+    for name in ("images", "embeddings", "hourly_index"):
+        make(indexed, name, *hours(1, 1))
+    assert dagster.tick_and_run()
+
+    [serving] = read_servings(indexed.settings.servings_dir)
+    assert serving != former
+
+
+def test_while_a_run_is_at_it_the_sensor_asks_for_no_other(
+    indexed: Shop, dagster: Dagster, instance: dg.DagsterInstance
+) -> None:
+    requests = dagster.tick()
+    queue(instance, dagster.defs, requests)
+    indexed.list_photo("p99.png", hours(1, 1)[0].start + timedelta(minutes=50))
+    for name in ("images", "embeddings", "hourly_index"):
+        make(indexed, name, *hours(1, 1))
+
+    assert dagster.tick() == []
+
+
+def test_a_failed_build_is_tried_again_after_a_pause_that_grows(
+    indexed: Shop, dagster: Dagster
+) -> None:
+    registry = indexed.settings.state / "registry" / "blobs"
+    registry.parent.mkdir()
+    registry.write_text("in the way of the folder")
+
+    assert not dagster.tick_and_run()
+    assert dagster.tick() == []
+    dagster.later += timedelta(seconds=11)
+    assert not dagster.tick_and_run()
+    dagster.later += timedelta(seconds=11)
+    assert dagster.tick() == []
+    registry.unlink()
+    dagster.later += timedelta(seconds=11)
+
+    assert dagster.tick_and_run()
+    assert len(read_servings(indexed.settings.servings_dir)) == 1
+
+
+def test_a_deleted_image_and_a_deleted_serving_are_made_again(
+    indexed: Shop, dagster: Dagster
+) -> None:
+    assert dagster.tick_and_run()
+    before = read_servings(indexed.settings.servings_dir)
+    assert dagster.tick() == []
+
+    shutil.rmtree(indexed.settings.state / "registry")
+    dagster.later += timedelta(seconds=1)
+    assert dagster.tick_and_run()
+    assert read_servings(indexed.settings.servings_dir) == before  # the same digest again
+
+    shutil.rmtree(indexed.settings.servings_dir)
+    assert dagster.tick_and_run()
+    assert read_servings(indexed.settings.servings_dir) == before
+
+
+def test_a_damaged_index_is_left_out_named_by_a_check_and_shipped_once_it_is_repaired(
+    indexed: Shop, dagster: Dagster, instance: dg.DagsterInstance
+) -> None:
+    [vectors] = (indexed.settings.state / "repository/windows").glob(
+        f"*/{hours(1, 1)[0].key}/index/*/vectors.npy"
+    )
+    whole = vectors.read_bytes()
+    flip(vectors)
+
+    assert dagster.tick_and_run()
+
+    [serving] = read_servings(indexed.settings.servings_dir).values()
+    assert [held.window for held in serving.windows] == [hours(0, 1)[0].key]
+    [refused] = read_refused(indexed.settings, "builder")
+    assert refused.window == hours(1, 1)[0].key
+    [evaluated] = instance.get_records_for_run(
+        last_run(instance), of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ).records
+    evaluation: Any = evaluated.event_log_entry.get_dagster_event().event_specific_data
+    assert not evaluation.passed
+    assert "vectors.npy" in str(evaluation.metadata["found"].value)
+    assert dagster.tick() == []  # it rests until the next try
+
+    vectors.write_bytes(whole)
+    refused_file = indexed.settings.servings_dir / ".refused-by-builder.json"
+    told = json.loads(refused_file.read_text())
+    told[0]["retry_at"] = "2026-01-01T00:00:00Z"
+    refused_file.write_text(json.dumps(told))
+    assert dagster.tick_and_run()
+    [serving] = read_servings(indexed.settings.servings_dir).values()
+    assert len(serving.windows) == 2
+    assert read_refused(indexed.settings, "builder") == []
+
+
+def test_two_builders_at_once_build_once(indexed: Shop) -> None:
+    sent: list[int] = []
+
+    def build() -> None:
+        built = ServingPlacer.open(indexed.settings).build()
+        assert not built.failed
+        sent.extend(image.pushed_layers for _, image in built.images)
+
+    threads = [threading.Thread(target=build) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert min(sent) == 0 < max(sent)
+
+
+def last_run(instance: dg.DagsterInstance) -> str:
+    return instance.get_run_records(limit=1)[0].dagster_run.run_id
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.chmod(0o644)
+    file.write_bytes(content)
