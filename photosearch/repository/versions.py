@@ -202,4 +202,6 @@ def _in_words(
         return f"{kind} {', '.join(mine.get(place, 'none') for place in places)}"
     names = [str(window).partition("/")[2] for _, window in places]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{len(names)} parts: {', '.join(names[:_SHOWN])}{more}"
+    return (
+        f"{len(names)} {'part' if len(names) == 1 else 'parts'}: {', '.join(names[:_SHOWN])}{more}"
+    )

@@ -28,6 +28,7 @@ from photosearch.settings import Settings, load_settings
 from photosearch.windows import Window
 
 MOVED = "photosearch.moved"
+_TABLE_WIDTH = 120
 
 
 def versions(
@@ -48,7 +49,8 @@ def versions(
     if as_json:
         typer.echo(json.dumps([_as_json(line) for line in lines], indent=2))
         return
-    console = Console()
+    # Narrower, its columns could not be read: then the terminal breaks the lines.
+    console = Console(width=max(_TABLE_WIDTH, Console().width))
     if lines:
         console.print(_table(lines))
     else:
@@ -84,7 +86,7 @@ def rollback(
     before = repository.head(address)
     chosen = find_version(repository, address, version)
     roll_back(repository, address, chosen, recall_target=settings.recall_target)
-    typer.echo(_moved(address, before, chosen.version))
+    typer.echo(_moved(repository, address, before, chosen.version))
     _tell_others(settings)
 
 
@@ -103,11 +105,11 @@ def _released(repository: Repository, address: Address) -> str:
     return f"{address.window} is released at version {before.version}; what it lacks will be made"
 
 
-def _moved(address: Address, before: Head | None, version: str) -> str:
+def _moved(repository: Repository, address: Address, before: Head | None, version: str) -> str:
     was = "nothing" if before is None else before.version
     text = f"{address.window} is now version {version} (was {was}), pinned\n"
     coarser = None if address.window is None else address.window.parent()
-    if coarser is not None:
+    if coarser is not None and repository.head(Address.index(str(address.fingerprint), coarser)):
         text += f"{coarser} is glued again from it; until then {address.window} answers itself\n"
     return text + f"let it go again with 'photosearch rollback {address.window} --release'"
 
@@ -120,18 +122,18 @@ def _show_pinned(repository: Repository, *, as_json: bool) -> None:
         return
     for window, version in pinned.items():
         typer.echo(f"{window}  {version}")
-    typer.echo(f"{len(pinned)} windows are pinned")
+    typer.echo(f"{len(pinned)} {'window is' if len(pinned) == 1 else 'windows are'} pinned")
 
 
 def _table(lines: list[VersionLine]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("version", no_wrap=True)
     table.add_column("", no_wrap=True)
-    table.add_column("rows", justify="right")
+    table.add_column("rows", justify="right", no_wrap=True)
     table.add_column("created (UTC)", no_wrap=True)
-    table.add_column("run", overflow="fold", style="dim")
-    table.add_column("quantiser", overflow="fold", style="dim")
-    table.add_column("recall", justify="right")
+    table.add_column("run", no_wrap=True, style="dim")
+    table.add_column("quantiser", no_wrap=True, style="dim")
+    table.add_column("recall", justify="right", no_wrap=True)
     table.add_column("other inputs than the current one", overflow="fold")
     for line in lines:
         manifest = line.manifest

@@ -80,7 +80,7 @@ def test_versions_as_json_is_for_programs(shop: Shelf, capsys: pytest.CaptureFix
 
     newer, older = json.loads(out)
     assert (newer["current"], older["current"]) == (True, False)
-    assert older["differs"] == ["1 parts: 2026-11-22T14"]
+    assert older["differs"] == ["1 part: 2026-11-22T14"]
     assert newer["fingerprint"] == FINGERPRINT
 
 
@@ -93,7 +93,7 @@ def test_a_rollback_is_pinned_until_it_is_released(
     assert code == 0
     assert f"{KEY} is now version {first.version} (was {second.version}), pinned" in out
     assert shop.reopened().current(HOUR) == first
-    assert run(capsys, "versions")[1] == f"{KEY}  {first.version}\n1 windows are pinned\n"
+    assert run(capsys, "versions")[1] == f"{KEY}  {first.version}\n1 window is pinned\n"
     assert "current, pinned" in run(capsys, "versions", KEY)[1]
 
     assert "is released" in run(capsys, "rollback", KEY, "--release")[1]
