@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from index_grpc.serving_image import NAMES
+from index_grpc.serving_annotations import NAMES
 from photosearch.oci.documents import Descriptor, Manifest, images_in, parse_document
 from photosearch.oci.image_registry import ImageRegistry
 from photosearch.repository.addresses import Address

@@ -8,35 +8,34 @@ registry has is neither read nor sent again.
 A serving image is found by its tag, the Serving's name, and served by its digest.
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from index_grpc.serving import Serving
+from index_grpc.serving_annotations import (
+    CONTENT,
+    image_annotations,
+    is_ours,
+    layer_annotations,
+    provenance,
+    serving_file,
+)
 from index_grpc.serving_layers import ROOT, ServingLayer, serving_layers
-from photosearch.errors import PhotosearchError
 from photosearch.oci.assemble import find_image, put_image
-from photosearch.oci.base import BaseImage, read_base
+from photosearch.oci.base import read_base
 from photosearch.oci.documents import LAYER, Descriptor, Manifest, images_in, parse_document
-from photosearch.oci.errors import DamagedImage
 from photosearch.oci.hints import LayerHints
 from photosearch.oci.image_registry import Blob, ImageRegistry
 from photosearch.oci.layers import Layer
 from photosearch.oci.pull import pull_image, remove_unused_images
 from photosearch.repository.addresses import Address
-from photosearch.repository.manifest import Manifest as ArtifactManifest
 from photosearch.repository.repository import Repository
-from photosearch.version import CODE_VERSION
-from photosearch.windows import Window
 
 #: What is run in the image: it serves all that lies in ``/index``.
 COMMAND = ("index-server", "--serving", f"/{ROOT}", "--host", "0.0.0.0", "--port", "50051")
 #: The image's root is read-only; what a server writes for itself goes below ``/tmp``.
 ENVIRONMENT = {"PHOTOSEARCH_MODELS_URL": f"/{ROOT}", "PHOTOSEARCH_STATE_DIR": "/tmp/photosearch"}
-SERVING_FILE = "serving.json"
-NAMES = "io.photosearch"
 
 #: Images looked at for layers that were built elsewhere.
 MOST_IMAGES_ASKED = 16
@@ -83,12 +82,12 @@ def build_serving_image(
     with registry.lock(f"image/{serving.name}"):
         found = find_image(registry, serving.name, base)
         if found is not None:
-            layers = [layer for layer in _layers_of(found.digest, registry) if _is_ours(layer)]
+            layers = [layer for layer in _layers_of(found.digest, registry) if is_ours(layer)]
             digests = tuple(layer.digest for layer in layers)
             return BuiltImage(found.digest, registry.reference(found.digest), digests, 0, 0)
         blobs = _put_layers(planned, serving, registry, on_progress or (lambda done, total: None))
         described = [
-            Descriptor(LAYER, blob.digest, blob.size, _layer_annotations(layer))
+            Descriptor(LAYER, blob.digest, blob.size, layer_annotations(layer))
             for layer, blob in zip(planned, blobs, strict=True)
         ]
         image = put_image(
@@ -98,8 +97,8 @@ def build_serving_image(
             described,
             command=COMMAND,
             environment=ENVIRONMENT,
-            annotations=_annotations(serving),
-            provenance=_provenance(serving, manifests, base),
+            annotations=image_annotations(serving),
+            provenance=provenance(serving, manifests, base),
         )
     sent = [blob for blob in blobs if blob.sent]
     return BuiltImage(
@@ -130,32 +129,12 @@ def pull_serving_image(registry: ImageRegistry, digest: str, folder: Path) -> Pa
         DamagedImage: if a layer is not what its digest says.
         RegistryRefused: if the registry does not answer, or this machine's disk refuses.
     """
-    return pull_image(registry, digest, folder, layers=_is_ours, beside=_serving_file) / ROOT
+    return pull_image(registry, digest, folder, layers=is_ours, beside=serving_file) / ROOT
 
 
 def remove_unused(folder: Path, keep_digests: set[str]) -> None:
     """Delete the pulled images that are not to be kept, and layers that no image has."""
     remove_unused_images(folder, keep_digests)
-
-
-def _serving_file(image: Manifest) -> dict[str, bytes]:
-    """The Serving file of a pulled image, which the image itself has no need of."""
-    told = image.annotations
-    try:
-        serving = Serving.of(
-            [(Window.parse(key), version) for key, version in json.loads(told[f"{NAMES}.windows"])],
-            fingerprint=told[f"{NAMES}.fingerprint"],
-            quantiser=told[f"{NAMES}.quantiser"] or None,
-        )
-    except (KeyError, ValueError, TypeError, PhotosearchError) as error:
-        raise DamagedImage(
-            "the image is no serving image", found=str(error), remedy="name one of ours"
-        ) from error
-    return {f"{ROOT}/{SERVING_FILE}": serving.model_dump_json().encode()}
-
-
-def _is_ours(layer: Descriptor) -> bool:
-    return f"{NAMES}.layer" in layer.annotations
 
 
 def _layers_of(digest: str, registry: ImageRegistry) -> tuple[Descriptor, ...]:
@@ -194,7 +173,7 @@ def _known_layers(layers: list[Layer], serving: Serving, registry: ImageRegistry
         found = registry.document(tag)
         for image in () if found is None else images_in(found[0]):
             for layer in _layers_of(image, registry):
-                content = layer.annotations.get(f"{NAMES}.content")
+                content = layer.annotations.get(CONTENT)
                 if content in wanted:
                     known[content] = layer.digest
         if wanted <= known.keys():
@@ -236,49 +215,3 @@ class _Told:
             yield chunk
             read += len(chunk)
             self._tell(read)
-
-
-def _layer_annotations(layer: ServingLayer) -> dict[str, str]:
-    return {f"{NAMES}.layer": layer.what, f"{NAMES}.content": layer.layer.key}
-
-
-def _annotations(serving: Serving) -> dict[str, str]:
-    """What belongs to the image's digest: it follows from the versions."""
-    windows = [[served.window, served.version] for served in serving.windows]
-    return {
-        "org.opencontainers.image.title": f"photosearch indexes {serving.name}",
-        "org.opencontainers.image.version": serving.name,
-        f"{NAMES}.serving": serving.name,
-        f"{NAMES}.fingerprint": serving.fingerprint,
-        f"{NAMES}.quantiser": serving.quantiser or "",
-        f"{NAMES}.windows": json.dumps(windows, separators=(",", ":")),
-    }
-
-
-def _provenance(
-    serving: Serving, manifests: Mapping[Window, ArtifactManifest], base: BaseImage
-) -> dict[str, str]:
-    """What does not: who made it, when, and how well it measured."""
-    recalls = [m.recall for m in manifests.values() if m.recall is not None]
-    indexes = [
-        {
-            "window": manifest.window,
-            "version": manifest.version,
-            "rows": manifest.rows,
-            "recall": manifest.recall,
-            "run_id": manifest.run_id,
-            "created_at": manifest.created_at.isoformat(),
-        }
-        for manifest in manifests.values()
-    ]
-    told = {
-        "org.opencontainers.image.created": datetime.now(UTC).isoformat(timespec="seconds"),
-        f"{NAMES}.code-version": CODE_VERSION,
-        f"{NAMES}.tier": serving.tier,
-        f"{NAMES}.indexes": json.dumps(indexes, separators=(",", ":")),
-    }
-    if recalls:
-        told[f"{NAMES}.recall"] = f"{min(recalls)}"
-    if base.name is not None:
-        told["org.opencontainers.image.base.name"] = base.name
-    return told

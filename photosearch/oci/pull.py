@@ -5,31 +5,20 @@
 
 Both appear under their name when they are whole, by a rename, so a reader sees all of an
 image or nothing. Shared between packs: a new hour unpacks one layer of its pack.
-
-Only plain files and folders are unpacked, below the folder and nowhere else: what is pulled
-are our own layers, and whatever else an archive may hold is refused.
 """
 
-import hashlib
-import io
 import os
 import shutil
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from photosearch.oci.documents import Descriptor, Manifest, parse_document
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryRefused
 from photosearch.oci.file_lock import file_lock, locked_by_name
 from photosearch.oci.image_registry import ImageRegistry
-from photosearch.oci.layers import CHUNK_BYTES, Layer, LayerFile
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from photosearch.oci.unpack import digest_of_files, files_in, unpack
 
 _LOCK = "lock"
 _UNPACKING = "unpacking"
@@ -123,98 +112,14 @@ def _unpacked(registry: ImageRegistry, layer: Descriptor, folder: Path) -> Path:
     """The layer's folder, whole."""
     target = folder / "layers" / _hex(layer.digest)
     if target.exists():
-        if _digest_of_files(target) == layer.digest:
+        if digest_of_files(target) == layer.digest:
             return target
         _remove(target)
     with _staged(folder) as staged, registry.open_blob(layer.digest) as chunks:
-        stream = _Hashed(chunks, layer)
-        try:
-            _unpack(stream, staged, layer)
-        except tarfile.TarError as error:
-            raise DamagedImage(f"layer {layer.digest} is no archive", found=str(error)) from error
-        stream.finish()
+        unpack(chunks, staged, layer)
         target.parent.mkdir(exist_ok=True)
         staged.rename(target)
     return target
-
-
-def _digest_of_files(folder: Path) -> str:
-    """The digest that a layer of these files has: archives are reproducible."""
-    files = [
-        LayerFile(
-            file.relative_to(folder).as_posix(), partial(Path, file), file.stat().st_size, None
-        )
-        for file in _files(folder)
-    ]
-    digest = hashlib.sha256()
-    for chunk in Layer(files):
-        digest.update(chunk)
-    return f"sha256:{digest.hexdigest()}"
-
-
-def _unpack(stream: "_Hashed", folder: Path, layer: Descriptor) -> None:
-    with tarfile.open(fileobj=io.BufferedReader(stream, CHUNK_BYTES), mode="r|") as archive:
-        for entry in archive:
-            path = PurePosixPath(entry.name)
-            if path.is_absolute() or ".." in path.parts or not (entry.isreg() or entry.isdir()):
-                raise DamagedImage(
-                    f"layer {layer.digest} holds what no layer of ours does", found=entry.name
-                )
-            target = folder / path
-            if entry.isdir():
-                target.mkdir(parents=True, exist_ok=True)
-                continue
-            content = archive.extractfile(entry)
-            assert content is not None
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb") as file:
-                shutil.copyfileobj(content, file, CHUNK_BYTES)
-            target.chmod(0o444)  # shared by hard links: whoever writes would damage them all
-
-
-class _Hashed(io.RawIOBase):
-    """Chunks as a stream that is hashed while it is read, and never longer than it should."""
-
-    def __init__(self, chunks: Iterator[bytes], layer: Descriptor) -> None:
-        self._chunks = chunks
-        self._layer = layer
-        self._digest = hashlib.sha256()
-        self._read = 0
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        if not self._rest:
-            self._rest = memoryview(next(self._chunks, b""))
-            self._digest.update(self._rest)
-            self._read += len(self._rest)
-            if self._read > self._layer.size:
-                self.finish()
-        into = memoryview(buffer).cast("B")
-        count = min(len(into), len(self._rest))
-        into[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-    def finish(self) -> None:
-        """Read what is left and compare.
-
-        Raises:
-            DamagedImage: if it was not the layer.
-        """
-        while self._read <= self._layer.size and (chunk := next(self._chunks, b"")):
-            self._digest.update(chunk)
-            self._read += len(chunk)
-        found = f"sha256:{self._digest.hexdigest()}"
-        if found != self._layer.digest:
-            raise DamagedImage(
-                f"layer {self._layer.digest} is damaged in the registry",
-                found=f"{self._read} bytes, {found}",
-                limit=f"{self._layer.size} bytes",
-                remedy="delete the image and the layer there; they are built again",
-            )
 
 
 def _has_all(image: Path, layers: list[Path]) -> bool:
@@ -223,7 +128,7 @@ def _has_all(image: Path, layers: list[Path]) -> bool:
         (image / file.relative_to(layer)).exists()
         and (image / file.relative_to(layer)).samefile(file)
         for layer in layers
-        for file in _files(layer)
+        for file in files_in(layer)
     )
 
 
@@ -235,14 +140,10 @@ def _has(image: Path, small: Mapping[str, bytes]) -> bool:
 
 
 def _link(layer: Path, image: Path) -> None:
-    for file in _files(layer):
+    for file in files_in(layer):
         target = image / file.relative_to(layer)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.link(file, target)
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 @contextmanager
