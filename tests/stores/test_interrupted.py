@@ -43,7 +43,8 @@ def test_a_kill_before_or_after_any_write_leaves_all_or_nothing(
     shelf: BucketShelf, passed_on: bool
 ) -> None:
     before = shelf.made_current(b"before")
-    for point in count():
+    # Between two writes of S3 nothing differs from GCS: every second one is enough there.
+    for point in count(0, 1 if shelf.bucket.server.scheme == "gs" else 2):
         content = f"content {point}"
         shelf.bucket.front.script = killer = KillAt(point, passed_on)
         killer.writer = start_writer(shelf, "once", content)
