@@ -118,7 +118,7 @@ def _memory() -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        process.terminate()
+        process.kill()
 
 
 @contextmanager

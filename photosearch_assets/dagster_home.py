@@ -6,6 +6,8 @@ say, or more runs at a time. Two runs by default, one for each core of a small m
 
 import json
 import os
+import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +82,7 @@ def ensure_home(settings: Settings) -> Path:
 
 def environment(settings: Settings) -> dict[str, str]:
     """What Dagster's processes need in their environment."""
+    _keep_sigterm()
     tell_google(settings)
     return {**settings.environment(), "DAGSTER_HOME": str(ensure_home(settings))}
 
@@ -90,6 +93,17 @@ def open_instance(settings: Settings) -> "dg.DagsterInstance":
 
     tell_google(settings)
     return dg.DagsterInstance.from_config(str(ensure_home(settings)))
+
+
+def _keep_sigterm() -> None:
+    """Let SIGTERM end this process and its children also as a script's background job.
+
+    A shell starts such jobs with SIGINT ignored, and Dagster makes of SIGTERM whatever SIGINT
+    is: from its first run on, nothing but SIGKILL would end them.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _quoted(path: Path) -> str:

@@ -47,7 +47,7 @@ from photosearch.repository.manifest import (
     parse_manifest,
     recipe_digest,
 )
-from photosearch.repository.retention import NEWEST_TWO, GcReport, Keep, collect
+from photosearch.repository.retention import NEWEST_TWO, GcReport, Keep, collect, made_from
 from photosearch.repository.storage import Storage, Stored, open_storage
 from photosearch.settings import Settings
 from photosearch.version import CODE_VERSION
@@ -193,8 +193,9 @@ class Repository:
         """Make an earlier version current again and pin it, until :meth:`release`.
 
         Raises:
-            ArtifactMissing: if there is no such version.
+            ArtifactMissing: if there is no such version, or gc is taking what it was made from.
         """
+        self._rely_on(self.manifest(address, version))
         return self._point(address, Current(version, datetime.now(UTC).replace(microsecond=0)))
 
     def release(self, address: Address) -> Head | None:
@@ -363,6 +364,21 @@ class Repository:
                 return self._move(address, current, None if stored is None else stored.tag)
             except HeadMoved:
                 continue
+
+    def _rely_on(self, manifest: Manifest) -> None:
+        """Make young again what an old version was made from, so that gc lets all of it be."""
+        todo, seen = [*made_from(manifest)], set()
+        while todo:
+            address, version = todo.pop()
+            if (address, version) in seen:
+                continue
+            seen.add((address, version))
+            is_there = self.storage.refresh(address.manifest_path(version))
+            if address.window is None:
+                continue  # an embedder or a quantiser: shared by many, and kept for them
+            if not is_there:
+                raise _missing(address, version)
+            todo += made_from(self.manifest(address, version))
 
     def _move(self, address: Address, current: Current, expected: str | None) -> Head:
         with self.storage.fence(address.path):  # gc deletes manifests behind this fence

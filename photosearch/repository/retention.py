@@ -10,6 +10,7 @@ the manifest first, so that nobody ever sees a version with files missing.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ RULE = "among the newest"
 YOUNG = "younger than the grace period"
 SOURCE = "something that stays was made from it"
 BUSY = "it came into use, or is being written"
-_REASONS = (PINNED, CURRENT, HELD, NO_HEAD, RULE, YOUNG)
+_REASONS = (PINNED, CURRENT, HELD, NO_HEAD, RULE, YOUNG, BUSY)
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,11 @@ def collect(
     """See :meth:`Repository.gc`."""
     # By the store's clock: those of the writers, and this machine's, may be wrong.
     oldest_s = repository.storage.now_s() - grace.total_seconds()
+    # HEADs before the listing and again after it: something that the listing does not show may
+    # be made from a version that was current in between. What becomes current is made young.
+    before = _current(repository)
     found = _list(repository)
-    needed = _needed(repository, found, keep, in_use, oldest_s)
+    needed = _needed(repository, found, keep, in_use, before, oldest_s)
     removed: list[Removed] = []
     kept: list[Kept] = []
     busy: list[Address] = []
@@ -139,6 +143,17 @@ def collect(
             size_bytes = sum(file.size for file in left)
             removed.append(Removed(address, None, size_bytes, "its writer did not finish it"))
     return GcReport(removed, kept, busy, dry_run)
+
+
+def _current(repository: "Repository") -> list[_Key]:
+    """What the HEADs name now."""
+    current = []
+    for address in {address for address, _ in repository.everything()}:
+        with suppress(DamagedArtifact):
+            head = repository.head(address)
+            if head is not None:
+                current.append((address, head.version))
+    return current
 
 
 def _list(repository: "Repository") -> _Found:
@@ -168,6 +183,7 @@ def _needed(
     found: _Found,
     keep: Keep,
     in_use: Collection[_Key],
+    before: Collection[_Key],
     oldest_s: float,
 ) -> dict[_Key, str]:
     """What has to stay, and why."""
@@ -175,6 +191,7 @@ def _needed(
     for (address, _), manifest in found.manifests.items():
         by_address.setdefault(address, []).append(manifest)
     todo: list[tuple[_Key, str]] = [(key, HELD) for key in in_use]
+    todo += [(key, BUSY) for key in before]  # current still, as a rule, and then for that reason
     for address, manifests in by_address.items():
         manifests.sort(key=lambda manifest: found.written(address, manifest), reverse=True)
         todo += [((address, version), RULE) for version in keep(address, manifests)]
@@ -198,11 +215,12 @@ def _needed(
         if key not in needed:
             needed[key] = reason
             if key in found.manifests:
-                sources += _made_from(found.manifests[key])
+                sources += made_from(found.manifests[key])
     return needed
 
 
-def _made_from(manifest: Manifest) -> Iterator[_Key]:
+def made_from(manifest: Manifest) -> Iterator[_Key]:
+    """The versions in this repository that an artifact was made from."""
     fingerprint = manifest.fingerprint
     if fingerprint is None or manifest.kind == Kind.EMBEDDER:
         return

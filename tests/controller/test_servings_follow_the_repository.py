@@ -173,9 +173,9 @@ def test_the_hours_take_over_from_a_damaged_day_until_it_is_repaired(
     assert deployment.finds_day_row()
 
     deployment.made.glue(DAY)  # the same version, whole again
-    deployment.until(lambda: deployment.status.is_settled and not deployment.refused)
+    deployment.until(lambda: deployment.served() == {DAY: damaged.version})
 
-    assert deployment.served() == {DAY: damaged.version}
+    assert deployment.refused == []
     assert deployment.finds_day_row()
 
 

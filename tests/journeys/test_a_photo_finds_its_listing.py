@@ -14,6 +14,7 @@ from index_grpc.servings import read_refused
 from tests.journeys.installation import (
     Installation,
     answers,
+    argv,
     closed_hour,
     first_listing,
     hard_picture,
@@ -129,6 +130,20 @@ def test_materialize_goes_on_after_a_kill(shop: Installation) -> None:
         assert answers(client)
         found = [first_listing(search(client, hard_picture(number))) for number in range(10)]
         assert found == names
+
+
+def test_a_materialize_in_the_background_of_a_script_ends_by_sigterm(shop: Installation) -> None:
+    shop.configure()
+    for number in range(40):
+        shop.draw(number, closed_hour().start)
+    shop.run("init", "--photos", "photos")
+
+    ignoring = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # as a shell does for "command &"
+    work = subprocess.Popen([*ignoring, *argv("materialize")], cwd=shop.folder)
+    wait_for(lambda: any((shop.settings.state / "repository").rglob("manifest.json")))
+    work.terminate()
+
+    assert work.wait(30) != 0
 
 
 def windows_of(client: httpx.Client) -> list[tuple[str, str]]:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import resource
 import shutil
 import socket
 import subprocess
@@ -68,16 +67,13 @@ class DockerRegistry:
         file = self.folder / "config.yml"
         file.write_text(json.dumps(config))  # JSON is YAML
 
-        def limit() -> None:
-            if largest_file is not None:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
-
+        # A function between fork and exec would run in a copy of gRPC's threads.
+        limit = [] if largest_file is None else ["prlimit", f"--fsize={largest_file}"]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [_program(), "serve", str(file)],
+                [*limit, _program(), "serve", str(file)],
                 stdout=log,
                 stderr=log,
-                preexec_fn=limit,
                 env={"PATH": os.environ["PATH"], "OTEL_TRACES_EXPORTER": "none"},
             )
         self._await()

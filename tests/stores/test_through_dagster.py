@@ -213,9 +213,12 @@ def test_step_logs_of_a_repository_in_s3_lie_beside_it(shop: Shop, photos: Bucke
 
 
 _PRINTS = """
+import signal
 from photosearch.settings import load_settings
 from photosearch_assets.dagster_home import open_instance
 
+# Dagster ends its followers of the log by it; a shell's background jobs may ignore it.
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
 with open_instance(load_settings()) as instance:
     with instance.compute_log_manager.capture_logs(["run", "step"]):
         print("hello", flush=True)
