@@ -1,5 +1,6 @@
 """The API's answers as a person reads them in a terminal."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +62,13 @@ def coverage_line(answer: dict[str, Any]) -> Text:
     return line
 
 
+def _versions(versions: Sequence[str], *, fold: bool) -> str:
+    """One version, of which the beginning names it; or how many."""
+    if len(versions) > 1:
+        return f"{len(versions):,} versions"
+    return versions[0][:8] if fold else versions[0]
+
+
 def print_timeline(answer: dict[str, Any], console: Console, *, fold: bool = True) -> None:
     """The cover that answers now with its gaps in time order, and counts by granularity.
 
@@ -68,7 +76,9 @@ def print_timeline(answer: dict[str, Any], console: Console, *, fold: bool = Tru
     """
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("windows", "from", "to", "version", "served by", "state"):
-        table.add_column(name, no_wrap=name != "served by", overflow="fold")
+        # In 80 columns a name of a server is cut rather than folded into a column of letters.
+        cut = fold and name == "served by" and console.width < 100
+        table.add_column(name, no_wrap=True, max_width=8 if cut else None)
     table.add_column("rows", justify="right")
     entries: list[tuple[str, tuple[Any, ...]]] = [
         (
@@ -77,7 +87,7 @@ def print_timeline(answer: dict[str, Any], console: Console, *, fold: bool = Tru
                 run.counted,
                 _moment(run.start),
                 _moment(run.end),
-                run.versions[0] if len(run.versions) == 1 else f"{len(run.versions):,} versions",
+                _versions(run.versions, fold=fold),
                 Text(run.served_by),
                 Text("stale", "yellow") if run.stale else Text("ready", "green"),
                 f"{run.rows:,}",
