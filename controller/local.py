@@ -156,7 +156,7 @@ class LocalDeployer:
         self._refused[key] = _Refused(backoff, refusal.reason, now)
 
     def _mark_wanted(self, now: float) -> None:
-        current = {(window.key, index.version) for window, index in self._wanted.ready.items()}
+        current = self._wanted.current if self._refused else set()
         for key, refused in list(self._refused.items()):
             if key not in current or self._is_served_since(key, refused.at):
                 del self._refused[key]

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from index_grpc.place_servings import place_servings
 from photosearch.errors import PhotosearchError
-from photosearch.only_one import AlreadyRunning
 from photosearch.settings import Settings
 
 
@@ -18,7 +17,5 @@ def ask_now(settings: Settings) -> Iterator[str]:
         return
     try:
         yield from place_servings(settings).failed
-    except AlreadyRunning:
-        return  # the sensor's run is at it, and sees the same HEADs
     except PhotosearchError as error:
         yield str(error)

@@ -21,9 +21,9 @@ from index_grpc.servings import (
 )
 from index_grpc.wanted_servings import RefusedKey, WantedServings
 from photosearch.errors import PhotosearchError
+from photosearch.file_lock import file_lock
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.image_registry import ImageRegistry, open_registry
-from photosearch.only_one import only_one
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, RepositoryError
 from photosearch.repository.repository import Repository
@@ -99,7 +99,7 @@ class ServingPlacer:
         known = {serving.name for serving in [*ready, *unbuilt]}
         return Comparison(ready, unbuilt, unasked, [name for name in asked if name not in known])
 
-    def build(self, on_image: Callable[[BuiltImage], None] | None = None) -> Built:
+    def build(self) -> Built:
         """Build every image that is missing, newest windows first.
 
         A window whose index is damaged is left out of its pack, so that its finer windows
@@ -125,12 +125,9 @@ class ServingPlacer:
                 to_build = self._planned(left_out)  # other packs than before: all are looked at
                 continue
             images.append((serving, built))
-            if on_image is not None and built.pushed_layers:
-                on_image(built)
         served = {(w.window, w.version) for serving, _ in images for w in serving.windows}
-        kept = [
-            one for key, one in refused.items() if key in left_out - served and self._holds(key)
-        ]
+        still = (left_out - served) & self._wanted.current
+        kept = [one for key, one in refused.items() if key in still]
         write_refused(self.settings, "builder", kept)
         failed |= {f"{one.window} {one.version}": one.reason for one in kept}
         return Built(images, [f"{name}: {why}" for name, why in failed.items()])
@@ -140,7 +137,7 @@ class ServingPlacer:
 
         Returns what was found before.
         """
-        with only_one(self.settings.servings_dir / ".lock", "asking for Servings"):
+        with file_lock(self.settings.servings_dir / ".lock"):
             compared = self.compare()
             for serving in compared.unasked:
                 write_serving(self.settings.servings_dir, serving)
@@ -160,12 +157,6 @@ class ServingPlacer:
         }
         by_deployer = {one.key for one in read_refused(self.settings, "deployer") if one.left_out}
         return by_builder | by_deployer
-
-    def _holds(self, key: RefusedKey) -> bool:
-        """Whether the repository still names this version of the window as current."""
-        window, version = key
-        index = self._wanted.ready.get(Window.parse(window))
-        return index is not None and index.version == version
 
     def _refusal(
         self, key: RefusedKey, reason: str, before: Mapping[RefusedKey, RefusedIndex]

@@ -46,6 +46,15 @@ class WantedServings:
         """The current embedder's indexes at the last look."""
         return self._ready.get(self.fingerprint or "", {})
 
+    @property
+    def current(self) -> set[RefusedKey]:
+        """Window and version of every index that a HEAD names, of the next embedder too."""
+        return {
+            (window.key, index.version)
+            for ready in self._ready.values()
+            for window, index in ready.items()
+        }
+
     def look(self) -> None:
         """Read the HEADs, and the manifests behind those that moved."""
         start = time.perf_counter()

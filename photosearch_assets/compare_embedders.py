@@ -7,7 +7,7 @@ what will be served.
 """
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +48,6 @@ def compare_embedders(
     context: StepContext,
     current: Sequence[Serving],
     following: Sequence[Serving],
-    on_query: Callable[[], None] = lambda: None,
 ) -> Comparison | None:
     """Compare by up to 200 photos of the catalogue; None if none could be read.
 
@@ -62,7 +61,6 @@ def compare_embedders(
         except PhotosearchError:
             continue  # it is reported where its window is made
         photos.append(photo)
-        on_query()
     if not photos:
         return None
     found = [_found(context, servings, photos, pictures) for servings in (current, following)]

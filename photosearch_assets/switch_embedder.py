@@ -72,7 +72,10 @@ class EmbedderSwitch:
         self.before = current
 
     def prepare(self, network: str, *, on_photos: Callable[[int], None]) -> Manifest:
-        """Make the embedder of ``network``, or find it, and note that it is being prepared.
+        """Make the embedder of ``network`` and note that it is being prepared.
+
+        Made each time, for the network's file may be another by now; the same file and photos
+        give the same embedder, and so a killed preparation goes on.
 
         Raises:
             PhotosearchError: if there is no such network, or it is the current one.
@@ -81,8 +84,7 @@ class EmbedderSwitch:
             update={"embedder_network": network, "embedder_fingerprint": None}
         )
         with StepContext(asked, on_photos=on_photos) as context:
-            manifest = build_embedder.make(context)
-        return self._noted(manifest)
+            return self._noted(build_embedder.make(context))
 
     def prepare_previous(self) -> Manifest:
         """Take the embedder that was current before.

@@ -9,7 +9,6 @@ olot reads and checks the folder's own documents; oras's layouts hold one image 
 and read a file into memory to move it, so blobs are written here.
 """
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -18,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from photosearch.disk import remedy_for, sync
+from photosearch.file_lock import file_lock, locked_by_name
 from photosearch.oci.base import BaseReference
 from photosearch.oci.documents import (
     INDEX,
@@ -32,7 +33,6 @@ from photosearch.oci.documents import (
     write_index,
 )
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryRefused
-from photosearch.oci.file_lock import file_lock, locked_by_name
 from photosearch.oci.image_registry import Blob, BlobContent, Bytes
 
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -78,7 +78,7 @@ class LayoutRegistry:
             sent = self.blob_size(found) != size
             if sent:
                 staged.replace(self._path(found))
-                _sync(self._blobs)
+                sync(self._blobs)
         return Blob(found, size, sent)
 
     @contextmanager
@@ -210,7 +210,7 @@ class LayoutRegistry:
                     _write(descriptor, text)
                     os.fsync(descriptor)
                     staged.replace(self.folder / name)
-            _sync(self.folder)
+            sync(self.folder)
 
     @contextmanager
     def _staged(self) -> Iterator[tuple[Path, int]]:
@@ -244,7 +244,7 @@ class LayoutRegistry:
             raise RegistryRefused(
                 f"the image folder {self.folder} could not be {done}",
                 found=str(error),
-                remedy=_REMEDIES.get(error.errno or 0, "see to the disk, then run this again"),
+                remedy=remedy_for(error, "registry_url"),
             ) from error
 
 
@@ -258,21 +258,3 @@ def _write(descriptor: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-_REMEDIES = {
-    errno.ENOSPC: "free space on that disk, then run this again",
-    errno.EDQUOT: "raise the quota or free space, then run this again",
-    errno.EFBIG: "raise the limit of file sizes (ulimit -f), then run this again",
-    errno.EACCES: "give this user the right to that folder",
-    errno.EPERM: "give this user the right to that folder",
-    errno.EROFS: "mount that disk for writing, or move registry_url",
-}

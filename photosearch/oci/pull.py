@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from photosearch.file_lock import file_lock, locked_by_name
 from photosearch.oci.documents import Descriptor, Manifest, parse_document
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryRefused
-from photosearch.oci.file_lock import file_lock, locked_by_name
 from photosearch.oci.image_registry import ImageRegistry
 from photosearch.oci.unpack import digest_of_files, files_in, unpack
 

@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urljoin
 import requests
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from photosearch.file_lock import locked_by_name
 from photosearch.oci.base import BaseReference
 from photosearch.oci.client import RegistryClient
 from photosearch.oci.documents import (
@@ -29,7 +30,6 @@ from photosearch.oci.documents import (
     parse_document,
 )
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryDown
-from photosearch.oci.file_lock import locked_by_name
 from photosearch.oci.image_registry import Blob, BlobContent
 
 if TYPE_CHECKING:

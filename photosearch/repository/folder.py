@@ -10,7 +10,6 @@ power cut a version with a manifest is whole. The last move of HEAD may be undon
 next run sees that and moves it again.
 """
 
-import errno
 import fcntl
 import os
 import shutil
@@ -21,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from photosearch.disk import remedy_for, sync
 from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
 from photosearch.repository.storage import Stored, StoredFile, TagMoved
@@ -117,8 +117,8 @@ class FolderStorage:
                 # All writes first, then all syncs: the first sync's journal commit often
                 # carries the others (3 ms together on the machine of docs/benchmarks.md).
                 for name in files:
-                    _sync(f"{place}/{name}")
-                _sync(place)
+                    sync(f"{place}/{name}")
+                sync(place)
                 try:
                     os.link(staged, f"{place}/{last}")
                 except FileExistsError:
@@ -261,14 +261,6 @@ def _staged(path: str, content: bytes) -> Iterator[str]:
             os.unlink(staged)  # noqa: PTH108
 
 
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _tag(status: os.stat_result) -> str:
     return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
 
@@ -282,15 +274,5 @@ def _telling(path: str, done: str) -> Iterator[None]:
         raise StorageError(
             f"{path} could not be {done}",
             found=str(error),
-            remedy=_REMEDIES.get(error.errno or 0, "see to the disk, then run this again"),
+            remedy=remedy_for(error, "state_dir"),
         ) from error
-
-
-_REMEDIES = {
-    errno.ENOSPC: "free space on that disk, then run this again",
-    errno.EDQUOT: "raise the quota or free space, then run this again",
-    errno.EFBIG: "raise the limit of file sizes (ulimit -f), then run this again",
-    errno.EACCES: "give this user the right to that folder",
-    errno.EPERM: "give this user the right to that folder",
-    errno.EROFS: "mount that disk for writing, or move state_dir",
-}

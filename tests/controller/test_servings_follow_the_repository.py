@@ -12,8 +12,10 @@ from controller import held_serving
 from controller.status import State
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import StorageError
+from photosearch.repository.prepared import Role, note
 from photosearch.windows import Window
 from tests.controller.conftest import Deployment, index_servers
+from tests.controller.made_repository import FINGERPRINT
 
 HOURS = [f"hourly/2026-11-23T{hour:02}" for hour in range(14)]
 DAY = "daily/2026-11-22"
@@ -220,6 +222,24 @@ def test_another_embedder_takes_over_only_when_it_answers_the_same_time(
     deployment.made.hour(HOURS[0])
     deployment.until(lambda: {e.fingerprint for e in deployment.endpoints} == {"e" * 16})
     deployment.settle()
+
+
+def test_a_damaged_index_of_the_next_embedder_is_refused_once_and_holds_up_nothing(
+    deployment: Deployment,
+) -> None:
+    deployment.made.use_embedder("e" * 16)
+    deployment.made.flip_a_bit(deployment.made.hour(HOURS[0]))
+    deployment.made.use_embedder(FINGERPRINT)
+    deployment.made.hour(HOURS[0])
+    note(deployment.made.repository, Role.NEXT, "e" * 16)
+    deployment.placer.first_retry_s = 60
+
+    deployment.settle()
+
+    assert {e.fingerprint for e in deployment.endpoints} == {FINGERPRINT}
+    [refused] = deployment.refused
+    assert (refused.window, refused.times) == (HOURS[0], 1)
+    assert deployment.placer.compare().is_settled  # until the pause is over
 
 
 def test_under_each_every_index_has_a_server_of_its_own(
