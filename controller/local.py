@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -230,8 +231,11 @@ class LocalDeployer:
         if self._images_may_go:
             needed = [held.serving.image for held in self._held.values()]
             needed += [serving.image for serving in self._asked.values()]
-            remove_unused(self._settings.unpacked_images_dir, {one for one in needed if one})
-            self._images_may_go = False
+            # A pull may take minutes, and the servers are watched meanwhile.
+            with suppress(BlockingIOError):
+                keep = {digest for digest in needed if digest}
+                remove_unused(self._settings.unpacked_images_dir, keep, wait=False)
+                self._images_may_go = False
 
     def _retire(self, held: HeldServing, now: float) -> None:
         """First withdrawn, so that no new call comes; then ended. Until then it can return."""

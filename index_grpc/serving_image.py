@@ -132,9 +132,13 @@ def pull_serving_image(registry: ImageRegistry, digest: str, folder: Path) -> Pa
     return pull_image(registry, digest, folder, layers=is_ours, beside=serving_file) / ROOT
 
 
-def remove_unused(folder: Path, keep_digests: set[str]) -> None:
-    """Delete the pulled images that are not to be kept, and layers that no image has."""
-    remove_unused_images(folder, keep_digests)
+def remove_unused(folder: Path, keep_digests: set[str], *, wait: bool = True) -> None:
+    """Delete the pulled images that are not to be kept, and layers that no image has.
+
+    Raises:
+        BlockingIOError: if an image is being pulled and this is not to ``wait``.
+    """
+    remove_unused_images(folder, keep_digests, wait=wait)
 
 
 def _layers_of(digest: str, registry: ImageRegistry) -> tuple[Descriptor, ...]:

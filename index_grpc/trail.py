@@ -190,7 +190,7 @@ class WayBack:
         recorded = None if row is None else row.sha256
         found = f"{photo.path} sha256 {recorded}"
         try:
-            store = ImageStore.open(self._settings.image_store_url)
+            store = ImageStore.of(self._settings)
             content = store.read(photo.path, self._settings.max_photo_bytes)
         except PhotosearchError as error:
             return TrailStep(name="source photo", found=found, agrees=False, why_not=str(error))

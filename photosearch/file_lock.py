@@ -9,17 +9,19 @@ from pathlib import Path
 
 
 @contextmanager
-def file_lock(path: Path, *, shared: bool = False) -> Iterator[None]:
+def file_lock(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[None]:
     """Hold the lock file ``path`` while the block runs, waiting for others as long as it takes.
 
     Raises:
+        BlockingIOError: if others hold it and this is not to ``wait``.
         OSError: if the file can't be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Each holder opens its own, so that threads wait for one another too.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)

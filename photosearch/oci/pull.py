@@ -50,11 +50,15 @@ def pull_image(
         ) from error
 
 
-def remove_unused_images(folder: Path, keep_digests: set[str]) -> None:
-    """Delete unpacked images but ``keep_digests``, and layers that no image shares."""
+def remove_unused_images(folder: Path, keep_digests: set[str], *, wait: bool = True) -> None:
+    """Delete unpacked images but ``keep_digests``, and layers that no image shares.
+
+    Raises:
+        BlockingIOError: if an image is being unpacked and this is not to ``wait``.
+    """
     if not folder.exists():
         return
-    with file_lock(folder / _LOCK):
+    with file_lock(folder / _LOCK, wait=wait):
         for image in _entries(folder / "images"):
             if f"sha256:{image.name}" not in keep_digests:
                 _remove(image)

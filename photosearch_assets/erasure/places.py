@@ -93,7 +93,7 @@ class Places:
         """Delete the photos from the image store; how many were there."""
         if not paths:
             return 0
-        store = ImageStore.open(self._settings.image_store_url)
+        store = ImageStore.of(self._settings)
         return sum(store.delete(path) for path in paths)
 
     def _without(

@@ -10,6 +10,7 @@ import pytest
 
 from controller import held_serving
 from controller.status import State
+from photosearch.file_lock import file_lock
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import StorageError
 from photosearch.repository.prepared import Role, note
@@ -240,6 +241,19 @@ def test_a_damaged_index_of_the_next_embedder_is_refused_once_and_holds_up_nothi
     [refused] = deployment.refused
     assert (refused.window, refused.times) == (HOURS[0], 1)
     assert deployment.placer.compare().is_settled  # until the pause is over
+
+
+def test_servers_are_watched_while_an_image_is_being_pulled(deployment: Deployment) -> None:
+    deployment.made.hour(HOURS[0])
+    deployment.settle()
+    unpacked = deployment.settings.unpacked_images_dir
+    (former,) = (unpacked / "images").iterdir()
+
+    with file_lock(unpacked / "lock", shared=True):  # as a pull holds it
+        deployment.made.hour(HOURS[0], edition=1)
+        deployment.settle()
+        assert former.exists()
+    deployment.until(lambda: not former.exists())
 
 
 def test_under_each_every_index_has_a_server_of_its_own(

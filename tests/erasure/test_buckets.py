@@ -61,3 +61,24 @@ def test_nothing_of_it_is_left_in_the_bucket_nor_in_its_copies(made_in_bucket: S
     assert list(repository.verify()) == []
     assert list(still_there(shop.settings)) == []
     assert receipts(repository.storage) == [receipt]
+
+
+def test_photos_in_a_bucket_are_explained_and_the_source_goes_when_asked(
+    shop: Shop, bucket: Bucket
+) -> None:
+    shop.list_hours(3)
+    shop.configure(photos_url=f"{bucket.url}/photos", **bucket.options())
+    store = open_object_store(shop.settings.image_store_url, shop.settings)
+    for file in (shop.root / "photos").iterdir():
+        obstore.put(store, file.name, file)
+    make_all(shop)
+    announce(shop, DAY)
+    [trail] = explain(shop.settings, GONE).photos
+    assert trail.agrees
+    (shop.settings.endpoints_dir / "pack.json").unlink()
+
+    receipt = erase(shop, photo_too=True)
+
+    assert receipt.source_photos.startswith("1 deleted")
+    left = {meta["path"] for page in obstore.list(store) for meta in page}
+    assert left == {file.name for file in (shop.root / "photos").iterdir()} - {GONE}
