@@ -9,6 +9,7 @@ that was killed has to know what it was about after the first half of it is gone
 """
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Collection
@@ -16,8 +17,10 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from photosearch.repository.errors import DamagedArtifact, HeadMoved
+from photosearch.repository.errors import DamagedArtifact, HeadMoved, StorageError
 from photosearch.repository.storage import Storage, TagMoved
+
+_log = logging.getLogger(__name__)
 
 FOLDER = "erasures"
 RECEIPT = "receipt.json"
@@ -135,16 +138,38 @@ class ErasedListings:
         self._storage = storage
         self._lock = threading.Lock()
         self._known: frozenset[str] = frozenset()
-        self._read_at = float("-inf")
+        self._read_at: float | None = None
 
     def known(self, max_age_s: float = 0.0) -> frozenset[str]:
-        """The digests of all erased listings' ids, read at most so many seconds ago."""
-        with self._lock:
-            if time.monotonic() - self._read_at > max_age_s:
-                # By their folders' names: a receipt that can't be read still forbids.
-                self._known = frozenset(self._storage.read_each(FOLDER, RECEIPT))
-                self._read_at = time.monotonic()
+        """The digests of all erased listings' ids, read now.
+
+        With ``max_age_s``, for queries: those that were read last, and when that is longer ago
+        a newer reading begins beside. So no query waits for the store, and none fails with it.
+
+        Raises:
+            StorageError: if the store can't be read, and with ``max_age_s`` never was.
+        """
+        if max_age_s and self._read_at is not None:
+            if time.monotonic() - self._read_at > max_age_s and self._lock.acquire(blocking=False):
+                threading.Thread(target=self._read_beside, daemon=True).start()
             return self._known
+        with self._lock:
+            self._read()
+            return self._known
+
+    def _read_beside(self) -> None:
+        try:
+            self._read()
+        except StorageError as error:
+            _log.warning("the list of erased listings can't be read: %s", error)
+            self._read_at = time.monotonic()  # the next try is max_age_s away
+        finally:
+            self._lock.release()
+
+    def _read(self) -> None:
+        # By their folders' names: a receipt that can't be read still forbids.
+        self._known = frozenset(self._storage.read_each(FOLDER, RECEIPT))
+        self._read_at = time.monotonic()
 
 
 class NothingErased:
