@@ -14,11 +14,9 @@ from index_grpc.place_servings import ServingPlacer
 from index_grpc.serving_image import find_serving_image
 from index_grpc.servings import read_refused, read_servings
 from photosearch.oci.image_registry import open_registry
-from photosearch.windows import Window
 from photosearch_assets import deployment
 from photosearch_assets.definitions import load
-from photosearch_assets.steps.context import StepContext
-from photosearch_assets.steps.registry import own_step
+from tests.assets.by_hand import run_step
 from tests.assets.conftest import Shop, hours
 from tests.assets.sensing import evaluate, queue, run, sensor_named
 
@@ -64,15 +62,10 @@ def dagster(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Da
 def indexed(shop: Shop) -> Shop:
     """Two hours indexed, and nothing shipped."""
     shop.list_hours(2)
-    make(shop, "embedder")
+    run_step(shop, "embedder")
     for name in ("images", "embeddings", "hourly_index"):
-        make(shop, name, *hours(0, 2))
+        run_step(shop, name, hours(0, 2))
     return shop
-
-
-def make(shop: Shop, name: str, *windows: Window) -> None:
-    with StepContext(shop.settings) as context:
-        list(own_step(name)(windows, context))
 
 
 def test_a_published_index_gets_an_image_and_a_serving_and_then_the_sensor_rests(
@@ -94,7 +87,7 @@ def test_another_version_is_another_serving_and_the_former_may_retire(
 
     indexed.list_photo("p99.png", hours(1, 1)[0].start + timedelta(minutes=50))
     for name in ("images", "embeddings", "hourly_index"):
-        make(indexed, name, *hours(1, 1))
+        run_step(indexed, name, hours(1, 1))
     assert dagster.tick_and_run()
 
     [serving] = read_servings(indexed.settings.servings_dir)
@@ -108,7 +101,7 @@ def test_while_a_run_is_at_it_the_sensor_asks_for_no_other(
     queue(instance, dagster.defs, requests)
     indexed.list_photo("p99.png", hours(1, 1)[0].start + timedelta(minutes=50))
     for name in ("images", "embeddings", "hourly_index"):
-        make(indexed, name, *hours(1, 1))
+        run_step(indexed, name, hours(1, 1))
 
     assert dagster.tick() == []
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,36 +16,25 @@ from photosearch.windows import Granularity, Window
 from photosearch_assets import reconciler, run_locks
 from photosearch_assets.attempts import Attempt, read_attempts
 from photosearch_assets.definitions import load
-from photosearch_assets.plan import DueWork, Timeline, find_due
+from photosearch_assets.plan import DueWork
 from photosearch_assets.reconciler import Demand, being_made, choose, demands_of
 from photosearch_assets.steps.context import StepContext
-from photosearch_assets.steps.registry import own_step
+from tests.assets.by_hand import TOMORROW, due, run_step
 from tests.assets.conftest import START, Shop, hours
 from tests.assets.sensing import evaluate, queue
 
 DAY = Window.parse("daily/2026-01-01")
 MONTH = Window.parse("monthly/2026-01")
-TOMORROW = START + timedelta(days=1)
-
-
-def run(shop: Shop, name: str, windows: Sequence[Window] = ()) -> None:
-    with StepContext(shop.settings) as context:
-        list(own_step(name)(windows, context))
-
-
-def due(shop: Shop, now: datetime = TOMORROW) -> DueWork:
-    with StepContext(shop.settings) as context:
-        return find_due(context, Timeline.until(START, now))
 
 
 @pytest.fixture
 def built(shop: Shop) -> Shop:
     """A shop whose first day is all made."""
     shop.list_hours(24, photos=1)
-    run(shop, "embedder")
+    run_step(shop, "embedder")
     for name in ("images", "embeddings", "hourly_index"):
-        run(shop, name, hours(0, 24))
-    run(shop, "daily_index", [DAY])
+        run_step(shop, name, hours(0, 24))
+    run_step(shop, "daily_index", [DAY])
     return shop
 
 
@@ -74,10 +63,10 @@ def test_a_new_quantiser_makes_every_index_due(built: Shop) -> None:
     for number in range(100, 180):
         built.list_photo(f"p{number}.png", START + timedelta(hours=3, minutes=number % 60))
     for name in ("images", "embeddings"):
-        run(built, name, hours(3, 1))
+        run_step(built, name, hours(3, 1))
     assert due(built).quantiser
 
-    run(built, "quantiser")
+    run_step(built, "quantiser")
 
     found = due(built)
     assert not found.quantiser

@@ -1,44 +1,28 @@
 """A small shop whose first day is made, by the steps alone."""
 
 import shutil
-from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from photosearch.settings import SETTINGS_FILE, SETTINGS_VARIABLE
 from photosearch.windows import Window
-from photosearch_assets.plan import DueWork, Timeline, find_due
-from photosearch_assets.steps.context import StepContext
-from photosearch_assets.steps.registry import own_step
-from photosearch_assets.steps.result import StepResult
-from tests.assets.conftest import START, Shop, shop
+from tests.assets.by_hand import due, run_step
+from tests.assets.conftest import Shop, shop
 
 __all__ = ["shop"]
 
 DAY = Window.parse("daily/2026-01-01")
-TOMORROW = START + timedelta(days=1)
-
-
-def due(shop: Shop) -> DueWork:
-    with StepContext(shop.settings) as context:
-        return find_due(context, Timeline.until(START, TOMORROW))
-
-
-def run(shop: Shop, name: str, windows: Sequence[Window] = ()) -> list[StepResult]:
-    with StepContext(shop.settings) as context:
-        return list(own_step(name)(windows, context))
 
 
 def make_all(shop: Shop) -> None:
     """What is due, without Dagster."""
-    run(shop, "embedder")
+    run_step(shop, "embedder")
     for name in ("images", "embeddings"):
-        run(shop, name, due(shop).embeddings)
-    run(shop, "quantiser")
-    run(shop, "hourly_index", due(shop).hours)
-    run(shop, "daily_index", due(shop).days)
+        run_step(shop, name, due(shop).embeddings)
+    run_step(shop, "quantiser")
+    run_step(shop, "hourly_index", due(shop).hours)
+    run_step(shop, "daily_index", due(shop).days)
 
 
 @pytest.fixture(scope="session")

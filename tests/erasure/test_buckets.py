@@ -8,8 +8,9 @@ from photosearch.object_store import open_object_store
 from photosearch.repository.erasures import receipts
 from photosearch.repository.repository import Repository
 from photosearch_assets.erasure.check import still_there
+from tests.assets.by_hand import due
 from tests.assets.conftest import Shop
-from tests.erasure.conftest import DAY, due, make_all
+from tests.erasure.conftest import DAY, make_all
 from tests.erasure.servers import announce
 from tests.erasure.test_erase import GONE, erase, files_with, heads, index, vectors
 from tests.stores.buckets import Bucket

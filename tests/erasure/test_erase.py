@@ -24,8 +24,9 @@ from photosearch.windows import Window
 from photosearch_assets.erasure.erase import STAGES, Erasure, ErasureOptions
 from photosearch_assets.erasure.waiting import ErasureError
 from photosearch_assets.steps.context import StepContext
+from tests.assets.by_hand import due, run_step
 from tests.assets.conftest import START, Shop, hours
-from tests.erasure.conftest import DAY, due, make_all, run
+from tests.erasure.conftest import DAY, make_all
 from tests.erasure.killing import killed_at
 from tests.erasure.servers import announce
 
@@ -126,8 +127,8 @@ def test_the_same_holds_under_a_quantiser(made: Shop) -> None:
     for window in (HOUR, DAY):  # encoded anew from the embeddings that are left
         place = Address.index(address.fingerprint or "", window)
         repository.discard(place, left[f"index {window}"])
-    run(made, "hourly_index", [HOUR])
-    run(made, "daily_index", [DAY])
+    run_step(made, "hourly_index", [HOUR])
+    run_step(made, "daily_index", [DAY])
     assert {key: v for key, v in heads(made).items() if key.startswith("index")} == left
 
 
@@ -241,7 +242,7 @@ def test_a_run_that_read_the_catalogue_before_publishes_nothing_of_it(made: Shop
         context.image_cache.write_report(HOUR, report)  # as if it were read before
         assert GONE in [photo.photo_id for photo in photos]
 
-        run(made, "embeddings", [HOUR])
+        run_step(made, "embeddings", [HOUR])
 
         manifest = context.fresh_shelf(Kind.EMBEDDINGS).require(HOUR, "")
         assert manifest.rows == 1

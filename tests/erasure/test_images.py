@@ -8,8 +8,9 @@ from index_grpc.serving_image import pull_serving_image
 from index_grpc.servings import read_servings
 from photosearch.errors import PhotosearchError
 from photosearch.oci.image_registry import ImageRegistry, open_registry
+from tests.assets.by_hand import due
 from tests.assets.conftest import Shop, hours
-from tests.erasure.conftest import DAY, due, make_all
+from tests.erasure.conftest import DAY, make_all
 from tests.erasure.test_erase import GONE, erase, files_with, index, vectors
 
 [HOUR] = hours(1, 1)

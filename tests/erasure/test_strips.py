@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 
 from photosearch_assets.erasure.strips import GONE as MARK
+from tests.assets.by_hand import due
 from tests.assets.conftest import START, Materialize, Shop, hours, instance, materialize
-from tests.erasure.conftest import due
 from tests.erasure.test_erase import erase, files_with
 
 __all__ = ["instance", "materialize"]

@@ -17,8 +17,9 @@ from photosearch.repository.addresses import Address, Kind
 from photosearch.windows import Window
 from photosearch_assets.erasure.erase import Erasure, ErasureOptions
 from photosearch_assets.steps.context import StepContext
+from tests.assets.by_hand import run_step
 from tests.assets.conftest import START, Shop, hours
-from tests.erasure.conftest import DAY, make_all, run
+from tests.erasure.conftest import DAY, make_all
 from tests.erasure.servers import announce
 
 PHOTO = "p3.png"  # of the second hour
@@ -143,13 +144,13 @@ def test_where_a_listing_stops_on_its_way_is_told(shop: Shop) -> None:
     shop.list_hours(3)
     assert stopped(shop, "no such") == "catalogue: no listing has this id"
     assert stopped(shop).startswith("embedder: there is none yet")
-    run(shop, "embedder")
+    run_step(shop, "embedder")
     assert stopped(shop) == f"embeddings: {HOUR} has none yet"
     for name in ("images", "embeddings"):
-        run(shop, name, [HOUR])
+        run_step(shop, name, [HOUR])
     assert stopped(shop) == f"index: {HOUR} is not built"
     assert names(trail(shop)) == "embeddings embedder photo-report source-photo"
-    run(shop, "hourly_index", [HOUR])
+    run_step(shop, "hourly_index", [HOUR])
     assert stopped(shop) == "serving: no index server runs"
     assert trail(shop).agrees
 
@@ -168,7 +169,7 @@ def test_a_late_listing_waits_for_its_hour_to_be_made_again(made: Shop) -> None:
     assert "are older than the photo" in stopped(made, listing)
 
     for name in ("images", "embeddings"):
-        run(made, name, [HOUR])
+        run_step(made, name, [HOUR])
     assert "was made without the photo" in stopped(made, listing)
 
 

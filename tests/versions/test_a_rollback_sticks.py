@@ -1,6 +1,5 @@
 """A rolled-back window under the pipeline: reconciler, materialise and steps leave it alone."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
@@ -12,16 +11,15 @@ from photosearch.repository.readiness import ready_indexes
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
 from photosearch_assets.materialize import Materializer
-from photosearch_assets.plan import DueWork, Timeline, find_due
 from photosearch_assets.reconciler import demands_of
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import StepResult
+from tests.assets.by_hand import TOMORROW, due, run_step
 from tests.assets.conftest import START, Materialize, Shop, hours
 
 DAY = Window.parse("daily/2026-01-01")
 [HOUR] = hours(5, 1)
-TOMORROW = START + timedelta(days=1)
 
 
 class Silent:
@@ -32,24 +30,14 @@ class Silent:
 
 def make_all(shop: Shop) -> None:
     """What is due, by the steps alone: Dagster's share of a test's time is most of it."""
-    run(shop, "embedder")
-    run(shop, "quantiser")
+    run_step(shop, "embedder")
+    run_step(shop, "quantiser")
     found = due(shop)
     for name in ("images", "embeddings"):
-        run(shop, name, found.embeddings)
-    run(shop, "quantiser")
-    run(shop, "hourly_index", due(shop).hours)
-    run(shop, "daily_index", due(shop).days)
-
-
-def due(shop: Shop) -> DueWork:
-    with StepContext(shop.settings) as context:
-        return find_due(context, Timeline.until(START, TOMORROW))
-
-
-def run(shop: Shop, name: str, windows: Sequence[Window] = ()) -> list[StepResult]:
-    with StepContext(shop.settings) as context:
-        return list(own_step(name)(windows, context))
+        run_step(shop, name, found.embeddings)
+    run_step(shop, "quantiser")
+    run_step(shop, "hourly_index", due(shop).hours)
+    run_step(shop, "daily_index", due(shop).days)
 
 
 def address(context: StepContext, window: Window) -> Address:
@@ -157,7 +145,7 @@ def test_a_run_that_somebody_starts_for_pinned_windows_succeeds_and_changes_noth
 
     assert current(shop, HOUR) == first[HOUR]
     assert current(shop, DAY) == first[DAY]
-    [told] = run(shop, "hourly_index", [HOUR])
+    [told] = run_step(shop, "hourly_index", [HOUR])
     assert "--release" in str(told.note)
     assert not told.done
 
@@ -167,7 +155,7 @@ def test_a_rollback_during_a_run_wins_over_what_the_run_publishes(
 ) -> None:
     shop.list_photo("p98.png", START + timedelta(hours=5, minutes=40))
     for name in ("images", "embeddings"):
-        run(shop, name, [HOUR])
+        run_step(shop, name, [HOUR])
 
     with StepContext(shop.settings) as context:
         results = own_step("hourly_index")([*hours(4, 1), HOUR], context)
@@ -196,7 +184,7 @@ def test_a_day_over_an_hour_pinned_under_a_former_quantiser_waits_for_its_releas
     assert current(shop, HOUR) == first[HOUR]
     assert is_stale(shop, DAY)  # so its hours answer
     with pytest.raises(StepError, match=f"{HOUR.key} --release"):
-        run(shop, "daily_index", [DAY])
+        run_step(shop, "daily_index", [DAY])
 
     release(shop, HOUR)
     make_all(shop)

@@ -1,0 +1,25 @@
+"""Steps run without Dagster, whose share of a test's time is most of it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from photosearch.windows import Window
+from photosearch_assets.plan import DueWork, Timeline, find_due
+from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.registry import own_step
+from photosearch_assets.steps.result import StepResult
+from tests.assets.conftest import START, Shop
+
+TOMORROW = START + timedelta(days=1)
+
+
+def run_step(shop: Shop, name: str, windows: Sequence[Window] = ()) -> list[StepResult]:
+    """Run one step for these windows."""
+    with StepContext(shop.settings) as context:
+        return list(own_step(name)(windows, context))
+
+
+def due(shop: Shop, now: datetime = TOMORROW) -> DueWork:
+    """What is missing or out of date at ``now``."""
+    with StepContext(shop.settings) as context:
+        return find_due(context, Timeline.until(START, now))
