@@ -93,7 +93,9 @@ def asset_of(
         error: PhotosearchError | None = None
         try:
             for result in runner_for(step, settings).run(step, asked, context):
-                results.append(result)  # noqa: PERF402 (an error must leave those before it)
+                results.append(result)
+                # Dagster is told here, while the step's threads and processes work on.
+                yield from _evaluations(step, result)
         except PhotosearchError as raised:
             error = raised
         yield from _record(step, asked, results, error, settings, context)
@@ -122,8 +124,6 @@ def _record(
                 entry, partition_key=None if result.window is None else result.window.start_text
             )
         yield dg.MaterializeResult(data_version=_data_version(results))
-        for result in results:
-            yield from _evaluations(step, result)
         for name in step.checks:
             # An evaluation of one partition among many carries no output, which Dagster wants.
             yield dg.Output(None, output_name=f"{step.name}_{name}")
@@ -133,8 +133,6 @@ def _record(
             yield dg.AssetMaterialization(
                 step.name, partition=result.window.start_text, metadata=entry
             )
-    for result in results:
-        yield from _evaluations(step, result)
     raise dg.Failure(
         description=_failure(step, missing, error),
         metadata={"windows": [window.key for window in missing[:100]]},

@@ -149,24 +149,17 @@ class GroupedEventLog(SqliteEventLogStorage):
         rows: Sequence[dict[str, Any]],
         ids: Sequence[int],
     ) -> None:
-        for event, row, event_id in zip(events, rows, ids, strict=True):
-            if event.dagster_event_type is not DagsterEventType.ASSET_CHECK_EVALUATION:
-                continue
-            evaluation: Any = event.get_dagster_event().event_specific_data
-            found = index.execute(
-                _EVALUATE,
-                {
-                    "of_asset": evaluation.asset_key.to_string(),
-                    "of_check": evaluation.check_name,
-                    "of_run": event.run_id,
-                    "of_partition": evaluation.partition,
-                    "execution_status": "SUCCEEDED" if evaluation.passed else "FAILED",
-                    "evaluation_event": row["event"],
-                    "evaluation_event_timestamp": row["timestamp"],
-                    "evaluation_event_storage_id": event_id,
-                },
-            )
-            if found.rowcount == 0:
+        found = [
+            (event, event_id, _evaluated(event, row, event_id))
+            for event, row, event_id in zip(events, rows, ids, strict=True)
+            if event.dagster_event_type is DagsterEventType.ASSET_CHECK_EVALUATION
+        ]
+        if not found:
+            return
+        if index.execute(_EVALUATE, [values for *_, values in found]).rowcount == len(found):
+            return
+        for event, event_id, values in found:  # some were not planned
+            if index.execute(_EVALUATE, values).rowcount == 0:
                 with self._held(INDEX_SHARD_NAME, index):
                     self.store_asset_check_event(event, event_id)
 
@@ -246,6 +239,21 @@ class PhotosearchSqliteStorage(DagsterSqliteStorage):
         cls, inst_data: ConfigurableClassData | None, config_value: Any
     ) -> "PhotosearchSqliteStorage":
         return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _evaluated(event: EventLogEntry, row: dict[str, Any], event_id: int) -> dict[str, Any]:
+    """The parameters of the statement that notes a check's evaluation."""
+    evaluation: Any = event.get_dagster_event().event_specific_data
+    return {
+        "of_asset": evaluation.asset_key.to_string(),
+        "of_check": evaluation.check_name,
+        "of_run": event.run_id,
+        "of_partition": evaluation.partition,
+        "execution_status": "SUCCEEDED" if evaluation.passed else "FAILED",
+        "evaluation_event": row["event"],
+        "evaluation_event_timestamp": row["timestamp"],
+        "evaluation_event_storage_id": event_id,
+    }
 
 
 def _relax(connection: Any, _record: object) -> None:

@@ -154,16 +154,14 @@ def _embed(hours: Sequence[_Hour], context: StepContext) -> Iterator[StepResult]
     reasons = {sha_of[failure.photo_id]: failure.reason for failure in embedded.failures}
     embedding_s = time.monotonic() - started
     total = max(1, len(photos))
-    shares = [len(hour.missing) / total for hour in hours]
-    started = time.monotonic()
+    shares = {hour.window: len(hour.missing) / total for hour in hours}
     for hour in hours:
         hour.vectors.update(vectors)
     with context.work_folder(NAME) as work:
-        published = side_by_side(lambda hour: _publish(hour, reasons, work, context), hours)
-    publishing_s = (time.monotonic() - started) / len(hours)
-    for hour, share, (manifest, rows) in zip(hours, shares, published, strict=True):
-        seconds = embedding_s * share + publishing_s
-        yield _result(hour.window, hour.report, manifest, context, True, seconds, rows)
+        for done in side_by_side(lambda hour: _publish(hour, reasons, work, context), hours):
+            hour, (manifest, rows) = done.item, done.result
+            seconds = embedding_s * shares[hour.window] + done.seconds
+            yield _result(hour.window, hour.report, manifest, context, True, seconds, rows)
 
 
 def _publish(

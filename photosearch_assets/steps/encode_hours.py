@@ -156,10 +156,11 @@ def _encode(
                 recipe_now=partial(_recipe_now, window, context),
             )
 
-        published = side_by_side(publish, encoded)
-        seconds = (time.monotonic() - started) / len(windows)
-    for (window, _), manifest in zip(encoded, published, strict=True):
-        yield _result(window, manifest, embeddings, context, seconds=seconds, done=True)
+        encoding_s = (time.monotonic() - started) / len(windows)
+        for done in side_by_side(publish, encoded):
+            seconds = encoding_s + done.seconds
+            window = done.item[0]
+            yield _result(window, done.result, embeddings, context, seconds=seconds, done=True)
     if errors:
         raise errors[0]  # the hours beside it are done
 
