@@ -84,6 +84,7 @@ class Catalogue(Closing):
         self._settings = settings
         self._erased = erased or ErasedListings(open_storage(settings.repository_url, settings))
         self._schema: Schema | None = None
+        self._listings_by_id: sa.Select[Any]
         self._lock = threading.Lock()
 
     @classmethod
@@ -160,8 +161,8 @@ class Catalogue(Closing):
     def photo(self, photo_id: str) -> Photo | None:
         """One photo; none if there is none, or its listing is missing or has no time."""
         schema = self._read_schema()
-        query = self._select_photos(schema).where(schema.photo_id.is_in([photo_id]))
-        rows = self._read_photos(query, _ERASURES_FOR_S)
+        query = self._select_photos(schema).where(schema.photo_id.is_given)
+        rows = self._read_photos(query.params(schema.photo_id.given([photo_id])), _ERASURES_FOR_S)
         return next((Photo(*row) for row in rows), None)
 
     def listings(self, ids: Collection[str], *, with_photos: bool = True) -> dict[str, Listing]:
@@ -173,12 +174,12 @@ class Catalogue(Closing):
         erased = self._erased.known(_ERASURES_FOR_S)
         wanted = [listing_id for listing_id in ids if not is_erased(listing_id, erased)]
         found = {}
-        schema = self._read_schema()
+        schema, query = self._read_schema(), self._listings_by_id
         with reading(self._engine) as connection:
             for first in range(0, len(wanted), _IDS_A_QUERY):
                 part = wanted[first : first + _IDS_A_QUERY]
                 photo_ids = _photo_ids(connection, schema, part) if with_photos else {}
-                for row in connection.execute(self._select_listings(schema, part)):
+                for row in connection.execute(query, schema.listing_id.given(part)):
                     listing_id, title, price, category, status, value = row
                     moment = read_time(value)
                     if moment is None:
@@ -271,6 +272,7 @@ class Catalogue(Closing):
             if self._schema is None:
                 with reading(self._engine):
                     self._schema = read_schema(self._engine, self._settings)
+                self._listings_by_id = self._select_listings(self._schema)
             return self._schema
 
     def _times(self) -> Iterator[tuple[str, datetime | None, object]]:
@@ -342,13 +344,13 @@ class Catalogue(Closing):
                         _version(*more),
                     )
 
-    def _select_listings(self, schema: Schema, ids: Collection[str]) -> sa.Select[Any]:
+    def _select_listings(self, schema: Schema) -> sa.Select[Any]:
         optional = (schema.title, schema.price, schema.category, schema.status)
         return sa.select(
             schema.listing_id.column,
             *(sa.null() if column is None else column for column in optional),
             self._readable_time(schema),
-        ).where(schema.listing_id.is_in(ids))
+        ).where(schema.listing_id.is_given)
 
     def _readable_time(self, schema: Schema) -> sa.ColumnElement[Any]:
         if self._engine.dialect.name == "sqlite":
@@ -376,10 +378,12 @@ def _photo_ids(
 ) -> dict[str, list[str]]:
     position = sa.null() if schema.position is None else schema.position
     query = sa.select(schema.photo_listing.column, position, schema.photo_id.column).where(
-        schema.photo_listing.is_in(listing_ids)
+        schema.photo_listing.is_given
     )
     ordered: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
-    for listing_id, place, photo_id in stream(connection, query):
+    for listing_id, place, photo_id in stream(
+        connection, query.params(schema.photo_listing.given(listing_ids))
+    ):
         ordered[str(listing_id)].append((place or 0, str(photo_id)))
     return {key: [photo_id for _, photo_id in sorted(ids)] for key, ids in ordered.items()}
 

@@ -19,6 +19,8 @@ from photosearch.catalogue.times import (
 from photosearch.errors import PhotosearchError
 from photosearch.settings import Settings
 
+_IDS = "ids"
+
 
 class CatalogueError(PhotosearchError):
     """A catalogue that can't be read, or is not laid out as the settings say."""
@@ -31,9 +33,17 @@ class KeyColumn:
     column: sa.ColumnElement[object]
     python_type: type
 
-    def is_in(self, ids: Collection[str]) -> sa.ColumnElement[bool]:
-        """A condition that rows with one of these ids meet."""
-        return self.column.in_([key for key in map(self._bound, ids) if key is not None])
+    @property
+    def is_given(self) -> sa.ColumnElement[bool]:
+        """A condition that rows with one of the ids :meth:`given` to the statement meet.
+
+        The statement can be kept: to make one anew costs more than SQLite takes to answer it.
+        """
+        return self.column.in_(sa.bindparam(_IDS, expanding=True))
+
+    def given(self, ids: Collection[str]) -> dict[str, list[object]]:
+        """The parameters of a statement with that condition."""
+        return {_IDS: [key for key in map(self._bound, ids) if key is not None]}
 
     def _bound(self, text: str) -> object:
         if self.python_type is str:
