@@ -91,7 +91,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
         if response.status_code in expected or (absent and response.status_code == 404):
             return response
         with response:
-            raise self._refusal(response, what)
+            raise self._refusal(response, what, method)
 
     def do_request(
         self,
@@ -168,13 +168,14 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
         else:
             self.auth.load_configs(self.container)
 
-    def _refusal(self, response: requests.Response, what: str) -> RegistryRefused:
+    def _refusal(self, response: requests.Response, what: str, method: str) -> RegistryRefused:
         status = response.status_code
+        remedy = _REMEDIES.get(status, _SEE_LOG if status >= 500 else None)
         kind = RegistryDown if status in _BUSY else RegistryRefused
         return kind(
             what,
             found=f"{status} {response.reason}{_told(response)} from {self.container.registry}",
-            remedy=_REMEDIES.get(status, _SEE_LOG if status >= 500 else None),
+            remedy=_LET_DELETE if (method, status) == ("DELETE", 405) else remedy,
         )
 
 
@@ -216,6 +217,7 @@ def _cause(error: BaseException) -> str:
 
 
 _SEE_LOG = "see the registry's log (a full disk?), then run this again"
+_LET_DELETE = "let the registry delete (storage.delete.enabled; not read-only), then run this again"
 _REMEDIES = {
     401: "sign in (docker login), or set registry_user and registry_password",
     403: "give this user the right to that repository",

@@ -67,8 +67,9 @@ class Receipt(_Model):
     vectors: list[str] = []
     windows: list[str] = []
     removed: list[RemovedVersion] = []
-    #: Serving images that were deleted from the registry.
+    #: Serving images that were deleted from the registry, and the layers that held its rows.
     images: list[str] = []
+    layers: list[str] = []
     cached_photos: int = 0
     strips: int = 0
     source_photos: str = ""

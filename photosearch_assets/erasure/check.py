@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from index_grpc.image_contents import serving_images
 from index_grpc.index_files import ROWS, VECTORS
 from photosearch.errors import PhotosearchError
 from photosearch.images.cache import ImageCache
+from photosearch.oci.errors import ImageMissing
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.repository.addresses import Address
@@ -38,6 +40,7 @@ class _Erased:
     ids: frozenset[str]
     contents: frozenset[str]
     vectors: frozenset[str]
+    layers: frozenset[str]
 
     @classmethod
     def of(cls, found: Iterable[Receipt]) -> "_Erased":
@@ -46,6 +49,7 @@ class _Erased:
             frozenset(d for receipt in done for d in (receipt.listing, *receipt.photos)),
             frozenset(d for receipt in done for d in receipt.contents),
             frozenset(d for receipt in done for d in receipt.vectors),
+            frozenset(d for receipt in done for d in receipt.layers),
         )
 
     def rows_in(self, content: bytes) -> int:
@@ -157,6 +161,8 @@ def _in_images(settings: Settings, erased: _Erased) -> Iterator[str]:
         digests = {layer.digest for image in serving_images(registry) for layer in image.layers}
         if isinstance(registry, LayoutRegistry):
             digests |= set(registry.blobs())
+        else:  # it lists none, but those that were deleted are known
+            digests |= {one for one in erased.layers if registry.blob_size(one) is not None}
         for digest in sorted(digests):
             if _blob_rows(registry, digest, erased):
                 yield f"{registry.reference(digest)}: rows of a listing that was erased"
@@ -166,7 +172,8 @@ def _in_images(settings: Settings, erased: _Erased) -> Iterator[str]:
 
 def _blob_rows(registry: ImageRegistry, digest: str, erased: _Erased) -> int:
     count, rest = 0, b""
-    with registry.open_blob(digest) as chunks:
+    # One that is missing is told by verify itself.
+    with suppress(ImageMissing), registry.open_blob(digest) as chunks:
         for chunk in chunks:
             whole, _, rest = (rest + chunk).rpartition(b"\n")  # rows are lines
             count += erased.rows_in(whole)

@@ -136,7 +136,13 @@ class Erasure:
     def await_servers(self) -> None:
         """Ask for Servings without it, and wait until no server holds a version with it."""
         self._tell("waiting until no index server holds it")
-        ask_without(self.settings, self.record.removed)
+        failed = ask_without(self.settings, self.record.removed)
+        if failed:  # waiting would not help: nothing else can be served
+            raise ErasureError(
+                "the serving images without the listing can't be built",
+                found="; ".join(failed[:5]),
+                remedy="what is served goes on; mend that, then run this again",
+            )
         await_servers(self.settings, self.record, self.options.wait_s)
 
     def delete(self) -> None:
@@ -149,13 +155,10 @@ class Erasure:
 
     def clean_images(self) -> None:
         """The serving images with it: in the registry, layers too, and unpacked here."""
-        record = self.record
-        images = delete_images(self.settings, record.removed, record.windows, record.needles)
-        delete_unpacked(self.settings, record.needles)
+        images = delete_images(self.settings, self.record)
+        delete_unpacked(self.settings, self.record.needles)
         if images:
-            self._tell(f"{len(images)} serving images that held it are deleted")
-            record.add("images", images)
-            record.save()
+            self._tell(f"{images} serving images that held it are deleted")
 
     def clean_places(self) -> None:
         """The image cache, what killed steps left, and Dagster's strips of photos."""

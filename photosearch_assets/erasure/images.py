@@ -5,8 +5,9 @@ instead; nobody need wait for the sensor. When the last server that came from an
 ended, the images go, and with them the layers that hold the listing's rows.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from index_grpc.image_contents import Key, serving_images
 from index_grpc.index_files import ROWS
@@ -20,7 +21,13 @@ from photosearch.only_one import AlreadyRunning
 from photosearch.repository.addresses import Address
 from photosearch.settings import Settings
 from photosearch.windows import Window
+from photosearch_assets.erasure.record import Record
 from photosearch_assets.erasure.traces import Needles
+
+_FREED_LATER = (
+    "the registry gives the deleted layers to nobody, and frees their bytes when it collects "
+    "its garbage"
+)
 
 
 def asked_with(settings: Settings, versions: Collection[Key]) -> set[str]:
@@ -34,45 +41,42 @@ def asked_with(settings: Settings, versions: Collection[Key]) -> set[str]:
     }
 
 
-def ask_without(settings: Settings, versions: Collection[Key]) -> None:
-    """Build images of what is current and ask for them, if something of ``versions`` is."""
+def ask_without(settings: Settings, versions: Collection[Key]) -> Sequence[str]:
+    """Build images of what is current and ask for them, if something of ``versions`` is.
+
+    Returns why a Serving with one of them must still be asked for; nothing if none is.
+
+    Raises:
+        RegistryRefused: if the registry does not answer.
+    """
+    failed: Sequence[str] = ()
     if asked_with(settings, versions):
         with suppress(AlreadyRunning):  # then another asks for the same at this moment
-            place_servings(settings)
+            failed = place_servings(settings).failed
+    return failed if failed and asked_with(settings, versions) else ()
 
 
-def delete_images(
-    settings: Settings, versions: Collection[Key], windows: Collection[Window], needles: Needles
-) -> list[str]:
-    """Delete the images with one of these versions and the layers that hold it; the digests.
+def delete_images(settings: Settings, record: Record) -> int:
+    """Delete the images with a version of the record and the layers with its rows; how many.
 
-    An image may be older than what the repository still knows. So layers of other versions
-    of these windows are read, and in a folder every blob that is there.
+    They are found and noted before, for once its tag is gone a registry does not tell of an
+    image any more; what was noted by an erasure that broke off is deleted too.
 
     Raises:
         RegistryRefused: if the registry does not answer, or deletes nothing.
     """
     registry = open_registry(settings)
-    search = _BlobSearch(registry, needles)
-    deleted: set[str] = set()
-    layers: set[str] = set()
-    for image in serving_images(registry):
-        found = {
-            layer.digest
-            for address, version in image.indexes
-            if address.window is not None and address.window in windows
-            for layer in image.layers_of(address.window)
-            if (address, version) in versions or search.finds(layer.digest)
-        }
-        if found:
-            registry.delete(image.tag)
-            deleted.add(image.digest)
-            layers |= found
-    if isinstance(registry, LayoutRegistry):
-        layers |= {digest for digest in registry.blobs() if search.finds(digest)}
-    for digest in sorted(layers):
-        registry.delete_blob(digest)
-    return sorted(deleted)
+    found = _find_images(registry, record)
+    record.add("images", found.digests)
+    record.add("layers", found.layers)
+    if record.receipt.layers and not isinstance(registry, LayoutRegistry):
+        record.note(_FREED_LATER)
+    record.save()
+    for reference in (*sorted(found.tags), *record.receipt.images):
+        registry.delete(reference)
+    for layer in record.receipt.layers:
+        registry.delete_blob(layer)
+    return len(found.tags)
 
 
 def delete_unpacked(settings: Settings, needles: Needles) -> int:
@@ -87,6 +91,38 @@ def delete_unpacked(settings: Settings, needles: Needles) -> int:
     # Also when no image has it: a layer may be left of one that is gone.
     remove_unused(folder, keep)
     return len(images) - len(keep)
+
+
+@dataclass(frozen=True)
+class _HeldImages:
+    """Images that hold a listing: their tags, their digests, and their layers with its rows."""
+
+    tags: set[str]
+    digests: set[str]
+    layers: set[str]
+
+
+def _find_images(registry: ImageRegistry, record: Record) -> _HeldImages:
+    """An image may be older than what the repository still knows. So layers of other versions
+    of the windows are read, and in a folder every blob that is there."""
+    versions, windows = record.removed, record.windows
+    search = _BlobSearch(registry, record.needles)
+    held = _HeldImages(set(), set(), set())
+    for image in serving_images(registry):
+        found = {
+            layer.digest
+            for address, version in image.indexes
+            if address.window is not None and address.window in windows
+            for layer in image.layers_of(address.window)
+            if (address, version) in versions or search.finds(layer.digest)
+        }
+        if found:
+            held.tags.add(image.tag)
+            held.digests.add(image.digest)
+            held.layers.update(found)
+    if isinstance(registry, LayoutRegistry):
+        held.layers.update(digest for digest in registry.blobs() if search.finds(digest))
+    return held
 
 
 class _BlobSearch:

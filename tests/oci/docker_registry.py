@@ -42,6 +42,7 @@ class DockerRegistry:
         self,
         *,
         readonly: bool = False,
+        deletes: bool = True,
         auth: Mapping[str, Any] | None = None,
         certificate: Path | None = None,
         key: Path | None = None,
@@ -57,7 +58,7 @@ class DockerRegistry:
             "log": {"accesslog": {"disabled": False}, "level": "warn"},
             "storage": {
                 "filesystem": {"rootdirectory": str(self.folder / "storage")},
-                "delete": {"enabled": True},
+                "delete": {"enabled": deletes},
                 "maintenance": {"readonly": {"enabled": readonly}},
             },
             "http": http,
