@@ -34,6 +34,7 @@ from api.samples import MOST
 from api.state import ApiState
 from api.timeline import timeline_of
 from api.understand import no_such_listing
+from index_grpc.troubles import read_troubles
 from photosearch.settings import Settings
 from photosearch.version import CODE_VERSION
 
@@ -124,7 +125,8 @@ def _add_search(app: FastAPI, state: ApiState) -> None:
         """Runs of windows in one state by granularity, and the cover that answers now."""
         fingerprints = state.shelf.fingerprints
         fingerprint = state.planner.choose(fingerprints) if fingerprints else None
-        answer = timeline_of(state.planner, state.repository, state.pool, fingerprint)
+        troubles = await asyncio.to_thread(read_troubles, state.settings)
+        answer = timeline_of(state.planner, state.repository, state.pool, fingerprint, troubles)
         return _json(answer, {"Cache-Control": "no-cache"})
 
 

@@ -11,6 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+from index_grpc.troubles import Trouble
+
 OnPartial = Literal["fail", "degrade", "wait"]
 QUERY_MEMBERS = ("photo", "url", "vector", "listing_id")
 
@@ -207,6 +209,7 @@ class Timeline(BaseModel):
     gaps: list[Gap]
     timeline: list[GranularityTimeline]
     servers: list[ServerState]
+    troubles: list[Trouble] = Field(description="What can't be served, and why.")
 
 
 class Liveness(BaseModel):

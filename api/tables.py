@@ -127,6 +127,16 @@ def print_timeline(answer: dict[str, Any], console: Console, *, fold: bool = Tru
             f"  {one['granularity']}: {one['ready']:,} of {one['windows']:,} ready{stale}{missing}",
             highlight=False,
         )
+    for one in answer.get("troubles", ()):
+        console.print(_trouble(one))
+
+
+def _trouble(told: dict[str, Any]) -> Text:
+    when = datetime.fromisoformat(told["retry_at"]).strftime("%Y-%m-%d %H:%M:%S UTC")
+    line = Text("not served: ", "bold yellow")
+    line.append(f"{told['what']}\n", "yellow")
+    line.append(f"  {told['reason']}\n  tried again {when}; {told['remedy']}", "dim")
+    return line
 
 
 def _count(number: int, thing: str) -> str:

@@ -5,7 +5,7 @@ time. The state comes from the repository, ``served_by`` and ``in_cover`` from t
 queries use now: what this page shows is what answers.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Literal
 
@@ -21,13 +21,18 @@ from api.plan import Plan
 from api.planner import Planner
 from api.repository_watch import CurrentIndexes, RepositoryWatch
 from api.servers import ServerPool
+from index_grpc.troubles import Trouble
 from photosearch.windows import Granularity, Window, windows_within
 
 State = Literal["ready", "stale", "missing"]
 
 
 def timeline_of(
-    planner: Planner, repository: RepositoryWatch, pool: ServerPool, fingerprint: str | None
+    planner: Planner,
+    repository: RepositoryWatch,
+    pool: ServerPool,
+    fingerprint: str | None,
+    troubles: Sequence[Trouble] = (),
 ) -> Timeline:
     """The timeline of ``fingerprint``'s windows, or of none."""
     span, now = planner.span, planner.now()
@@ -76,6 +81,7 @@ def timeline_of(
             )
             for server in fleet.servers
         ],
+        troubles=[*troubles],
     )
 
 

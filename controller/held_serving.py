@@ -54,8 +54,12 @@ class HeldServing:
     backoff: Backoff = field(default_factory=Backoff)
     unneeded_since: float | None = None
     announced: bool = False
-    #: What its server refused, until the deployer has taken note.
+    #: What its server refused, or how it crashed as it loaded, until the deployer has taken note.
     refusal: Refusal | None = None
+    crash: str | None = None
+    #: Crashes in a row as it loaded.
+    crashes: int = 0
+    _killed_for: str | None = None
     _ended_at: float | None = None
     _ready_at: datetime | None = None
     _ready_since: float = 0.0
@@ -83,6 +87,11 @@ class HeldServing:
         return self.state is State.READY and self._ready_since > moment
 
     @property
+    def has_loaded(self) -> bool:
+        """Whether its server has all its files in memory."""
+        return self.process is not None and self.state in (State.READY, State.RETIRING)
+
+    @property
     def is_ending(self) -> bool:
         """Whether its process was told to end."""
         return self._ended_at is not None
@@ -90,8 +99,11 @@ class HeldServing:
     def take_image(self, serving: Serving) -> None:
         """Take the image that is asked for now; one that was built anew may have another digest.
 
-        What runs has all in memory: the next start takes it.
+        What runs has all in memory: the next start takes it, and is due at once.
         """
+        if serving.image != self.serving.image:
+            self.backoff.succeeded()
+            self.crashes = 0
         self.serving = serving
 
     def start(self) -> None:
@@ -202,8 +214,10 @@ class HeldServing:
         if not self.is_ending:
             if self.state is not State.STARTING and now > self._ready_since + STEADY_S:
                 self.backoff.succeeded()
-            seen = f"{ended}; see {self.settings.logs_dir / 'index-server.log'}"
-            self.reason = seen if self.refusal is None else self.refusal.reason
+            self.reason = self._story(ended) if self.refusal is None else self.refusal.reason
+            if self.state is State.STARTING and self.refusal is None:
+                self.crashes += 1
+                self.crash = self.reason
             pause = self.backoff.failed(now)
             _log.warning("%s: %s; again in %.0f s", self.serving.name, self.reason, pause)
         self.process.forget()
@@ -211,6 +225,19 @@ class HeldServing:
         self._ready_at = None
         self.state = State.WAITING
         self._ended_at = None
+        self._killed_for = None
+
+    def _story(self, ended: str) -> str:
+        """How it ended and what it said before: what a person has to know to mend it."""
+        assert self.process is not None
+        why = self._killed_for
+        if why is None and ended.endswith(signal.SIGKILL.name):
+            why = "as the kernel does when memory runs out"
+        words = self.process.last_words()
+        return (
+            f"{ended}{'' if why is None else f' ({why})'}"
+            f"{'' if not words else f', after {words!r}'}; see {self.process.log}"
+        )
 
     def _watch_start(self, process: ServerProcess, now: float) -> None:
         if process.health():
@@ -218,11 +245,11 @@ class HeldServing:
             self.answered = True
             self._ready_since = now
             self._silent = 0
+            self.crashes = 0
             self.announce()
             _log.info("%s is ready at %s", self.serving.name, process.address)
         elif now > process.started_at + START_TIMEOUT_S:
-            self.reason = f"not ready after {START_TIMEOUT_S:.0f} s"
-            process.signal(signal.SIGKILL)
+            self._kill(process, f"it was not ready after {START_TIMEOUT_S:.0f} s")
 
     def _watch_health(self, process: ServerProcess, now: float) -> None:
         answer = process.health()
@@ -235,5 +262,10 @@ class HeldServing:
             if not self.announced and self.state is State.READY:
                 self.announce()
         elif self._silent >= SILENT_AT_MOST:
-            _log.warning("%s is silent and is killed", self.serving.name)
-            process.signal(signal.SIGKILL)
+            self._kill(process, "it was silent")
+
+    def _kill(self, process: ServerProcess, why: str) -> None:
+        if self._killed_for is None:
+            _log.warning("%s is killed: %s", self.serving.name, why)
+        self._killed_for = why
+        process.signal(signal.SIGKILL)

@@ -13,21 +13,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
 from controller.held_serving import HeldServing
+from controller.refusals import FIRST_RETRY_S, Refusals, keys_of
 from controller.retirement import unanswered
 from controller.server_process import adopt_servers
 from controller.status import DeployerStatus, State, deployer_dir, write_status
 from index_grpc.endpoints import read_endpoints, remove_endpoint
 from index_grpc.serving import Serving
 from index_grpc.serving_image import remove_unused
-from index_grpc.servings import RefusedIndex, read_servings, write_refused
+from index_grpc.servings import read_servings
 from index_grpc.wanted_servings import RefusedKey, WantedServings
-from photosearch.backoff import Backoff
 from photosearch.errors import PhotosearchError
 from photosearch.only_one import only_one
 from photosearch.repository.repository import Repository
@@ -41,8 +40,6 @@ BUSY_POLL_S = 0.1
 #: Servers that load at once; each uses a core.
 STARTS_AT_ONCE = 2
 STATUS_EVERY_S = 10.0
-FIRST_RETRY_OF_REFUSED_S = 30.0
-LAST_RETRY_OF_REFUSED_S = 600.0
 
 
 def _utc_now() -> datetime:
@@ -61,21 +58,18 @@ class LocalDeployer:
         settings: Settings,
         *,
         clock: Callable[[], datetime] = _utc_now,
-        first_retry_of_refused_s: float = FIRST_RETRY_OF_REFUSED_S,
+        first_retry_of_refused_s: float = FIRST_RETRY_S,
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._first_retry_s = first_retry_of_refused_s
         self._servings_dir = deployer_dir(settings) / "servings"
         self._wanted = WantedServings(settings, Repository.of(settings), clock)
         self._asked: Mapping[str, Serving] = {}
         self._held: dict[str, HeldServing] = {}
-        self._refused: dict[RefusedKey, _Refused] = {}
-        self._retried: set[RefusedKey] = set()
+        self._refusals = Refusals(first_retry_of_refused_s)
         self._look_at = 0.0
         self._problem: str | None = None
         self._written: DeployerStatus | None = None
-        self._told: list[RefusedIndex] = []
         self._images_may_go = True
 
     def run(self, stop: threading.Event) -> None:
@@ -93,7 +87,7 @@ class LocalDeployer:
 
     def adopt(self) -> None:
         """Take over the servers of a former deployer; remove endpoint files of the dead."""
-        for serving, process in adopt_servers(self._servings_dir):
+        for serving, process in adopt_servers(self._servings_dir, self._settings.logs_dir):
             _log.info("%s is adopted as process %d", serving.name, process.pid)
             held = HeldServing(serving, self._settings, self._servings_dir, State.STARTING, process)
             held.wanted = False  # until the repository is read
@@ -111,11 +105,11 @@ class LocalDeployer:
             self._look_at = now + self._wanted.pause_s(POLL_S)
         for held in self._held.values():
             held.watch(now)
-            self._note_refusal(held, now)
+            self._note_failure(held, now)
         self._mark_wanted(now)
         self._retire_unneeded(now)
         self._start_due(now)
-        self._tell_refused()
+        self._refusals.tell(self._settings, now, self._clock())
         self._write_status()
         self._remove_images()
 
@@ -142,35 +136,26 @@ class LocalDeployer:
                 _log.error("the repository can't be read: %s", error)
             self._problem = str(error)
 
-    def _note_refusal(self, held: HeldServing, now: float) -> None:
+    def _note_failure(self, held: HeldServing, now: float) -> None:
+        """Take note of why its server ended, if that was not by our will."""
         refusal, held.refusal = held.refusal, None
-        if refusal is None or refusal.window is None or refusal.version is None:
-            return
-        key = (refusal.window, refusal.version)
-        before = self._refused.get(key)
-        backoff = (
-            before.backoff if before else Backoff(self._first_retry_s, LAST_RETRY_OF_REFUSED_S)
-        )
-        backoff.failed(now)
-        self._retried.discard(key)
-        held.backoff.succeeded()  # the pause is the index's, not the Serving's
-        self._refused[key] = _Refused(backoff, refusal.reason, now)
+        crash, held.crash = held.crash, None
+        if refusal is not None and refusal.window is not None and refusal.version is not None:
+            held.backoff.succeeded()  # the pause is the index's, not the Serving's
+            self._refusals.refuse((refusal.window, refusal.version), refusal.reason, now)
+        elif crash is not None:
+            loaded = self._keys(lambda other: other.has_loaded)
+            self._refusals.crash(held.serving, crash, held.crashes, held.backoff, now, loaded)
 
     def _mark_wanted(self, now: float) -> None:
-        current = self._wanted.current if self._refused else set()
-        for key, refused in list(self._refused.items()):
-            if key not in current or self._is_served_since(key, refused.at):
-                del self._refused[key]
-        self._retried &= self._refused.keys()
+        current = set() if self._refusals.is_empty else self._wanted.current
+        self._refusals.forget(current, self._is_ready, self._is_served_since)
         if not any(held.state is State.STARTING for held in self._held.values()):
             # Not before: to try again ends servers that start to answer in the index's stead.
-            self._retried |= {key for key, r in self._refused.items() if r.backoff.is_due(now)}
-        left_out = self._refused.keys() - self._retried
+            self._refusals.retry(now, self._keys(lambda held: held.wanted and not held.has_loaded))
 
         plan = {
-            name: serving
-            for name, serving in self._asked.items()
-            if left_out.isdisjoint((w.window, w.version) for w in serving.windows)
+            name: serving for name, serving in self._asked.items() if self._refusals.allow(serving)
         }
         for name, serving in plan.items():
             if name in self._held:
@@ -182,6 +167,14 @@ class LocalDeployer:
             held.wanted = name in plan
             if became_wanted and held.state in (State.READY, State.RETIRING):
                 held.keep(anew=True)
+
+    def _keys(self, chosen: Callable[[HeldServing], bool]) -> frozenset[RefusedKey]:
+        """What the chosen ones hold."""
+        found = (keys_of(held.serving) for held in self._held.values() if chosen(held))
+        return frozenset(chain.from_iterable(found))
+
+    def _is_ready(self, name: str) -> bool:
+        return name in self._held and self._held[name].has_loaded
 
     def _is_served_since(self, key: RefusedKey, moment: float) -> bool:
         """Whether a server has read this index well since. An older one has it in memory,
@@ -277,54 +270,26 @@ class LocalDeployer:
         )
         return BUSY_POLL_S if busy else POLL_S
 
-    def _tell_refused(self) -> None:
-        """Write which indexes are refused, if that changed: packs are planned by it."""
-        now = self._clock()
-        refused = [
-            RefusedIndex(
-                window=window,
-                version=version,
-                reason=refused.reason,
-                retry_at=now + timedelta(seconds=refused.backoff.retry_at - time.monotonic()),
-                left_out=(window, version) not in self._retried,
-            )
-            for (window, version), refused in self._refused.items()
-        ]
-        if [_judged(one) for one in refused] != [_judged(one) for one in self._told]:
-            write_refused(self._settings, "deployer", refused)
-        self._told = refused
-
     def _write_status(self) -> None:
-        now = self._clock()
+        now, clock = time.monotonic(), self._clock()
         status = DeployerStatus(
             pid=os.getpid(),
             fingerprint=self._wanted.fingerprint,
             servings=tuple(held.status() for held in self._held.values()),
-            refused=tuple(self._told),
+            refused=tuple(self._refusals.refused(now, clock)),
+            crashing=tuple(self._refusals.crashing(now, clock)),
             problem=self._problem,
-            updated_at=now,
+            updated_at=clock,
         )
         if self._written is None or _tells_more(status, self._written):
             write_status(self._settings, status)
             self._written = status
 
 
-@dataclass(frozen=True)
-class _Refused:
-    """When to try an index again that a server refused, and why and when it did."""
-
-    backoff: Backoff
-    reason: str
-    at: float
-
-
-def _judged(refused: RefusedIndex) -> tuple[str, str, str, bool]:
-    return (refused.window, refused.version, refused.reason, refused.left_out)
-
-
 def _tells_more(status: DeployerStatus, written: DeployerStatus) -> bool:
     age = (status.updated_at - written.updated_at).total_seconds()
-    moving: Any = {"updated_at": True, "refused": {"__all__": {"retry_at"}}}
+    retries = {"__all__": {"retry_at"}}
+    moving: Any = {"updated_at": True, "refused": retries, "crashing": retries}
     return age >= STATUS_EVERY_S or status.model_dump(exclude=moving) != written.model_dump(
         exclude=moving
     )

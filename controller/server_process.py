@@ -30,13 +30,30 @@ from photosearch.whole_file import write_whole
 SERVING_FILE = "serving.json"
 HEALTH_DEADLINE_S = 2.0
 MAX_LOG_BYTES = 10 << 20
+#: Every version of a pack is a Serving with a log of its own.
+LOGS_KEPT = 200
+_MOST_LOG_READ = 8192
+_WORDS = 4
+_LONGEST_LINE = 300
+#: How Python and the runtime of C++ begin when they tell why a process dies.
+_FATAL = ("Fatal Python error", "terminate called")
 
 
 class ServerProcess:
     """A running index server in its own folder."""
 
-    def __init__(self, folder: Path, process: psutil.Process, child: Any = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        process: psutil.Process,
+        log: Path,
+        child: Any = None,
+        log_from: int = 0,
+    ) -> None:
         self.folder = folder
+        #: Its own: what it said before it crashed is found in no other's words.
+        self.log = log
+        self._log_from = log_from
         self.started_at = time.monotonic()
         self._process = process
         self._child: subprocess.Popen[bytes] | None = child
@@ -52,7 +69,9 @@ class ServerProcess:
         argv = photosearch_argv("index-server", "--serving", str(folder / SERVING_FILE))
         if SUPERVISED not in os.environ:
             argv.append("--end-with-parent")
-        with _log_file(settings.logs_dir / "index-server.log") as log:
+        path = log_path(settings.logs_dir, serving.name)
+        with _log_file(path) as log:
+            log_from = log.tell()
             child = subprocess.Popen(
                 argv,
                 env=settings.environment(),
@@ -62,7 +81,7 @@ class ServerProcess:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches the deployer, which ends it in order
             )
-        return cls(folder, psutil.Process(child.pid), child)
+        return cls(folder, psutil.Process(child.pid), path, child, log_from)
 
     @property
     def pid(self) -> int:
@@ -81,6 +100,20 @@ class ServerProcess:
     def refusal(self) -> Refusal | None:
         """Why it refused its files, once it has."""
         return read_refusal(self.folder)
+
+    def last_words(self) -> str:
+        """The last lines of its log, or the beginning of a fatal error's, as one line."""
+        try:
+            with self.log.open("rb") as log:
+                size = log.seek(0, os.SEEK_END)
+                log.seek(max(self._log_from, size - _MOST_LOG_READ))
+                lines = [line.strip() for line in log.read().decode(errors="replace").splitlines()]
+        except OSError:
+            return ""
+        said = [line for line in lines if line]
+        fatal = [number for number, line in enumerate(said) if line.startswith(_FATAL)]
+        words = said[fatal[-1] :][:_WORDS] if fatal else said[-_WORDS:]
+        return " | ".join(line[:_LONGEST_LINE] for line in words)
 
     def exit_text(self) -> str | None:
         """How it ended; None while it runs."""
@@ -127,7 +160,7 @@ class ServerProcess:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def adopt_servers(servings_dir: Path) -> Iterator[tuple[Serving, ServerProcess]]:
+def adopt_servers(servings_dir: Path, logs_dir: Path) -> Iterator[tuple[Serving, ServerProcess]]:
     """The servers that a former deployer left running; whatever can't be adopted is ended.
 
     One server a Serving: of a process that has not announced itself yet, or whose folder is
@@ -144,7 +177,7 @@ def adopt_servers(servings_dir: Path) -> Iterator[tuple[Serving, ServerProcess]]
         if process is None or serving.name != folder.name:
             continue
         adopted.add(process.pid)
-        yield serving, ServerProcess(folder, process)
+        yield serving, ServerProcess(folder, process, log_path(logs_dir, serving.name))
     for process in _servers_below(servings_dir):
         if process.pid not in adopted:
             process.kill()
@@ -163,9 +196,17 @@ def _servers_below(servings_dir: Path) -> Iterator[psutil.Process]:
             yield process
 
 
+def log_path(logs_dir: Path, name: str) -> Path:
+    """Where the servers of a Serving log."""
+    return logs_dir / "index-servers" / f"{name}.log"
+
+
 def _log_file(path: Path) -> Any:
-    """The servers' common log, appended; at a size it makes way for a new one."""
+    """A server's log, appended; at a size it makes way for a new one. The newest are kept."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    logs = [(other.stat().st_mtime, other) for other in path.parent.iterdir() if other != path]
+    for _, old in sorted(logs)[: -(LOGS_KEPT - 1)]:
+        old.unlink(missing_ok=True)
     if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
     return path.open("ab")

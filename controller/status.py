@@ -1,7 +1,8 @@
 """What the deployer tells about itself, in one file that anyone may read.
 
 A refused index must not be visible in a log only: the file names every Serving with its
-state, and every index that is left out with the reason and the time of the next try.
+state, and every index that is left out and every Serving that crashes with the reason and the
+time of the next try.
 """
 
 from datetime import datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from index_grpc.servings import RefusedIndex
+from index_grpc.servings import CrashingServing, RefusedIndex
 from photosearch.settings import Settings
 from photosearch.whole_file import write_whole
 
@@ -52,6 +53,7 @@ class DeployerStatus(_Frozen):
     fingerprint: str | None
     servings: tuple[ServingStatus, ...]
     refused: tuple[RefusedIndex, ...]
+    crashing: tuple[CrashingServing, ...] = ()
     #: Why the repository could not be read; the Servings stay as they are meanwhile.
     problem: str | None
     updated_at: datetime

@@ -12,7 +12,7 @@ Pure functions over what is ready; the deployer on one machine and the sensor of
 ask the same ones.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, chain, groupby
@@ -60,15 +60,18 @@ def plan_packs(
     *,
     pack_bytes: int,
     small_pack_bytes: int,
+    apart: Collection[tuple[str, str]] = (),
 ) -> list[PackPlan]:
     """Divide the windows that should answer into packs, in time order of their first window.
 
     Every window of :func:`choose_windows` is in exactly one pack; a pack has one quantiser.
     The smallest packs of a quantiser are joined while they are within ``small_pack_bytes``.
+    Those of ``apart`` (window key and version) have a pack each.
     """
     groups: dict[tuple[str, str | None], list[Window]] = {}
     for window in choose_windows(ready):
-        tier = "each" if policy == "each" else _tier(window, now)
+        alone = policy == "each" or (window.key, ready[window].version) in apart
+        tier = "each" if alone else _tier(window, now)
         groups.setdefault((tier, ready[window].quantiser), []).append(window)
 
     packs = [
@@ -77,7 +80,9 @@ def plan_packs(
         for pack in _divide(tier, windows, lambda w: ready[w].size_bytes, pack_bytes)
     ]
     if policy == "tiers":
-        packs = _join_small(packs, lambda w: ready[w].size_bytes, small_pack_bytes)
+        alone_packs = [pack for pack in packs if pack.tier == "each"]
+        others = [pack for pack in packs if pack.tier != "each"]
+        packs = alone_packs + _join_small(others, lambda w: ready[w].size_bytes, small_pack_bytes)
     return sorted(packs, key=lambda pack: (pack.windows[0][0], pack.quantiser or ""))
 
 

@@ -13,6 +13,7 @@ from index_grpc.serving import Serving
 from index_grpc.serving_image import BuiltImage, build_serving_image, find_serving_image
 from index_grpc.servings import (
     RefusedIndex,
+    read_crashing,
     read_refused,
     read_servings,
     remove_serving,
@@ -148,7 +149,16 @@ class ServingPlacer:
 
     def _planned(self, left_out: Collection[RefusedKey]) -> list[Serving]:
         self._wanted.look()
-        return self._wanted.servings(left_out)
+        return self._wanted.servings(left_out, self._apart())
+
+    def _apart(self) -> set[RefusedKey]:
+        """The indexes that travel alone, because a server that held one of them crashed."""
+        refused = read_refused(self.settings, "deployer")
+        return {one.key for one in refused if one.crashed} | {
+            (served.window, served.version)
+            for crashing in read_crashing(self.settings)
+            for served in crashing.apart
+        }
 
     def _left_out(self) -> set[RefusedKey]:
         now = self.clock()

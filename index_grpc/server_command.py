@@ -6,6 +6,7 @@ Serving file.
 """
 
 import ctypes
+import faulthandler
 import logging
 import os
 import shutil
@@ -37,6 +38,7 @@ def index_server(
     ] = False,
 ) -> None:
     """Serve one pack of indexes over gRPC until SIGTERM."""
+    faulthandler.enable(all_threads=False)  # a crash in native code says where
     if end_with_parent:
         _end_with_parent()
     from index_grpc.announcement import REFUSED, announce, clear, write_refusal

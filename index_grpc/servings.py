@@ -13,11 +13,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from index_grpc.serving import Serving, ServingError, read_serving
+from index_grpc.serving import ServedWindow, Serving, ServingError, read_serving
 from photosearch.settings import Settings
 from photosearch.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
+
+_CRASHING = ".crashing.json"
 
 
 def write_serving(folder: Path, serving: Serving) -> None:
@@ -65,6 +67,8 @@ class RefusedIndex(BaseModel):
     left_out: bool = True
     #: How often it was refused in a row.
     times: int = 1
+    #: Whether its server crashed. It is tried again on its own, so that it takes no other along.
+    crashed: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -90,6 +94,39 @@ def read_refused(settings: Settings, by: RefusedBy) -> list[RefusedIndex]:
     """What was told last; nothing when nothing ever was."""
     try:
         return _refused_list.validate_json(_refused_path(settings, by).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return []
+
+
+class CrashingServing(BaseModel):
+    """A pack whose index server crashes as it loads, without naming a window."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    windows: tuple[ServedWindow, ...]
+    #: Those that are to be served each on its own meanwhile, so that the one at fault is found.
+    apart: tuple[ServedWindow, ...]
+    #: How it ended last, with its last words.
+    reason: str
+    #: How often in a row.
+    crashes: int
+    retry_at: datetime
+
+
+_crashing_list = TypeAdapter(list[CrashingServing])
+
+
+def write_crashing(settings: Settings, crashing: Sequence[CrashingServing]) -> None:
+    """Tell which packs crash: packs are planned by it, and people are told."""
+    content = _crashing_list.dump_json(list(crashing), indent=1).decode()
+    write_whole(settings.servings_dir / _CRASHING, content)
+
+
+def read_crashing(settings: Settings) -> list[CrashingServing]:
+    """What was told last; nothing when nothing ever was."""
+    try:
+        return _crashing_list.validate_json((settings.servings_dir / _CRASHING).read_bytes())
     except (FileNotFoundError, ValidationError):
         return []
 

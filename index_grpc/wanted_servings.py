@@ -2,7 +2,7 @@
 
 Level-triggered: every look reads the HEADs as they are, and plans from nothing else, so that
 no event can be lost. A look is cheap while nothing changed: manifests are read and packs are
-planned again only when a HEAD moved, an hour passed, or the set of refused indexes changed.
+planned again only when a HEAD moved, an hour passed, or other indexes are refused or apart.
 """
 
 import time
@@ -69,15 +69,19 @@ class WantedServings:
             self._planned_for = None
         self.look_seconds = time.perf_counter() - start
 
-    def servings(self, refused: Collection[RefusedKey]) -> list[Serving]:
+    def servings(
+        self, refused: Collection[RefusedKey], apart: Collection[RefusedKey] = ()
+    ) -> list[Serving]:
         """The Servings that should answer, without the refused indexes; newest first.
+
+        Those of ``apart`` have a Serving each.
 
         The current embedder's, and after them those of the embedder that is being prepared.
         """
         now = self._clock()
-        asked = (Window.holding(Granularity.HOURLY, now), frozenset(refused))
+        asked = (Window.holding(Granularity.HOURLY, now), frozenset(refused), frozenset(apart))
         if asked != self._planned_for:
-            self._plan = self._planned(now, refused)
+            self._plan = self._planned(now, refused, apart)
             self._planned_for = asked
         return self._plan
 
@@ -85,7 +89,9 @@ class WantedServings:
         """Seconds until the next look, so that looking stays cheap however many windows."""
         return max(poll_s, self.look_seconds / LOOK_SHARE)
 
-    def _planned(self, now: datetime, refused: Collection[RefusedKey]) -> list[Serving]:
+    def _planned(
+        self, now: datetime, refused: Collection[RefusedKey], apart: Collection[RefusedKey]
+    ) -> list[Serving]:
         servings = []
         for fingerprint, ready in self._ready.items():
             usable = {
@@ -99,6 +105,7 @@ class WantedServings:
                 self._settings.packing,
                 pack_bytes=self._settings.pack_bytes,
                 small_pack_bytes=self._settings.small_pack_bytes,
+                apart=apart,
             )
             servings += [pack.serving(fingerprint) for pack in reversed(packs)]
         return servings

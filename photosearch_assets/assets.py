@@ -186,5 +186,6 @@ _CHECKS = {
     "photo_failure_rate": "No more photos are unusable than max_failure_rate allows.",
     "vector_health": "All vectors are finite, of unit length, and not all the same.",
     "every_pack_has_an_image": "No index was left out because it is damaged, no image failed.",
+    "every_pack_loads": "No index is refused, and no index server crashes as it loads.",
     "recall_at_target": "A search finds enough of the true neighbours; else it is never served.",
 }

@@ -12,6 +12,7 @@ from index_grpc.endpoints import read_endpoints
 from index_grpc.place_servings import ServingPlacer
 from index_grpc.serving import Serving
 from index_grpc.serving_image import BuiltImage
+from index_grpc.troubles import Trouble, read_troubles
 from photosearch.repository.manifest import canonical_digest
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
@@ -73,6 +74,7 @@ def ask_for_servings(windows: Sequence[Window], context: StepContext) -> Iterato
     _require_none(windows, INDEX_SERVICE)
     started = time.monotonic()
     found = _placer(context).ask()
+    troubles = read_troubles(context.settings)
     yield StepResult(
         step=INDEX_SERVICE,
         digest=canonical_digest([*sorted(f"{one.name} {one.image}" for one in found.ready)]),
@@ -81,7 +83,15 @@ def ask_for_servings(windows: Sequence[Window], context: StepContext) -> Iterato
         done=bool(found.unasked or found.surplus),
         note=f"Servings: {len(found.ready)}, new: {len(found.unasked)}, "
         f"may retire: {len(found.surplus)}, waiting for an image: {len(found.unbuilt)}",
-        report=_serving_table(context, found.ready),
+        report=_serving_table(context, found.ready, troubles),
+        checks=(
+            CheckOutcome(
+                name="every_pack_loads",
+                passed=not troubles,
+                found="; ".join(map(str, troubles[:5])) or f"{len(found.ready)} Servings",
+                limit="no index refused, no index server that crashes",
+            ),
+        ),
     )
 
 
@@ -111,7 +121,9 @@ def _image_table(images: Sequence[tuple[Serving, BuiltImage]]) -> str:
     return "\n".join(lines)
 
 
-def _serving_table(context: StepContext, servings: Sequence[Serving]) -> str:
+def _serving_table(
+    context: StepContext, servings: Sequence[Serving], troubles: Sequence[Trouble]
+) -> str:
     answering = {e.serving: e for e in read_endpoints(context.settings.endpoints_dir)}
     lines = ["| Serving | tier | windows | image | answers |", "| --- " * 5 + "|"]
     for serving in servings:
@@ -121,6 +133,7 @@ def _serving_table(context: StepContext, servings: Sequence[Serving]) -> str:
             f"| {serving.name} | {serving.tier} | {_span(serving)} "
             f"| `{(serving.image or '')[:19]}…` | {answers} |"
         )
+    lines += ["", *(f"* {trouble}" for trouble in troubles)] if troubles else []
     return "\n".join(lines)
 
 

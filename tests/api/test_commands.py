@@ -7,11 +7,14 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from index_grpc.serving import ServedWindow
+from index_grpc.servings import CrashingServing, RefusedIndex, write_crashing, write_refused
 from photosearch.settings import load_settings
 from tests.api.shop import Shop
 
@@ -70,6 +73,40 @@ def test_windows_prints_the_cover_with_neighbours_folded(
     assert days.startswith("2 days 2026-11-01 2026-11-03 2 versions ")
     assert hours.startswith("2 hours 2026-11-03 2026-11-03 02:00 2 versions ")
     assert "hourly: 50 of 794 ready, 744 missing" in shown.stdout
+
+
+def test_windows_tells_what_is_not_served_and_why(
+    whole: httpx.Client, shop: Shop, tmp_path: Path
+) -> None:
+    held = ServedWindow(window="daily/2026-11-01", version="v1")
+    crashing = CrashingServing(
+        name="days-1",
+        windows=(held,),
+        apart=(),
+        reason="killed by SIGSEGV, after 'Segmentation fault'; see days-1.log",
+        crashes=4,
+        retry_at=datetime(2026, 11, 3, 2, 30, tzinfo=UTC),
+    )
+    refused = RefusedIndex(
+        window="daily/2026-11-02",
+        version="v2",
+        reason="vectors.npy is cut off",
+        retry_at=datetime(2026, 11, 3, 2, 31, tzinfo=UTC),
+    )
+    write_crashing(shop.settings, [crashing])
+    write_refused(shop.settings, "builder", [refused])
+
+    troubles = whole.get("/v1/windows").json()["troubles"]
+    shown = run("windows", "--url", str(whole.base_url), cwd=tmp_path, COLUMNS="300")
+
+    assert [one["what"] for one in troubles] == [
+        "Serving days-1 (daily/2026-11-01)",
+        "daily/2026-11-02 version v2",
+    ]
+    assert "not served: Serving days-1 (daily/2026-11-01)" in shown.stdout
+    assert "crashed 4 times as it loaded: killed by SIGSEGV, after 'Segmen" in shown.stdout
+    assert "tried again 2026-11-03 02:30:00 UTC; what answered before goes on" in shown.stdout
+    assert "vectors.npy is cut off" in shown.stdout
 
 
 def test_windows_all_prints_a_line_a_window_and_json_everything(

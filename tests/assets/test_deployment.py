@@ -3,7 +3,7 @@
 import json
 import shutil
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from index_grpc.place_servings import ServingPlacer
 from index_grpc.serving_image import find_serving_image
-from index_grpc.servings import read_refused, read_servings
+from index_grpc.servings import CrashingServing, read_refused, read_servings, write_crashing
 from photosearch.oci.image_registry import open_registry
 from photosearch_assets import deployment
 from photosearch_assets.definitions import load
@@ -158,12 +158,11 @@ def test_a_damaged_index_is_left_out_named_by_a_check_and_shipped_once_it_is_rep
     assert [held.window for held in serving.windows] == [hours(0, 1)[0].key]
     [refused] = read_refused(indexed.settings, "builder")
     assert refused.window == hours(1, 1)[0].key
-    [evaluated] = instance.get_records_for_run(
-        last_run(instance), of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    ).records
-    evaluation: Any = evaluated.event_log_entry.get_dagster_event().event_specific_data
-    assert not evaluation.passed
-    assert "vectors.npy" in str(evaluation.metadata["found"].value)
+    checked = checks(instance)
+    assert checked.keys() == {"every_pack_has_an_image", "every_pack_loads"}
+    for evaluation in checked.values():
+        assert not evaluation.passed
+        assert "vectors.npy" in str(evaluation.metadata["found"].value)
     assert dagster.tick() == []  # it rests until the next try
 
     vectors.write_bytes(whole)
@@ -175,6 +174,40 @@ def test_a_damaged_index_is_left_out_named_by_a_check_and_shipped_once_it_is_rep
     [serving] = read_servings(indexed.settings.servings_dir).values()
     assert len(serving.windows) == 2
     assert read_refused(indexed.settings, "builder") == []
+
+
+def test_a_pack_whose_server_crashes_is_taken_apart_and_named_by_a_check(
+    indexed: Shop, dagster: Dagster, instance: dg.DagsterInstance
+) -> None:
+    assert dagster.tick_and_run()
+    assert checks(instance)["every_pack_loads"].passed
+    [pack] = read_servings(indexed.settings.servings_dir).values()
+    crashing = CrashingServing(
+        name=pack.name,
+        windows=pack.windows,
+        apart=pack.windows,
+        reason="killed by SIGSEGV, after 'Fatal Python error: Segmentation fault'; see x.log",
+        crashes=3,
+        retry_at=datetime(2026, 11, 23, 14, 31, tzinfo=UTC),
+    )
+    write_crashing(indexed.settings, [crashing])
+
+    assert dagster.tick_and_run()
+
+    servings = read_servings(indexed.settings.servings_dir)
+    assert sorted(len(one.windows) for one in servings.values()) == [1, 1]
+    assert pack.name not in servings
+    evaluation = checks(instance)["every_pack_loads"]
+    assert not evaluation.passed
+    found = str(evaluation.metadata["found"].value)
+    assert f"Serving {pack.name} (2 windows" in found
+    assert "crashed 3 times as it loaded: killed by SIGSEGV" in found
+    assert dagster.tick() == []
+
+    write_crashing(indexed.settings, [])
+    assert dagster.tick_and_run()
+    assert list(read_servings(indexed.settings.servings_dir)) == [pack.name]
+    assert checks(instance)["every_pack_loads"].passed
 
 
 def test_two_builders_at_once_build_once(indexed: Shop) -> None:
@@ -192,6 +225,15 @@ def test_two_builders_at_once_build_once(indexed: Shop) -> None:
         thread.join()
 
     assert min(sent) == 0 < max(sent)
+
+
+def checks(instance: dg.DagsterInstance) -> dict[str, Any]:
+    """What the checks of the last run found, by their names."""
+    records = instance.get_records_for_run(
+        last_run(instance), of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ).records
+    events: list[Any] = [one.event_log_entry.get_dagster_event() for one in records]
+    return {one.event_specific_data.check_name: one.event_specific_data for one in events}
 
 
 def last_run(instance: dg.DagsterInstance) -> str:

@@ -304,5 +304,5 @@ def test_a_backlog_is_served_while_it_grows_and_starts_few_servers(
 
     assert served_meanwhile
     assert deployment.served().keys() == set(HOURS)
-    log = (deployment.settings.logs_dir / "index-server.log").read_text()
-    assert log.count(" serves ") < len(HOURS)
+    logs = (deployment.settings.logs_dir / "index-servers").iterdir()
+    assert sum(log.read_text().count(" serves ") for log in logs) < len(HOURS)
