@@ -32,7 +32,12 @@ from photosearch_assets.erasure.traces import (
     read_rows,
     read_vectors,
 )
-from photosearch_assets.erasure.waiting import ErasureError, await_runs, await_servers
+from photosearch_assets.erasure.waiting import (
+    ErasureError,
+    await_runs,
+    await_servers,
+    one_at_a_time,
+)
 from photosearch_assets.erasure.without import Rewriter
 from photosearch_assets.steps.context import StepContext
 
@@ -68,6 +73,7 @@ class Erasure:
         self._tell = tell
         self._runs = run_locks.living(settings)
         self._vectors: set[bytes] = set()
+        self._damaged: set[Key] = set()
 
     def run(self) -> Receipt:
         """Erase, or finish an erasure that was killed.
@@ -76,8 +82,11 @@ class Erasure:
             ErasureError: if there is nothing of the listing, or a server or a run that began
                 before goes on for longer than ``wait_s``; running it again finishes.
         """
-        for stage in STAGES:
-            stage(self)
+        with one_at_a_time(self.settings, self._tell):
+            # Of the same listing another may just have ended.
+            self.record = Record(self.repository.storage, self.listing_id)
+            for stage in STAGES:
+                stage(self)
         return self.record.receipt
 
     def forbid(self) -> None:
@@ -128,6 +137,7 @@ class Erasure:
                 try:
                     made[address, version] = rewriter.without(address, version)
                 except (DamagedArtifact, ArtifactMissing) as damage:
+                    self._damaged.add((address, version))
                     self.record.note(f"a damaged version of {address.window} is made anew")
                     self._tell(str(damage))
         for (address, version), manifest in sorted(made.items(), key=_finest_first):
@@ -146,11 +156,19 @@ class Erasure:
         await_servers(self.settings, self.record, self.options.wait_s)
 
     def delete(self) -> None:
-        """Delete every version that holds it, old ones and halves too, noted before."""
-        traces = self._learn()
-        if traces:
-            self._tell(f"{len(traces)} versions that held it are deleted")
-        for address, version in traces:
+        """Delete every version that holds it, old ones and halves too, noted before.
+
+        Not one that became current since the HEADs moved: its window would be gone. That it is
+        there is seen by the look at the end, and it is made again without the listing first.
+        """
+        doomed = [
+            key
+            for key, trace in self._learn().items()
+            if trace.manifest is None or key in self._damaged or not self._is_head(key)
+        ]
+        if doomed:
+            self._tell(f"{len(doomed)} versions that held it are deleted")
+        for address, version in doomed:
             self.repository.discard(address, version)
 
     def clean_images(self) -> None:

@@ -1,13 +1,17 @@
-"""What an erasure waits for: servers that have the listing in memory, and runs that began before.
+"""What an erasure waits for: another one, servers that hold the listing, and earlier runs.
 
-Both are waited for by looking at what is there. A server that was withdrawn still has its pack
-in memory until its process ends, so its process is watched and not only its endpoint.
+Servers and runs are waited for by looking at what is there. A server that was withdrawn still
+has its pack in memory until its process ends, so its process is watched and not only its
+endpoint.
 """
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from index_grpc.endpoints import read_endpoints
 from photosearch.errors import PhotosearchError
+from photosearch.file_lock import file_lock
 from photosearch.repository.addresses import Address
 from photosearch.repository.held import held_versions
 from photosearch.settings import Settings
@@ -22,6 +26,19 @@ _POLL_S = 0.2
 
 class ErasureError(PhotosearchError):
     """An erasure that can't begin, or that can't end yet."""
+
+
+@contextmanager
+def one_at_a_time(settings: Settings, tell: Callable[[str], None]) -> Iterator[None]:
+    """Wait for another erasure on this machine: each makes versions of the other's windows."""
+    lock = settings.state / "erasure.lock"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(lock, wait=False))
+        except BlockingIOError:
+            tell("waiting for another erasure to end")
+            stack.enter_context(file_lock(lock))
+        yield
 
 
 def await_servers(settings: Settings, record: Record, wait_s: float) -> None:

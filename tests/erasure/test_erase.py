@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -365,6 +366,43 @@ def test_killed_at_any_change_it_is_finished_by_running_it_again(made: Shop) -> 
     assert receipt.finished_at is not None
     assert len(receipt.vectors) == 2
     assert len(receipt.removed) >= 3
+    assert due(made).is_empty
+
+
+def test_erasures_at_once_leave_every_window_current(made: Shop) -> None:
+    listings = ["p0.png", "p2.png", "p3.png", "p3.png"]
+    before = heads(made)
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda listing: erase(made, listing, wait_s=30), listings))
+
+    assert all(receipt.finished_at for receipt in found)
+    assert files_with(made, *(name.encode() for name in listings)) == []
+    assert heads(made).keys() == before.keys()
+    assert index(made, DAY)[2].rows == 3
+    assert due(made).is_empty
+
+
+def test_a_version_that_becomes_current_meanwhile_is_made_again_and_not_deleted(
+    made: Shop,
+) -> None:
+    """As by a run, or an erasure on another machine, that made it while this one went on."""
+    repository, address, before = index(made, HOUR)
+    work = Erasure(made.settings, GONE, ErasureOptions(wait_s=5))
+    at = STAGES.index(Erasure.delete)
+    for stage in STAGES[:at]:
+        stage(work)
+    head = repository.head(address)
+    assert head is not None
+    repository.replace_head(address, before.version, head)
+
+    STAGES[at](work)
+    assert repository.head(address) is not None
+    for stage in STAGES[at + 1 :]:
+        stage(work)
+
+    assert index(made, HOUR)[2].rows == before.rows - 1
+    assert files_with(made, GONE.encode()) == []
+    make_all(made)
     assert due(made).is_empty
 
 
