@@ -46,7 +46,8 @@ def explain(settings: Settings, listing_id: str, file: bytes | None = None) -> E
         listing = catalogue.listings([listing_id]).get(listing_id)
         photos = [] if listing is None else _photos(catalogue, listing)
     if listing is None:
-        return Explanation(listing_id=listing_id, stopped=_absence(repository, listing_id))
+        told = listing_id.encode("utf-8", "backslashreplace").decode()  # may be no UTF-8
+        return Explanation(listing_id=told, stopped=_absence(repository, listing_id))
     stopped = _misplaced(settings, listing)
     explanation = Explanation(
         listing_id=listing_id,

@@ -47,12 +47,23 @@ class KeyColumn:
 
     def _bound(self, text: str) -> object:
         if self.python_type is str:
-            return text
+            return text if _may_be_stored(text) else None
         try:
             value = self.python_type(text)
         except ValueError:
             return None  # no such row can be
         return value if str(value) == text else None
+
+
+def _may_be_stored(text: str) -> bool:
+    """Whether a database can hold it: what was typed may be no UTF-8, or have a NUL in it."""
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,17 @@ def test_ten_thousands_of_ids_are_looked_up_at_once(catalogue: Catalogue) -> Non
     assert sorted(found) == ["lamp 0", "lamp 1", "lamp 2"]
 
 
+@pytest.mark.parametrize("odd", ["", "\udcff\udcfe.jpg", "a\0b", "'; drop table listings;--", "%_"])
+def test_an_id_that_no_database_can_hold_is_as_unknown_as_any_other(
+    catalogue: Catalogue, odd: str
+) -> None:
+    put(catalogue, lamp("lamp", TWO))
+
+    assert catalogue.listings([odd]) == {}
+    assert catalogue.listings([odd, "lamp"]).keys() == {"lamp"}
+    assert catalogue.photo(odd) is None
+
+
 def test_a_photo_is_found_by_its_id(catalogue: Catalogue) -> None:
     put(catalogue, lamp("lamp", TWO, photos=2))
 

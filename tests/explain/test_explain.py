@@ -231,6 +231,18 @@ def test_the_command_prints_the_trail_and_fails_if_it_is_broken(
     assert "✗ source photo" in out
 
 
+def test_an_id_that_is_no_utf_8_is_an_unknown_one(
+    made: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", "\udcff.jpg", "--json"])
+
+    assert not ended.value.code
+    told = json.loads(capsys.readouterr().out)
+    assert told["listing_id"] == "\\udcff.jpg"
+    assert told["stopped"] == "catalogue: no listing has this id"
+
+
 def test_it_needs_no_dagster(made: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     announce(made, DAY)
     loaded = {name for name in sys.modules if name.partition(".")[0] == "dagster"}
