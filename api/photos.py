@@ -123,6 +123,8 @@ class PhotoStore:
         return PhotoBytes(small, "image/jpeg", _digest(small))
 
     def _keep(self, key: tuple[str, int], made: PhotoBytes) -> None:
+        if key in self._thumbnails:  # drawn meanwhile for somebody else
+            return
         self._thumbnails[key] = made
         self._kept_bytes += len(made.content)
         while self._kept_bytes > KEPT_THUMBNAIL_BYTES:
