@@ -4,12 +4,17 @@ The API stands where it can reach what strangers cannot: cloud metadata, databas
 every host is resolved here, every address it has must be public, and the connection goes to
 the very address that was checked, because a second look-up could answer otherwise. Redirects
 are followed by hand and checked like the first URL. Time and bytes are bounded.
+
+A look-up can't be called off, and the stranger chose the name server too. So look-ups have
+threads of their own: those that hang keep other URLs waiting, and no other query.
 """
 
 import asyncio
 import ipaddress
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urljoin
 
 import httpx
@@ -18,6 +23,7 @@ from api.problems import ApiProblem
 
 MAX_REDIRECTS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
+LOOK_UPS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,14 @@ class PhotoUrls:
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
         self._allow_private = allow_private
-        # Not the environment's proxies: they would resolve the host a second time.
-        self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False)
+        self._look_ups = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, thread_name_prefix="look-up")
+        # Not the environment's proxies: they would resolve the host a second time. No connection
+        # is kept: it would be found by its address, for another host whose certificate it lacks.
+        self._client = httpx.AsyncClient(
+            trust_env=False,
+            follow_redirects=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
 
     async def get(self, url: str, left_s: float) -> bytes:
         """The bytes at ``url``, within the smaller of ``left_s`` and the settings' time.
@@ -56,6 +68,7 @@ class PhotoUrls:
 
     async def close(self) -> None:
         await self._client.aclose()
+        self._look_ups.shutdown(wait=False, cancel_futures=True)
 
     async def _get(self, url: str) -> bytes:
         for _ in range(MAX_REDIRECTS + 1):
@@ -74,7 +87,7 @@ class PhotoUrls:
             response = await self._client.send(request, stream=True)
             try:
                 if response.status_code in REDIRECTS and "location" in response.headers:
-                    url = urljoin(str(target.url), response.headers["location"])
+                    url = _redirected(target.url, response.headers["location"])
                     continue
                 return await self._read(response)
             finally:
@@ -114,8 +127,7 @@ class PhotoUrls:
         if not host or url.userinfo:
             raise _refused("the photo's URL needs a host and no user name", found=repr(text[:80]))
         try:
-            loop = asyncio.get_running_loop()
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = await self._look_up(host, port)
         except (OSError, UnicodeError):
             raise _refused("the host of the photo's URL is not known", found=repr(host)) from None
         addresses = [str(entry[4][0]) for entry in found]
@@ -128,6 +140,11 @@ class PhotoUrls:
             )
         return _Target(url, addresses[0])
 
+    async def _look_up(self, host: str, port: int) -> list[Any]:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._look_ups, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        )
+
     def _too_large(self, found: str) -> ApiProblem:
         return ApiProblem(
             413,
@@ -139,21 +156,41 @@ class PhotoUrls:
         )
 
 
+def _redirected(url: httpx.URL, location: str) -> str:
+    try:
+        return urljoin(str(url), location)
+    except ValueError:
+        raise _refused(
+            "the photo's URL redirects to what is no URL", found=repr(location[:80])
+        ) from None
+
+
 def is_public(address: str) -> bool:
     """Whether ``address`` is one of the open Internet.
 
-    An IPv6 address that carries an IPv4 address counts as that one too: mapped, 6to4, NAT64.
+    An IPv6 address that carries an IPv4 address counts as that one too: mapped, compatible, 6to4,
+    NAT64.
     """
     parsed = ipaddress.ip_address(address.partition("%")[0])
     inner: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = [parsed]
     if isinstance(parsed, ipaddress.IPv6Address):
         carried = [parsed.ipv4_mapped, parsed.sixtofour, *(parsed.teredo or ())]
-        if parsed in ipaddress.ip_network("64:ff9b::/96"):
+        if any(parsed in network for network in _CARRY_IPV4):
             carried.append(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF))
         inner += [one for one in carried if one is not None]
         if parsed.ipv4_mapped is not None:
             inner.remove(parsed)
-    return all(one.is_global and not one.is_multicast for one in inner)
+    return all(one.is_global and not _is_special(one) for one in inner)
+
+
+#: NAT64, and the old IPv4-compatible addresses.
+_CARRY_IPV4 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+
+
+def _is_special(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    # Site-local ones were given up long ago; Python takes them for global, routers may not.
+    is_site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_multicast or is_site_local
 
 
 def _refused(

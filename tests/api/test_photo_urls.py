@@ -174,6 +174,8 @@ def test_urls_that_lead_inside_or_nowhere_are_refused(whole: httpx.Client, url: 
         ("64:ff9b::10.0.0.1", False),
         ("2002:7f00:1::", False),
         ("2002:0a00:0001::", False),
+        ("fec0::1", False),
+        ("::10.0.0.1", False),
     ],
 )
 def test_public_addresses_are_told_from_others(address: str, public: bool) -> None:
@@ -182,11 +184,73 @@ def test_public_addresses_are_told_from_others(address: str, public: bool) -> No
 
 def test_a_redirect_is_followed_and_checked_like_the_first_url(web: str) -> None:
     assert get(f"{web}/to/{web}/photo.jpg") == Web.photo
-    for target in ("ftp://127.0.0.1/x", "file:///etc/passwd", "http://user@127.0.0.1/"):
+    for target in (
+        "ftp://127.0.0.1/x",
+        "file:///etc/passwd",
+        "http://user@127.0.0.1/",
+        "http://[127.0.0.1/",
+    ):
         with pytest.raises(ApiProblem, match="URL"):
             get(f"{web}/to/{target}")
     with pytest.raises(ApiProblem, match="redirects too often"):
         get(f"{web}/again")
+
+
+def test_hosts_of_one_address_do_not_share_a_connection(
+    web: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over TLS the second host's certificate would go unchecked."""
+    port = web.rpartition(":")[2]
+    connections = []
+    setup = Web.setup
+
+    async def resolve(*_: object, **__: object) -> list[Any]:
+        return [(2, 1, 6, "", ("127.0.0.1", int(port)))]
+
+    def counted(self: Web) -> None:
+        connections.append(self.client_address)
+        setup(self)
+
+    async def both() -> None:
+        urls = PhotoUrls(max_bytes=1 << 20, timeout_s=5, allow_private=True)
+        await urls.get(f"http://one.example:{port}/photo.jpg", 5)
+        await urls.get(f"http://two.example:{port}/photo.jpg", 5)
+        await urls.close()
+
+    monkeypatch.setattr(PhotoUrls, "_look_up", resolve)
+    monkeypatch.setattr(Web, "setup", counted)
+    monkeypatch.setattr(Web, "protocol_version", "HTTP/1.1")
+
+    asyncio.run(both())
+
+    assert len(connections) == 2
+
+
+def test_hosts_whose_look_up_hangs_keep_no_other_work_from_its_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A stranger chooses the host, and so the name server that never answers."""
+    hang = threading.Event()
+
+    def resolve(*_: object, **__: object) -> list[Any]:
+        hang.wait(20)
+        raise OSError
+
+    async def many() -> float:
+        urls = PhotoUrls(max_bytes=1 << 20, timeout_s=0.2)
+        asked = (urls.get(f"http://slow{n}.example/", 5) for n in range(64))
+        refused = await asyncio.gather(*asked, return_exceptions=True)
+        assert all(isinstance(one, ApiProblem) for one in refused)
+        start = time.monotonic()
+        async with asyncio.timeout(5):
+            await asyncio.to_thread(lambda: None)
+        hang.set()
+        await urls.close()
+        return time.monotonic() - start
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
+
+    assert asyncio.run(many()) < 1
 
 
 def test_the_checked_address_is_the_one_that_is_connected_to(
@@ -195,11 +259,11 @@ def test_the_checked_address_is_the_one_that_is_connected_to(
     port = web.rpartition(":")[2]
     looked_up = []
 
-    async def resolve(_: object, host: str, *args: Any, **__: Any) -> list[Any]:
+    def resolve(host: str, *args: Any, **__: Any) -> list[Any]:
         looked_up.append(host)
         return [(2, 1, 6, "", ("127.0.0.1", int(port)))]
 
-    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", resolve)
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
 
     content = get(f"http://shop.example:{port}/photo.jpg")
 
