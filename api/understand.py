@@ -22,7 +22,8 @@ from api.problems import ApiProblem
 from api.query import Query
 from api.servers import Question
 from photosearch.catalogue.catalogue import Catalogue
-from photosearch.errors import PhotosearchError
+from photosearch.embedder.errors import BadVector
+from photosearch.images.photo_error import PhotoError, PhotoUnreachable
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,18 @@ class Understanding:
         if request.vector is not None:
             return self._vector(query)
         assert request.listing_id is not None
-        return await self._listing(request.listing_id, deadline)
+        try:
+            async with asyncio.timeout(max(deadline.left_s, 0.001)):
+                return await self._listing(request.listing_id, deadline)
+        except TimeoutError:
+            raise ApiProblem(
+                504,
+                "deadline",
+                "the listing's photo could not be had in time",
+                limit=f"{deadline.total_s:g} s (deadline_s)",
+                remedy="try again, or search with a photo instead",
+                headers={"Retry-After": "1"},
+            ) from None
 
     async def _photo(self, photo: bytes, digest: str, name: str, deadline: Deadline) -> Asked:
         fingerprint = self._fingerprint()
@@ -88,6 +100,7 @@ class Understanding:
         if listing is None:
             raise no_such_listing(listing_id)
         reasons = []
+        unreachable: PhotoUnreachable | None = None
         for photo_id in listing.photo_ids:
             start = time.perf_counter()
             try:
@@ -102,11 +115,15 @@ class Understanding:
                 if error.status != 404:
                     raise
                 reasons.append(error.what)
-            except PhotosearchError as error:  # this photo is unusable: the next may do
+            except PhotoUnreachable as error:  # not the photo's fault, nor the caller's
+                unreachable = error
+            except (PhotoError, BadVector) as error:  # unusable: the next may do
                 reasons.append(str(error))
             else:
                 timings = {"photo": took_ms, **asked.timings_ms}
                 return Asked(asked.question, digest, left_out=listing_id, timings_ms=timings)
+        if unreachable is not None:
+            raise unreachable
         raise ApiProblem(
             422,
             "no-usable-photo",

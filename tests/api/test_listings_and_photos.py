@@ -1,15 +1,20 @@
 """Listings, photo bytes, thumbnails and samples."""
 
 import io
+import threading
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+import pytest
 from PIL import Image
 
+from api.photos import PhotoStore
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
-from tests.api.shop import START, Shop
+from photosearch.images.photo_error import PhotoUnreachable
+from tests.api.conftest import StartApi
+from tests.api.shop import START, Servers, Shop
 
 LISTING = "chairs/item 24"
 
@@ -131,3 +136,40 @@ def test_samples_are_live_listings_and_the_same_every_time(whole: httpx.Client) 
     assert {one["status"] for one in samples} == {"live"}
     assert whole.get("/v1/samples?count=9").json()["listings"] == samples
     assert len({one["category"] for one in samples}) > 2
+
+
+def test_a_store_that_does_not_answer_is_not_the_listings_fault(
+    start_api: StartApi, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(_: PhotoStore, photo: Photo) -> bytes:
+        raise PhotoUnreachable(f"photo {photo.photo_id!r} could not be had", found="a time-out")
+
+    servers.serve_all()
+    monkeypatch.setattr(PhotoStore, "_read", unreachable)
+
+    answer = start_api().post("/v1/search", json={"listing_id": LISTING})
+
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:photosearch:photo-unreachable"
+
+
+def test_a_store_that_hangs_costs_a_query_no_more_than_its_deadline(
+    start_api: StartApi, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hang = threading.Event()
+
+    def hanging(*_: object) -> bytes:
+        hang.wait(20)
+        return b""
+
+    servers.serve_all()
+    monkeypatch.setattr(PhotoStore, "_read", hanging)
+    api = start_api(deadline_s=0.5)
+
+    try:
+        answer = api.post("/v1/search", json={"listing_id": LISTING}, timeout=10)
+    finally:
+        hang.set()
+
+    assert answer.status_code == 504
+    assert answer.json()["limit"] == "0.5 s (deadline_s)"
