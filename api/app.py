@@ -110,7 +110,9 @@ def _add_search(app: FastAPI, state: ApiState) -> None:
             )
         state.queries += 1
         try:
-            query = await read_query(request, settings.max_photo_bytes, settings.max_k)
+            query = await read_query(
+                request, settings.max_photo_bytes, settings.max_k, settings.upload_timeout_s
+            )
             return _json(await state.searcher.answer(query), {"Cache-Control": "no-store"})
         finally:
             state.queries -= 1

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from api.problems import ApiProblem
 
 _CHECK_BYTES = 8
+_UNIT_TOLERANCE = 1e-3
 
 
 class Position(BaseModel):
@@ -62,8 +63,9 @@ def read_cursor(text: str) -> tuple[Position, NDArray[np.float32]]:
         size = int.from_bytes(body[:2], "big")
         position = Position.model_validate_json(body[2 : 2 + size])
         vector = np.frombuffer(body[2 + size :], "<f4").astype(np.float32)
-        if not vector.size or not np.isfinite(vector).all():
-            raise ValueError("it holds no vector")
+        # Ours have unit length; the digest is no secret, so a longer one may have been made up.
+        if not abs(np.linalg.norm(vector.astype(np.float64)) - 1) < _UNIT_TOLERANCE:
+            raise ValueError("it holds no vector of unit length")
     except ValueError as error:
         raise ApiProblem(
             422,

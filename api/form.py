@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 
+#: Far more than a search has fields: each costs Python's time, which all queries share.
+MOST_PARTS = 32
+
+
 class FormError(ValueError):
     """A body that is no form."""
 
@@ -60,7 +64,7 @@ class _Reader:
 
     def callbacks(self) -> "MultipartCallbacks":
         return {
-            "on_part_begin": lambda: self.parts.append(Part()),
+            "on_part_begin": self._part_begin,
             "on_part_data": self._data,
             "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
             "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
@@ -68,6 +72,11 @@ class _Reader:
             "on_headers_finished": self._headers_finished,
             "on_end": self._end,
         }
+
+    def _part_begin(self) -> None:
+        if len(self.parts) == MOST_PARTS:
+            raise FormError(f"more than {MOST_PARTS} parts")
+        self.parts.append(Part())
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         self.parts[-1].content += memoryview(data)[start:end]

@@ -5,6 +5,7 @@ read here, chunk by chunk, because its size must be bounded before anything pars
 after parsing is no limit.
 """
 
+import asyncio
 import base64
 import binascii
 from collections.abc import AsyncGenerator
@@ -12,11 +13,15 @@ from dataclasses import dataclass
 
 from fastapi import Request
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 
 from api.form import FormError, parse_form
 from api.models import SearchRequest
 from api.problems import ApiProblem, invalid_input
 
+#: A vector of 8192 numbers has fewer, and so has any URL or cursor; base64 has none. JSON of
+#: millions of members would be taken apart for seconds, and held in many times its size.
+MOST_COMMAS = 16_384
 FORM_OVERHEAD_BYTES = 256 << 10  # the other fields, a cursor among them
 JSON_TYPES = ("application/json",)
 FORM_TYPE = "multipart/form-data"
@@ -31,27 +36,35 @@ class Query:
     name: str = "the photo"
 
 
-async def read_query(http: Request, max_photo_bytes: int, max_k: int) -> Query:
+async def read_query(
+    http: Request, max_photo_bytes: int, max_k: int, upload_timeout_s: float
+) -> Query:
     """Read and check the request's body.
 
     Raises:
         ApiProblem: 415 for a media type that is neither JSON nor a form, 413 for too large a
-            body, 422 for one that can't be read or holds what is not allowed.
+            body, 408 for one that comes too slowly, 400 for one that breaks off, 422 for one
+            that can't be read or holds what is not allowed.
     """
-    media_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type == FORM_TYPE:
-        query = await _from_form(http, max_photo_bytes)
-    elif media_type in JSON_TYPES:
-        query = await _from_json(http, max_photo_bytes)
-    else:
+    try:
+        async with asyncio.timeout(upload_timeout_s):
+            query = await _read(http, max_photo_bytes)
+    except ClientDisconnect:  # nobody hears this; unsaid, it would be a failure in the log
         raise ApiProblem(
-            415,
-            "wrong-content-type",
-            "a search is sent as a form or as JSON",
-            found=media_type or "no Content-Type",
-            limit=f"{FORM_TYPE}, {JSON_TYPES[0]}",
-            remedy="send the photo as the form's field 'photo': curl -F photo=@photo.jpg URL",
-        )
+            400,
+            "cut-off",
+            "the request broke off before the end of its body",
+            remedy="send it again",
+        ) from None
+    except TimeoutError:
+        raise ApiProblem(
+            408,
+            "slow-body",
+            "the request's body did not arrive in time",
+            limit=f"{upload_timeout_s:g} s (upload_timeout_s)",
+            remedy="send a smaller photo: 1000 pixels a side are plenty",
+            headers={"Connection": "close"},
+        ) from None
     if query.request.k > max_k:
         raise ApiProblem(
             422,
@@ -62,6 +75,22 @@ async def read_query(http: Request, max_photo_bytes: int, max_k: int) -> Query:
             remedy="ask for fewer and follow the cursor",
         )
     return query
+
+
+async def _read(http: Request, max_photo_bytes: int) -> Query:
+    media_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == FORM_TYPE:
+        return await _from_form(http, max_photo_bytes)
+    if media_type in JSON_TYPES:
+        return await _from_json(http, max_photo_bytes)
+    raise ApiProblem(
+        415,
+        "wrong-content-type",
+        "a search is sent as a form or as JSON",
+        found=media_type or "no Content-Type",
+        limit=f"{FORM_TYPE}, {JSON_TYPES[0]}",
+        remedy="send the photo as the form's field 'photo': curl -F photo=@photo.jpg URL",
+    )
 
 
 async def _from_json(http: Request, max_photo_bytes: int) -> Query:
@@ -75,6 +104,16 @@ async def _from_json(http: Request, max_photo_bytes: int) -> Query:
             found="0 bytes",
             remedy='send {"photo": "<base64>"}, {"url": ...}, {"vector": [...]} or '
             '{"listing_id": ...}',
+        )
+    commas = body.count(b",")
+    if commas > MOST_COMMAS:
+        raise ApiProblem(
+            422,
+            "invalid-input",
+            "the JSON has too many members or numbers",
+            found=f"{commas} commas",
+            limit=f"{MOST_COMMAS}",
+            remedy="see /docs for what the request may hold",
         )
     try:
         request = SearchRequest.model_validate_json(body, strict=True)

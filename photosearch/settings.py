@@ -216,6 +216,9 @@ class Settings(BaseSettings):
     max_concurrent_queries: int = Field(
         32, ge=1, description="Queries at once; more are refused with 429."
     )
+    upload_timeout_s: float = Field(
+        30.0, gt=0, description="Seconds that a query's body may take to arrive."
+    )
     photo_url_timeout_s: float = Field(
         3.0, gt=0, description="Seconds that a photo's URL may take to answer."
     )

@@ -2,14 +2,19 @@
 
 import base64
 import io
+import socket
 import struct
+import time
 import zlib
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
+from api.cursor import Position, write_cursor
+from tests.api.conftest import StartApi
 from tests.api.shop import Shop
 
 PHOTO = "lamps/item 13.jpg"
@@ -272,6 +277,67 @@ def test_a_body_of_unknown_length_is_bounded_too(whole: httpx.Client) -> None:
     assert sent < 100 << 20
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{" + ",".join(f'"a{n}":0' for n in range(300_000)) + "}",
+        '{"vector":[' + ",".join(["0"] * 2_000_000) + "]}",
+        '{"vector":' + "[" * 2_000_000,
+    ],
+    ids=["members", "numbers", "depth"],
+)
+def test_json_of_countless_parts_is_refused_before_it_is_taken_apart(
+    whole: httpx.Client, body: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+
+    response = whole.post("/v1/search", content=body, headers=headers)
+
+    problem = require_problem(response, 422, "invalid-input")
+    assert response.elapsed.total_seconds() < 0.5
+    assert len(problem["found"]) < 100
+
+
+def test_a_form_of_countless_parts_is_refused_unread(whole: httpx.Client) -> None:
+    part = '--x\r\nContent-Disposition: form-data; name="k{}"\r\n\r\n1\r\n'
+    body = "".join(map(part.format, range(100_000))) + "--x--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+
+    response = whole.post("/v1/search", content=body, headers=headers)
+
+    problem = require_problem(response, 422, "bad-form")
+    assert response.elapsed.total_seconds() < 0.5
+    assert "parts" in problem["found"]
+
+
+def test_a_body_that_drips_is_cut_off_and_makes_room(start_api: StartApi) -> None:
+    api = start_api(upload_timeout_s=0.5, max_concurrent_queries=1)
+    host, port = api.base_url.host, api.base_url.port
+    head = "POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((host, port or 80)) as dripping:
+        dripping.sendall(f"{head}Content-Length: 1000\r\n\r\n".encode())
+        dripping.settimeout(10)
+        answer = dripping.recv(65536).decode()
+
+    assert answer.startswith("HTTP/1.1 408 ")
+    assert "urn:photosearch:slow-body" in answer
+    assert "connection: close" in answer.lower()
+    assert api.post("/v1/search", json={"listing_id": "no"}).status_code == 404
+
+
+def test_a_forged_cursor_with_a_monstrous_vector_is_refused(
+    whole: httpx.Client, shop: Shop
+) -> None:
+    vector = np.full_like(shop.vectors[PHOTO], 3e38)
+    position = Position(
+        query="x", fingerprint=shop.fingerprint, score=1.0, listing_id="a", returned=1
+    )
+
+    response = whole.post("/v1/search", json={"cursor": write_cursor(position, vector)})
+
+    require_problem(response, 422, "bad-cursor")
+
+
 def test_unknown_paths_and_methods_are_problems_too(whole: httpx.Client) -> None:
     assert "/v1/nothing" in require_problem(whole.get("/v1/nothing"), 404, "no-such-path")["found"]
     require_problem(whole.get("/v1/search"), 405, "wrong-method")
@@ -279,3 +345,18 @@ def test_unknown_paths_and_methods_are_problems_too(whole: httpx.Client) -> None
     require_problem(whole.get("/v1/listings/no"), 404, "unknown-listing")
     require_problem(whole.get("/v1/samples?count=0"), 422, "invalid-input")
     require_problem(whole.get(f"/v1/photos/{PHOTO}?size=99999"), 422, "invalid-input")
+
+
+def test_a_client_that_hangs_up_is_no_failure_of_the_api(
+    whole: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = "POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    host, port = whole.base_url.host, whole.base_url.port
+
+    with socket.create_connection((host, port or 80)) as leaving:
+        leaving.sendall(f'{head}Content-Length: 1000\r\n\r\n{{"url"'.encode())
+        time.sleep(0.3)
+    whole.get("/healthz")
+    time.sleep(0.3)
+
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
