@@ -3,15 +3,20 @@
 A layer's digest is known only by making it. So the digest is noted under the key of its
 content, and believed when the registry has a blob of that digest and of the size that the
 content must have; otherwise the layer is made. Losing these notes costs reading, never
-correctness: whoever pulls compares every file with the index's own manifest.
+correctness: whoever pulls compares every file with the index's own manifest. So those that were
+used longest ago go when there are many.
 """
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 
 from photosearch.oci.layers import Layer
 from photosearch.whole_file import write_whole
+
+#: A year of hourly indexes makes 8,760 layers; a pack has at most some hundred.
+MOST_HINTS = 4096
 
 
 class LayerHints:
@@ -23,8 +28,11 @@ class LayerHints:
     def digest(self, layer: Layer) -> str | None:
         """The digest noted for this content."""
         with suppress(OSError, ValueError, KeyError, TypeError):
-            noted = json.loads(self._path(layer).read_bytes())
+            path = self._path(layer)
+            noted = json.loads(path.read_bytes())
             if noted["size"] == layer.size and isinstance(noted["digest"], str):
+                with suppress(OSError):
+                    os.utime(path)
                 return str(noted["digest"])
         return None
 
@@ -33,6 +41,12 @@ class LayerHints:
         with suppress(OSError):
             text = json.dumps({"digest": digest, "size": layer.size})
             write_whole(self._path(layer), text)
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        notes = [(path.stat().st_mtime, path) for path in self._folder.iterdir()]
+        for _, path in sorted(notes, reverse=True)[MOST_HINTS:]:
+            path.unlink(missing_ok=True)
 
     def _path(self, layer: Layer) -> Path:
         return self._folder / f"{layer.key}.json"

@@ -1,0 +1,32 @@
+"""Notes of layers, bounded."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from photosearch.oci import hints
+from photosearch.oci.hints import LayerHints
+from photosearch.oci.layers import Layer, LayerFile
+
+
+def test_the_notes_used_longest_ago_go_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints, "MOST_HINTS", 3)
+    noted = LayerHints(tmp_path)
+    layers = [Layer([LayerFile.of_bytes("index/file", bytes([n]))]) for n in range(4)]
+    for n, layer in enumerate(layers[:3]):
+        noted.note(layer, f"sha256:{n}")
+    for age, path in enumerate(sorted(tmp_path.iterdir())):
+        os.utime(path, (1000 + age, 1000 + age))
+    # The oldest is used, so the next oldest goes.
+    oldest, next_oldest, _ = sorted(layers[:3], key=lambda layer: layer.key)
+
+    assert noted.digest(oldest) is not None
+    noted.note(layers[3], "sha256:3")
+
+    assert noted.digest(oldest) is not None
+    assert noted.digest(next_oldest) is None
+    assert noted.digest(layers[3]) == "sha256:3"
+    assert len(list(tmp_path.iterdir())) == 3
