@@ -16,6 +16,7 @@ import requests
 from oras.container import Container
 from oras.provider import Registry
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
 from photosearch.oci.errors import RegistryDown, RegistryRefused
@@ -111,7 +112,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
 
     @contextmanager
     def telling(self, what: str) -> Iterator[None]:
-        """Turn what requests raises into our errors."""
+        """Turn what requests raises into our errors, and urllib3 while a body is read."""
         try:
             yield
         except requests.exceptions.SSLError as error:
@@ -120,7 +121,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
                 found=f"TLS failed: {_cause(error)}",
                 remedy="set registry_ca_file, or registry_insecure if it speaks plain HTTP",
             ) from error
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, HTTPError) as error:
             raise RegistryDown(
                 what,
                 found=f"{self.container.registry} does not answer: {_cause(error)}",

@@ -29,7 +29,7 @@ from photosearch.oci.documents import (
     images_in,
     parse_document,
 )
-from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryDown
+from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryDown, RegistryRefused
 from photosearch.oci.image_registry import Blob, BlobContent
 
 if TYPE_CHECKING:
@@ -148,7 +148,10 @@ class RemoteRegistry:
             with self.client.send("GET", url, what=what, absent=True) as response:
                 if response.status_code == 404:  # nothing was ever put there
                     break
-                tags += response.json()["tags"] or []
+                try:
+                    tags += response.json()["tags"] or []
+                except (ValueError, KeyError, TypeError) as error:
+                    raise self._is_none(what, "no list of tags") from error
                 following = response.links.get("next", {}).get("url")
                 url = None if following is None else urljoin(response.url, following)
         return sorted(tags)
@@ -181,13 +184,13 @@ class RemoteRegistry:
         with self.client.send("POST", url, what=what) as response:
             if digest is not None and response.status_code == 201:  # mounted
                 return Blob(digest, size, sent=False)
-            session = self._next(response)
+            session = self._next(response, what)
         hashing = _Hashing(content, size)
         octets = {"Content-Type": "application/octet-stream"}
         with self.client.send(
             "PATCH", session, what=what, body=hashing, headers=octets
         ) as response:
-            session = self._next(response)
+            session = self._next(response, what)
         if digest is not None and hashing.digest != digest:
             raise DamagedImage(f"a blob should have the digest {digest}", found=hashing.digest)
         closing = (
@@ -206,8 +209,17 @@ class RemoteRegistry:
             return ""
         return f"?{urlencode({'mount': digest, 'from': theirs.api_prefix})}"
 
-    def _next(self, response: requests.Response) -> str:
+    def _next(self, response: requests.Response, what: str) -> str:
+        if "Location" not in response.headers:
+            raise self._is_none(what, f"{response.status_code} without a Location")
         return urljoin(response.url, response.headers["Location"])
+
+    def _is_none(self, what: str, found: str) -> RegistryRefused:
+        return RegistryRefused(
+            what,
+            found=f"{found}, so {self.client.container.registry} is no registry",
+            remedy="name a registry in registry_url",
+        )
 
     def _chunks(self, response: requests.Response, what: str) -> Iterator[bytes]:
         with self.client.telling(what):
