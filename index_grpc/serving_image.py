@@ -9,6 +9,7 @@ A serving image is found by its tag, the Serving's name, and served by its diges
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from index_grpc.serving_layers import ROOT, ServingLayer, serving_layers
 from photosearch.oci.assemble import find_image, put_image
 from photosearch.oci.base import read_base
 from photosearch.oci.documents import LAYER, Descriptor, Manifest, images_in, parse_document
+from photosearch.oci.errors import DamagedImage
 from photosearch.oci.hints import LayerHints
 from photosearch.oci.image_registry import Blob, ImageRegistry
 from photosearch.oci.layers import Layer
@@ -80,7 +82,11 @@ def build_serving_image(
     }
     planned = serving_layers(serving, manifests, repository)
     with registry.lock(f"image/{serving.name}"):
-        found = find_image(registry, serving.name, base)
+        damage: DamagedImage | None = None
+        try:
+            found = find_image(registry, serving.name, base)
+        except DamagedImage as error:
+            found, damage = None, error
         if found is not None:
             layers = [layer for layer in _layers_of(found.digest, registry) if is_ours(layer)]
             digests = tuple(layer.digest for layer in layers)
@@ -100,6 +106,8 @@ def build_serving_image(
             annotations=image_annotations(serving),
             provenance=provenance(serving, manifests, base),
         )
+        if damage is not None and find_serving_image(serving, registry) is None:
+            raise damage  # a registry may keep what it has
     sent = [blob for blob in blobs if blob.sent]
     return BuiltImage(
         digest=image.digest,
@@ -111,8 +119,15 @@ def build_serving_image(
 
 
 def find_serving_image(serving: Serving, registry: ImageRegistry) -> str | None:
-    """The digest of a Serving's image on today's base, if the registry has all of it."""
-    found = find_image(registry, serving.name, read_base(registry.base))
+    """The digest of a Serving's image on today's base, if the registry has all of it.
+
+    One whose documents are damaged is as good as none: it is built again.
+    """
+    base = read_base(registry.base)
+    try:
+        found = find_image(registry, serving.name, base)
+    except DamagedImage:
+        return None
     return None if found is None else found.digest
 
 
@@ -174,12 +189,13 @@ def _known_layers(layers: list[Layer], serving: Serving, registry: ImageRegistry
     begin = serving.name.rpartition("-")[0]
     tags = sorted(registry.tags(), key=lambda tag: not tag.startswith(begin))
     for tag in tags[:MOST_IMAGES_ASKED]:
-        found = registry.document(tag)
-        for image in () if found is None else images_in(found[0]):
-            for layer in _layers_of(image, registry):
-                content = layer.annotations.get(CONTENT)
-                if content in wanted:
-                    known[content] = layer.digest
+        with suppress(DamagedImage):  # another's, of which nothing is needed
+            found = registry.document(tag)
+            for image in () if found is None else images_in(found[0]):
+                for layer in _layers_of(image, registry):
+                    content = layer.annotations.get(CONTENT)
+                    if content in wanted:
+                        known[content] = layer.digest
         if wanted <= known.keys():
             break
     return known

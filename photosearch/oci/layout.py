@@ -127,7 +127,12 @@ class LayoutRegistry:
         for part in _parts(document):
             if self.blob_size(part.digest) != part.size:
                 raise ImageMissing(f"{self.folder} lacks a part of an image", found=part.digest)
-        digest = self.put_blob(Bytes(content), digest=digest_of(content)).digest
+        digest = digest_of(content)
+        try:
+            self.document(digest)
+        except DamagedImage:  # which its size alone does not tell
+            self.delete_blob(digest)
+        self.put_blob(Bytes(content), digest=digest)
         if tag is not None:
             kind = INDEX if isinstance(document, Index) else MANIFEST
             named = Descriptor(kind, digest, len(content), {REF_NAME: tag})

@@ -229,6 +229,46 @@ def test_a_manifest_that_is_damaged_in_the_folder_is_told(tmp_path: Path) -> Non
         pull_serving_image(registry, built.digest, tmp_path / "pulled")
 
 
+def damage(folder: Path, digest: str) -> None:
+    """Change a byte of a document in a layout folder; its size stays."""
+    blob = folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
+    blob.write_bytes(blob.read_bytes().replace(b"photosearch", b"photoSearch", 1))
+
+
+@pytest.mark.parametrize("what", ["index", "image"])
+def test_an_image_whose_document_is_damaged_is_built_again(tmp_path: Path, what: str) -> None:
+    settings = made_settings(tmp_path)
+    made, registry = MadeRepository(settings), open_registry(settings)
+    serving = serving_of(made.hour(HOUR))
+    built = build_serving_image(serving, made.repository, registry)
+    assert isinstance(registry, LayoutRegistry)
+    named = registry.document(serving.name)
+    assert named is not None
+    damage(registry.folder, named[1] if what == "index" else built.digest)
+
+    assert find_serving_image(serving, registry) is None
+    again = build_serving_image(serving, made.repository, registry)
+
+    assert (again.digest, again.pushed_layers) == (built.digest, 0)
+    assert find_serving_image(serving, registry) == built.digest
+    assert pull_serving_image(registry, built.digest, tmp_path / "pulled").exists()
+
+
+def test_a_damaged_image_keeps_no_other_from_being_built(tmp_path: Path) -> None:
+    settings = made_settings(tmp_path)
+    made, registry = MadeRepository(settings), open_registry(settings)
+    one, other = serving_of(made.hour(HOUR)), serving_of(made.hour("hourly/2026-11-22T01"))
+    build_serving_image(one, made.repository, registry)
+    assert isinstance(registry, LayoutRegistry)
+    named = registry.document(one.name)
+    assert named is not None
+    damage(registry.folder, named[1])
+
+    built = build_serving_image(other, made.repository, registry)
+
+    assert find_serving_image(other, registry) == built.digest
+
+
 def test_an_image_that_the_registry_has_not_is_missing(
     registry: ImageRegistry, tmp_path: Path
 ) -> None:
