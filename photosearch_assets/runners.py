@@ -135,7 +135,8 @@ def _process(
     try:
         yield child
     finally:
-        for number in (signal.SIGINT, signal.SIGKILL):
+        # Not SIGINT: what a script starts in the background ignores it, its children too.
+        for number in (signal.SIGTERM, signal.SIGKILL):
             if child.poll() is None:
                 child.send_signal(number)
                 with suppress(subprocess.TimeoutExpired):

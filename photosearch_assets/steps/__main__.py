@@ -3,9 +3,12 @@
 Under Dagster the windows come in the Pipes extras, and each result goes back as a message as
 soon as it is there; by hand they are named with ``--windows``, and the results are printed, one
 JSON object a line.
+
+SIGTERM, by which a runner or a cluster ends a step, is an exit that cleans up.
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 
@@ -30,10 +33,15 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     import os
 
+    signal.signal(signal.SIGTERM, _end)
     if PIPES_VARIABLE in os.environ:
         with open_dagster_pipes() as pipes:
             return _under_dagster(parsed.name, pipes)
     return _run(parsed.name, parsed.windows, None, lambda result: print(_line(result)))  # noqa: T201
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _under_dagster(name: str, pipes: PipesContext) -> int:

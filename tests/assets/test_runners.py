@@ -1,12 +1,20 @@
 """The runners: what a process reports is heard while it works, and kept when it dies."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from photosearch_assets.dag import DagStep, StepGranularity
 from photosearch_assets.progress import PHOTOS_DONE, PhotoMessages, watched_by
+from photosearch_assets.runners import _process
 from photosearch_assets.steps.result import StepResult
 from tests.assets.conftest import Materialize, Shop, defs_of, hours
 
@@ -98,6 +106,55 @@ def test_what_a_process_made_before_it_died_is_kept(
     made = instance.get_materialized_partitions(dg.AssetKey("slow"))
     assert set(made) == {hours(0, 1)[0].start_text}
     assert len(listener.results) == 1
+
+
+def test_a_process_ends_with_its_run_where_interrupts_are_ignored(
+    shop: Shop, tmp_path: Path
+) -> None:
+    """As in the background job of a script, whose processes inherit that."""
+    script = tmp_path / "long.py"
+    script.write_text("import time; time.sleep(60)")
+    step = DagStep(name="long", granularity=StepGranularity.HOURLY, command=["python", str(script)])
+    session: Any = SimpleNamespace(get_bootstrap_env_vars=dict)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with _process(step, shop.settings, session) as child:
+            time.sleep(0.5)
+            started = time.monotonic()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert time.monotonic() - started < 5
+    assert child.returncode == -signal.SIGTERM
+
+
+def test_a_step_of_ours_that_is_told_to_end_cleans_up(shop: Shop) -> None:
+    code = """
+import time
+from photosearch_assets.steps import __main__
+
+def step(windows, context):
+    with context.work_folder("endless") as folder:
+        print(folder, flush=True)
+        time.sleep(60)
+        yield
+
+__main__.own_step = lambda name: step
+raise SystemExit(__main__.main(["images"]))
+"""
+    environment = {**os.environ, "PHOTOSEARCH_SETTINGS": str(shop.settings.file)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    folder = Path(process.stdout.readline().strip())
+    assert folder.is_dir()
+
+    process.terminate()
+
+    assert process.wait(20) == 128 + signal.SIGTERM
+    process.stdout.close()
+    assert not folder.exists()
 
 
 def test_either_runner_tells_of_every_photo(
