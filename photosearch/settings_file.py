@@ -5,7 +5,7 @@ just named another on the command line; both are said.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,12 @@ def update_settings_file(
     file: Path,
     values: Mapping[str, Any],
     defaults: Mapping[str, Any] | None = None,
+    without: Collection[str] = (),
 ) -> list[SettingChange]:
     """Set ``values``, and those ``defaults`` that are not set yet, in one atomic write.
 
-    Says what became of each. The file is made if it is not there.
+    Says what became of each. Settings ``without`` go with their lines. The file is made if it is
+    not there.
 
     Raises:
         SettingsError: if the file is no TOML, or can't be written.
@@ -56,7 +58,10 @@ def update_settings_file(
         if before is None or (name in values and before != str(value)):
             document[name] = value
         changes.append(SettingChange(name, before, str(document[name])))
-    if any(change.is_change for change in changes) or not file.exists():
+    surplus = [name for name in without if name in document]
+    for name in surplus:
+        document.remove(name)
+    if surplus or any(change.is_change for change in changes) or not file.exists():
         _write(file, tomlkit.dumps(document).rstrip("\n") + "\n")
     return changes
 

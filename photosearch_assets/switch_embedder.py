@@ -14,8 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import JsonValue
-
 from index_grpc.endpoints import read_endpoints
 from index_grpc.place_servings import ServingPlacer
 from index_grpc.serving import Serving
@@ -26,8 +24,12 @@ from photosearch.repository.prepared import Role, note, read_noted
 from photosearch.repository.readiness import current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings, load_settings
-from photosearch.settings_file import update_settings_file
 from photosearch.windows import Span
+from photosearch_assets.embedder_settings import (
+    require_not_overridden,
+    settings_of,
+    write_embedder_settings,
+)
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.steps import build_embedder
 from photosearch_assets.steps.context import StepContext
@@ -41,15 +43,6 @@ if TYPE_CHECKING:
 SERVERS_TIMEOUT_S = 900.0
 FOLLOW_S = 3.0
 """The API looks at HEAD every second: until it has, the old embedder's servers stay."""
-
-_SETTING_OF = {
-    "network": "embedder_network",
-    "weights": "embedder_weights",
-    "precision": "embedder_precision",
-    "projection_dimensions": "projection_dimensions",
-    "mean": "embedder_mean",
-    "std": "embedder_std",
-}
 
 
 @dataclass
@@ -78,8 +71,10 @@ class EmbedderSwitch:
         give the same embedder, and so a killed preparation goes on.
 
         Raises:
-            PhotosearchError: if there is no such network, or it is the current one.
+            PhotosearchError: if there is no such network, it is the current one, or the
+                environment asks for another.
         """
+        require_not_overridden(self.settings, {"embedder_network": network})
         asked = self.settings.model_copy(
             update={"embedder_network": network, "embedder_fingerprint": None}
         )
@@ -90,7 +85,7 @@ class EmbedderSwitch:
         """Take the embedder that was current before.
 
         Raises:
-            AssetsError: if none was.
+            AssetsError: if none was, or the environment asks for another.
         """
         noted = read_noted(self.repository, Role.PREVIOUS)
         if noted is None:
@@ -99,7 +94,9 @@ class EmbedderSwitch:
                 found=f"only {self.before}",
                 remedy="name a network: photosearch embedder use NAME",
             )
-        return self._noted(self.repository.manifest(Address.embedders(), noted.fingerprint))
+        manifest = self.repository.manifest(Address.embedders(), noted.fingerprint)
+        require_not_overridden(self.settings, settings_of(manifest))
+        return self._noted(manifest)
 
     def _noted(self, manifest: Manifest) -> Manifest:
         if manifest.version == self.before:
@@ -211,7 +208,8 @@ class EmbedderSwitch:
                 remedy="run this again",
             )
         # Settings first: a tick between the two finds the embedder that they ask for, made.
-        self._write_settings(self.repository.manifest(Address.embedders(), self.fingerprint))
+        following = self.repository.manifest(Address.embedders(), self.fingerprint)
+        write_embedder_settings(self.settings, following)
         self.repository.move_head(Address.embedders(), self.fingerprint, head)
         note(self.repository, Role.PREVIOUS, self.before)
         note(self.repository, Role.NEXT, "")
@@ -221,17 +219,6 @@ class EmbedderSwitch:
         time.sleep(FOLLOW_S)
         ServingPlacer.open(self.settings).ask()
 
-    def _write_settings(self, manifest: Manifest) -> None:
-        recipe: dict[str, JsonValue] = manifest.recipe
-        values = {
-            setting: value
-            for name, setting in _SETTING_OF.items()
-            if (value := recipe.get(name)) is not None
-            and value != _plain(getattr(self.settings, setting))
-        }
-        if values:
-            update_settings_file(self.settings.file, values)
-
 
 def give_up(repository: Repository) -> str | None:
     """Prepare no embedder any more; returns the one that was being prepared."""
@@ -239,10 +226,6 @@ def give_up(repository: Repository) -> str | None:
     if noted is not None:
         note(repository, Role.NEXT, "")
     return None if noted is None else noted.fingerprint
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _file(settings: Settings) -> Path | None:

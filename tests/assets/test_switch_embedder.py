@@ -1,0 +1,97 @@
+"""What ``photosearch embedder use`` writes must hold once it is written."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from photosearch.cli import main
+from photosearch.repository.addresses import Address
+from photosearch.repository.prepared import Role, note, read_noted
+from photosearch.repository.repository import Repository
+from photosearch.settings import load_settings
+from photosearch_assets.switch_embedder import EmbedderSwitch
+from tests.repository.artifacts import FINGERPRINT, Shelf
+
+VARIABLE = "PHOTOSEARCH_EMBEDDER_NETWORK"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """One with a current embedder and one before it, where the commands look for it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    for name in os.environ:
+        if name.startswith("PHOTOSEARCH_"):
+            monkeypatch.delenv(name)
+    shelf = Shelf(tmp_path / ".photosearch" / "repository", tmp_path / "work")
+    recipe = {"network": "before.onnx", "precision": "int8"}
+    shelf.publish(b"before", Address.embedders(), version="before", recipe=recipe)
+    shelf.made_current(b"network", Address.embedders(), version=FINGERPRINT)
+    repository = Repository.of(load_settings())
+    note(repository, Role.PREVIOUS, "before")
+    return repository
+
+
+@pytest.mark.parametrize("words", [["next.onnx"], ["--back"]])
+@pytest.mark.parametrize("variable", [VARIABLE, VARIABLE.lower()])
+def test_a_switch_that_the_environment_would_undo_is_refused_before_any_work(
+    repository: Repository,
+    words: list[str],
+    variable: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, "efficientnet_lite0")
+
+    with pytest.raises(SystemExit):
+        main(["embedder", "use", *words])
+
+    told = capsys.readouterr().err
+    assert f"found {variable}=efficientnet_lite0" in told
+    assert "unset it" in told
+    assert read_noted(repository, Role.NEXT) is None
+    assert not Path("photosearch.toml").exists()
+
+
+def test_a_variable_that_says_the_same_is_no_hindrance(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(VARIABLE, "next.onnx")
+
+    with pytest.raises(SystemExit):
+        main(["embedder", "use", "next.onnx"])
+
+    assert VARIABLE not in capsys.readouterr().err
+
+
+def test_settings_that_only_the_next_embedder_had_go_when_it_goes(repository: Repository) -> None:
+    """Weights beside the default network would stop every step with an error."""
+    Path("photosearch.toml").write_text(
+        "# my shop\n"
+        'embedder_network = "torchvision:resnet50"\n'
+        'embedder_weights = "resnet50.pth"\n'
+        "embedder_mean = [0.5, 0.5, 0.5]\n"
+        "api_port = 8090\n"
+    )
+    switch = EmbedderSwitch(load_settings())
+    switch.prepare_previous()
+
+    switch.switch()
+
+    written = Path("photosearch.toml").read_text()
+    assert written == '# my shop\nembedder_network = "before.onnx"\napi_port = 8090\n'
+
+
+def test_what_the_environment_said_for_one_command_is_written(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next command, without it, asks for another embedder."""
+    monkeypatch.setenv(VARIABLE, "before.onnx")
+    switch = EmbedderSwitch(load_settings())
+    switch.prepare_previous()
+
+    switch.switch()
+
+    monkeypatch.delenv(VARIABLE)
+    assert load_settings().embedder_network == "before.onnx"
