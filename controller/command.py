@@ -1,12 +1,11 @@
 """``photosearch deployer``: the local deployer in the foreground."""
 
 import logging
-import signal
 import sys
-import threading
 
 from controller.local import LocalDeployer
 from photosearch.settings import load_settings
+from photosearch.stop_signals import stop_on_signals
 
 
 def deployer() -> None:
@@ -14,7 +13,5 @@ def deployer() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signals()
     LocalDeployer(load_settings()).run(stop)

@@ -13,7 +13,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,13 +47,12 @@ def index_server(
     from index_grpc.serving import read_serving
     from index_grpc.serving_folder import serving_of_folder
     from photosearch.settings import load_settings
+    from photosearch.stop_signals import stop_on_signals
 
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signals()
 
     settings = load_settings()
     wanted = serving_of_folder(serving) if serving.is_dir() else read_serving(serving)

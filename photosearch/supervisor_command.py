@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from photosearch.settings import load_settings
+from photosearch.stop_signals import stop_on_signals
 from photosearch.supervised import State, SupervisedProcess
 from photosearch.supervisor import Supervisor
 
@@ -15,9 +16,7 @@ from photosearch.supervisor import Supervisor
 def up() -> None:
     """Start Dagster, the index servers and the API; Ctrl-C stops them all."""
     console = Console()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signals(signal.SIGHUP)
     settings = load_settings()
     with Supervisor(settings).start() as supervisor:
         _show_start(supervisor, console, stop)
