@@ -27,6 +27,7 @@ from index_grpc.serving import Serving
 from index_grpc.serving_image import remove_unused
 from index_grpc.servings import read_servings
 from index_grpc.wanted_servings import RefusedKey, WantedServings
+from photosearch.disk import remedy_for
 from photosearch.errors import PhotosearchError
 from photosearch.only_one import only_one
 from photosearch.repository.repository import Repository
@@ -69,6 +70,7 @@ class LocalDeployer:
         self._refusals = Refusals(first_retry_of_refused_s)
         self._look_at = 0.0
         self._problem: str | None = None
+        self._disk_fault: str | None = None
         self._written: DeployerStatus | None = None
         self._images_may_go = True
 
@@ -81,7 +83,11 @@ class LocalDeployer:
         with only_one(deployer_dir(self._settings) / "lock", "the deployer"):
             self.adopt()
             while not stop.is_set():
-                self.reconcile()
+                try:
+                    self.reconcile()
+                    self._disk_fault = None
+                except OSError as error:  # a full disk: what runs goes on, the next look goes on
+                    self._tell_disk_fault(error)
                 stop.wait(self._pause_s())
             self.end_all()
 
@@ -123,7 +129,13 @@ class LocalDeployer:
                 held.watch(time.monotonic())
             time.sleep(0.02)
         self._held.clear()
-        self._write_status()
+        with suppress(OSError):  # nobody reads it any more
+            self._write_status()
+
+    def _tell_disk_fault(self, error: OSError) -> None:
+        if str(error) != self._disk_fault:
+            _log.error("%s; %s", error, remedy_for(error, "state_dir"))
+        self._disk_fault = str(error)
 
     def _look(self) -> None:
         self._asked = read_servings(self._settings.servings_dir)

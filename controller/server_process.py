@@ -180,7 +180,8 @@ def adopt_servers(servings_dir: Path, logs_dir: Path) -> Iterator[tuple[Serving,
         yield serving, ServerProcess(folder, process, log_path(logs_dir, serving.name))
     for process in _servers_below(servings_dir):
         if process.pid not in adopted:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                process.kill()
     for folder in servings_dir.glob("*/"):
         announcement = read_announcement(folder)
         if announcement is None or announcement.pid not in adopted:

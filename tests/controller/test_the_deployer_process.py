@@ -1,6 +1,7 @@
 """``photosearch deployer`` as a real process: killed, started twice, told to end."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -89,6 +90,31 @@ def test_a_second_deployer_is_refused(settings: Settings, start: Start) -> None:
     assert b"the deployer runs already" in errors
     assert str(first.pid).encode() in errors
     assert len(index_servers(settings)) == 1
+
+
+def test_a_full_disk_ends_no_server_and_is_told(settings: Settings, start: Start) -> None:
+    made = MadeRepository(settings)
+    made.hour(HOUR)
+    place_servings(settings)
+    deployer = start()
+    until(lambda: serves(settings))
+    (before,) = read_endpoints(settings.endpoints_dir)
+    whole = resource.prlimit(deployer.pid, resource.RLIMIT_FSIZE)
+
+    resource.prlimit(deployer.pid, resource.RLIMIT_FSIZE, (100, whole[1]))
+    made.hour("hourly/2026-11-22T06")
+    place_servings(settings)
+    time.sleep(4)  # it has found nowhere to put the new server's folder
+
+    assert deployer.poll() is None
+    assert is_serving_once(before.address)
+    resource.prlimit(deployer.pid, resource.RLIMIT_FSIZE, whole)
+    until(lambda: serves(settings) and before not in read_endpoints(settings.endpoints_dir))
+    deployer.terminate()
+    _, told = deployer.communicate(timeout=20)
+    assert told.count(b"ERROR") == 1
+    assert b"File too large" in told
+    assert b"ulimit" in told
 
 
 def test_without_a_supervisor_the_servers_end_with_a_killed_deployer(
