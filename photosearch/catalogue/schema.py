@@ -26,6 +26,10 @@ class CatalogueError(PhotosearchError):
     """A catalogue that can't be read, or is not laid out as the settings say."""
 
 
+#: Of an integer column of eight bytes.
+_MOST_INTEGER = 2**63 - 1
+
+
 @dataclass(frozen=True)
 class KeyColumn:
     """A column of ids, which are text to us and may be numbers or UUIDs to the database."""
@@ -46,12 +50,17 @@ class KeyColumn:
         return {_IDS: [key for key in map(self._bound, ids) if key is not None]}
 
     def _bound(self, text: str) -> object:
+        """The key as the column has it; None for what a driver refuses: no such row can be."""
+        if not _may_be_stored(text):
+            return None
         if self.python_type is str:
-            return text if _may_be_stored(text) else None
+            return text
         try:
             value = self.python_type(text)
         except ValueError:
-            return None  # no such row can be
+            return None
+        if isinstance(value, int) and abs(value) > _MOST_INTEGER:
+            return None
         return value if str(value) == text else None
 
 

@@ -319,3 +319,15 @@ def test_our_own_sqlite_tables_refuse_a_time_in_another_spelling(tmp_path: Path)
             "INSERT INTO listings (id, listed_at) VALUES ('a', '2026-11-22T14:05:00')"
         )
     engine.dispose()
+
+
+@pytest.mark.parametrize("strange", ["a\0b", "9" * 30, "9" * 5000, "-1", "7\0"])
+def test_an_id_that_no_database_can_hold_is_an_unknown_one(
+    settings: Settings, run: Run, strange: str
+) -> None:
+    """Ids come from the API's callers; what a driver refuses is no failure of the database."""
+    run(SHOP)
+
+    with Catalogue.open(settings.model_copy(update=NAMES)) as catalogue:
+        assert catalogue.listings([strange, "7"]).keys() == {"7"}
+        assert catalogue.photo(strange) is None
