@@ -97,8 +97,7 @@ class SupervisedProcess:
         """Notice that it ended, that it is ready, or that it is due again."""
         now = time.monotonic()
         if self.state is State.CRASHED and self._backoff.is_due(now):
-            self.restarts += 1
-            self.start()
+            self._start_again(now)
         if self._child is None:
             return
         code = self._child.poll()
@@ -107,6 +106,14 @@ class SupervisedProcess:
         elif self.state is State.STARTING and self._is_ready():
             self.state = State.READY
             self.ready_after_s = time.monotonic() - self._started_at
+
+    def _start_again(self, now: float) -> None:
+        self.restarts += 1
+        try:
+            self.start()
+        except OSError as error:  # a full disk: later there may be room
+            self.last_exit = f"can't be started: {error}"
+            self._backoff.failed(now)
 
     def tell_to_end(self) -> None:
         """SIGTERM, for good."""

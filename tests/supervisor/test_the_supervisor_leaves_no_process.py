@@ -264,3 +264,19 @@ def test_a_killed_undertaker_is_replaced(settings: Settings, server: ProcessSpec
         os.kill(first, signal.SIGKILL)
         until(lambda: undertakers() not in ([], [first]))
     assert undertakers() == []
+
+
+def test_what_can_not_be_started_again_now_is_started_later(settings: Settings) -> None:
+    """As on a full disk, where its log can't be written."""
+    crashing = ProcessSpec("crashing", [sys.executable, "-c", ""], restart=True)
+    with Supervisor(settings, [crashing]).start() as supervisor:
+        [process] = supervisor.processes
+        until(lambda: process.state is State.CRASHED)
+        process.log.unlink()
+        process.log.mkdir()
+        until(lambda: "Is a directory" in (process.last_exit or ""))
+        assert process.state is State.CRASHED
+        process.log.rmdir()
+
+        before = process.restarts
+        until(lambda: process.restarts > before + 1)
