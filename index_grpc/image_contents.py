@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from index_grpc.serving_annotations import NAMES
+from photosearch.errors import PhotosearchError
 from photosearch.oci.documents import Descriptor, Manifest, images_in, parse_document
+from photosearch.oci.errors import DamagedImage
 from photosearch.oci.image_registry import ImageRegistry
 from photosearch.repository.addresses import Address
 from photosearch.windows import Window, WindowError
@@ -41,7 +43,7 @@ def serving_images(registry: ImageRegistry) -> Iterator[ServingImage]:
     """Every serving image of the registry; other images are passed over.
 
     Raises:
-        DamagedImage: if a document is not what its digest says.
+        DamagedImage: if a document is not what its digest says, or not as ours are.
         RegistryRefused: if the registry does not answer.
     """
     for tag in registry.tags():
@@ -52,9 +54,8 @@ def serving_images(registry: ImageRegistry) -> Iterator[ServingImage]:
             document = None if found is None else parse_document(found[0], digest)
             if isinstance(document, Manifest) and f"{NAMES}.windows" in document.annotations:
                 layers = [la for la in document.layers if f"{NAMES}.layer" in la.annotations]
-                yield ServingImage(
-                    tag, digest, frozenset(_indexes(document)), tuple(layers), created_at
-                )
+                indexes = _indexes(document, tag)
+                yield ServingImage(tag, digest, indexes, tuple(layers), created_at)
 
 
 def _created(content: bytes, tag: str) -> datetime | None:
@@ -67,10 +68,19 @@ def _created(content: bytes, tag: str) -> datetime | None:
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _indexes(image: Manifest) -> Iterator[Key]:
+def _indexes(image: Manifest, tag: str) -> frozenset[Key]:
     fingerprint = image.annotations.get(f"{NAMES}.fingerprint", "")
-    for window, version in json.loads(image.annotations[f"{NAMES}.windows"]):
-        yield Address.index(fingerprint, Window.parse(window)), version
+    try:
+        return frozenset(
+            (Address.index(fingerprint, Window.parse(window)), version)
+            for window, version in json.loads(image.annotations[f"{NAMES}.windows"])
+        )
+    except (ValueError, TypeError, PhotosearchError) as error:
+        raise DamagedImage(
+            f"what image {tag} holds is not understood",
+            found=str(error),
+            remedy="if a newer release made it, use that one; else delete the image",
+        ) from error
 
 
 def _has(layer: Descriptor, window: Window) -> bool:
