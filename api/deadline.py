@@ -7,6 +7,8 @@ the servers' time instead of the caller's patience.
 import time
 from dataclasses import dataclass
 
+from api.problems import ApiProblem
+
 
 @dataclass(frozen=True)
 class Deadline:
@@ -23,3 +25,14 @@ class Deadline:
     def left_s(self) -> float:
         """Seconds left; negative when it has passed."""
         return self.at - time.monotonic()
+
+    def missed(self, what: str, remedy: str) -> ApiProblem:
+        """The error of a stage that was not done in time: 504."""
+        return ApiProblem(
+            504,
+            "deadline",
+            what,
+            limit=f"{self.total_s:g} s (deadline_s)",
+            remedy=remedy,
+            headers={"Retry-After": "1"},
+        )

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.deadline import Deadline
-from api.problems import ApiProblem
 from photosearch.embedder.embedder import Embedder, open_embedder
 from photosearch.images.decode import decode_photo
 from photosearch.repository.addresses import Address
@@ -123,13 +122,8 @@ class EmbedderShelf:
             )
             return await asyncio.wait_for(work, max(deadline.left_s, 0.001))
         except TimeoutError:
-            raise ApiProblem(
-                504,
-                "deadline",
-                "the photo was not embedded in time",
-                limit=f"{deadline.total_s:g} s (deadline_s)",
-                remedy="try again, or send a smaller photo",
-                headers={"Retry-After": "1"},
+            raise deadline.missed(
+                "the photo was not embedded in time", "try again, or send a smaller photo"
             ) from None
         finally:
             self._under_way -= 1

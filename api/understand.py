@@ -77,13 +77,9 @@ class Understanding:
             async with asyncio.timeout(max(deadline.left_s, 0.001)):
                 return await self._listing(request.listing_id, deadline)
         except TimeoutError:
-            raise ApiProblem(
-                504,
-                "deadline",
+            raise deadline.missed(
                 "the listing's photo could not be had in time",
-                limit=f"{deadline.total_s:g} s (deadline_s)",
-                remedy="try again, or search with a photo instead",
-                headers={"Retry-After": "1"},
+                "try again, or search with a photo instead",
             ) from None
 
     async def _photo(self, photo: bytes, digest: str, name: str, deadline: Deadline) -> Asked:

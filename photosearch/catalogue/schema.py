@@ -20,14 +20,12 @@ from photosearch.errors import PhotosearchError
 from photosearch.settings import Settings
 
 _IDS = "ids"
+#: Of an integer column of eight bytes.
+_MOST_INTEGER = 2**63 - 1
 
 
 class CatalogueError(PhotosearchError):
     """A catalogue that can't be read, or is not laid out as the settings say."""
-
-
-#: Of an integer column of eight bytes.
-_MOST_INTEGER = 2**63 - 1
 
 
 @dataclass(frozen=True)

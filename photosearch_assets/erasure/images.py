@@ -6,7 +6,6 @@ ended, the images go, and with them the layers that hold the listing's rows.
 """
 
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from index_grpc.image_contents import Key, serving_images
@@ -17,7 +16,6 @@ from index_grpc.servings import read_servings
 from photosearch.oci.errors import ImageMissing
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.oci.layout import LayoutRegistry
-from photosearch.only_one import AlreadyRunning
 from photosearch.repository.addresses import Address
 from photosearch.settings import Settings
 from photosearch.windows import Window
@@ -49,10 +47,9 @@ def ask_without(settings: Settings, versions: Collection[Key]) -> Sequence[str]:
     Raises:
         RegistryRefused: if the registry does not answer.
     """
-    failed: Sequence[str] = ()
-    if asked_with(settings, versions):
-        with suppress(AlreadyRunning):  # then another asks for the same at this moment
-            failed = place_servings(settings).failed
+    if not asked_with(settings, versions):
+        return ()
+    failed = place_servings(settings).failed
     return failed if failed and asked_with(settings, versions) else ()
 
 

@@ -6,7 +6,7 @@ What is done is handed on while the others wait, so that whoever records it does
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -28,13 +28,12 @@ class Worked(Generic[Item, Result]):
 
 def side_by_side(
     work: Callable[[Item], Result], items: Iterable[Item]
-) -> Iterator[Worked[Item, Result]]:
+) -> Generator[Worked[Item, Result], None, None]:
     """Do ``work`` on every item, and yield what came of each, in the items' order.
 
     An item whose work raises is left out. The first such error is raised at the end, when all
     the others have been handed on.
     """
-
     items = list(items)
     threads = min(THREADS, len(items)) or 1
 

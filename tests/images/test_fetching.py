@@ -224,3 +224,22 @@ def test_no_path_that_passes_leads_above_the_folder(path: str) -> None:
         return
 
     assert os.path.normpath(f"/photos/{path}") == f"/photos/{path}"
+
+
+def test_photos_that_a_thread_takes_together_are_counted_each_on_its_own(
+    folder: Path, cache: ImageCache
+) -> None:
+    paths = [f"{number:03}.jpg" for number in range(100)]
+    for path in paths:
+        (folder / path).write_bytes(path.encode())
+    for gone in ("040.jpg", "041.jpg", "099.jpg"):
+        (folder / gone).unlink()
+    progress: list[int] = []
+
+    report = fetch(str(folder), cache, *paths, progress=progress, fetch_concurrency=2)
+
+    assert [one.photo_id for one in report.failed] == ["040.jpg", "041.jpg", "099.jpg"]
+    assert {name: one.sha256 for name, one in report.fetched.items()} == {
+        path: sha256(path.encode()) for path in paths if (folder / path).exists()
+    }
+    assert sum(progress) == 100
