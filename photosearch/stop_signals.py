@@ -10,8 +10,13 @@ So the C part of Python, which notices at once, writes into a pipe, and a thread
 """
 
 import os
+import select
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def stop_on_signals(*further: signal.Signals) -> threading.Event:
@@ -26,6 +31,34 @@ def stop_on_signals(*further: signal.Signals) -> threading.Event:
 
     threading.Thread(target=wait, name="stop", daemon=True).start()
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT, *further):
+    for number in (*_STOPS, *further):
         signal.signal(number, lambda *_: None)  # without a handler nothing would be written
     return stop
+
+
+@contextmanager
+def stop_signals_noticed() -> Iterator[Callable[[], bool]]:
+    """Tells whether SIGTERM or SIGINT came since, whoever has a handler for them, or drops them.
+
+    Always False in threads other than the main one, where signals are none of their business.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    came = bytearray()
+
+    def noticed() -> bool:
+        with suppress(BlockingIOError):
+            came.extend(os.read(reader, select.PIPE_BUF))
+        return any(number in came for number in _STOPS)
+
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield noticed
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writer)
+        os.close(reader)

@@ -91,6 +91,7 @@ def open_instance(settings: Settings) -> "dg.DagsterInstance":
     """The instance that Dagit shows; a context manager."""
     import dagster as dg
 
+    _keep_sigterm()
     tell_google(settings)
     return dg.DagsterInstance.from_config(str(ensure_home(settings)))
 

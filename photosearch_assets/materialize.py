@@ -15,6 +15,7 @@ import dagster as dg
 
 from photosearch.object_store import require_stores
 from photosearch.settings import Settings
+from photosearch.stop_signals import stop_signals_noticed
 from photosearch.windows import Window
 from photosearch_assets.assets import WINDOWS_A_RUN
 from photosearch_assets.plan import DueWork, Timeline, find_due
@@ -98,6 +99,10 @@ class Materializer:
         """Make all that is due, or of it ``chosen`` with what they are made from.
 
         Yields each stage before it runs.
+
+        Raises:
+            KeyboardInterrupt: after SIGINT or SIGTERM. Dagster hands them on only within a
+                step: what comes as a run ends is dropped with the run.
         """
         started = time.monotonic()
         require_stores(self.settings)
@@ -105,11 +110,16 @@ class Materializer:
         if chosen:
             timeline = timeline.within(chosen)
         try:
-            for stage in self._stages(timeline):
-                yield stage
-                failed = [not self._execute(stage, windows) for windows in stage.stretches()]
-                if any(failed):
-                    return  # what follows would fail over the same windows
+            with stop_signals_noticed() as stopped:
+                for stage in self._stages(timeline):
+                    yield stage
+                    failed = False
+                    for windows in stage.stretches():
+                        failed |= not self._execute(stage, windows)
+                        if stopped():
+                            raise KeyboardInterrupt
+                    if failed:
+                        return  # what follows would fail over the same windows
         finally:
             self.summary.seconds = time.monotonic() - started
 

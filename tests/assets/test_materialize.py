@@ -1,7 +1,10 @@
 """Everything through Dagster in this process: the command, its runs and what they record."""
 
+import os
+import signal
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -211,3 +214,24 @@ def test_stretches_bridge_small_gaps_and_keep_to_their_length() -> None:
 def test_the_command_names_a_window_that_is_not_over(shop: Shop) -> None:
     with pytest.raises(AssetsError, match="not a window of the timeline that is over"):
         materialize_command(["daily/2099-01-01"])
+
+
+def test_a_stop_that_comes_as_a_run_ends_stops_what_follows(
+    shop: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its last step Dagster notes a signal and forgets it with the run."""
+    shop.list_hours(1)
+    tell = dg.DagsterInstance.handle_new_event
+
+    def tell_and_stop(self: dg.DagsterInstance, event: dg.EventLogEntry, **how: Any) -> None:
+        tell(self, event, **how)
+        if event.dagster_event_type is dg.DagsterEventType.RUN_SUCCESS:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(dg.DagsterInstance, "handle_new_event", tell_and_stop)
+
+    with pytest.raises(KeyboardInterrupt):
+        materialize_all(shop, instance)
+
+    [run] = instance.get_runs()
+    assert run.is_success
