@@ -9,34 +9,32 @@ What was erased is hidden from every answer, also while a shop's own database st
 
 import hashlib
 import heapq
-import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, Self, TypeVar
+from datetime import UTC, datetime
+from typing import Protocol, Self, TypeVar
 
 import sqlalchemy as sa
 
-from photosearch.catalogue.connection import make_engine, reading, stream
+from photosearch.catalogue.connection import make_engine, reading
 from photosearch.catalogue.listing import (
     CatalogueDigest,
+    CatalogueSize,
     Listing,
     Misplaced,
     Photo,
     digest_of_lines,
-    photo_line,
 )
+from photosearch.catalogue.queries import PhotoRow, Queries
 from photosearch.catalogue.rows import erase_rows, write_rows
-from photosearch.catalogue.schema import CatalogueError, Schema, read_schema
-from photosearch.catalogue.times import read_time, spelled, spelled_by, within
+from photosearch.catalogue.schema import CatalogueError
 from photosearch.closing import Closing
 from photosearch.repository.erasures import ErasedListings, NothingErased, is_erased
 from photosearch.repository.storage import open_storage
 from photosearch.settings import Settings
 from photosearch.windows import Granularity, Span, Window
 
-__all__ = ["Catalogue", "CatalogueError", "CatalogueSize"]
+__all__ = ["Catalogue", "CatalogueError"]
 
 
 class OfListing(Protocol):
@@ -51,20 +49,7 @@ Pictured = TypeVar("Pictured", bound=OfListing)
 # SQLite binds at most 32,766 values a statement, PostgreSQL 65,535.
 _IDS_A_QUERY = 10_000
 _ERASURES_FOR_S = 2.0
-_LONG_SPAN = timedelta(days=62)
 _HOUR_OF_A_LINE = len("2026-11-22 14")
-
-_PhotoRow = tuple[str, str, str, datetime, str]  # the members of a Photo
-
-
-@dataclass(frozen=True)
-class CatalogueSize:
-    """How much the catalogue holds, and what in it belongs to nothing."""
-
-    listings: int
-    photos: int  # those with a listing
-    listings_without_photos: int
-    photos_without_listing: int
 
 
 class Catalogue(Closing):
@@ -82,10 +67,8 @@ class Catalogue(Closing):
     ) -> None:
         self._engine = engine
         self._settings = settings
+        self._queries = Queries(engine, settings)
         self._erased = erased or ErasedListings(open_storage(settings.repository_url, settings))
-        self._schema: Schema | None = None
-        self._listings_by_id: sa.Select[Any]
-        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, settings: Settings, *, with_erased: bool = False) -> Self:
@@ -123,9 +106,11 @@ class Catalogue(Closing):
         Equal to :func:`catalogue_digest` of each hour's ``photos_in``. An hour that
         ``span`` cuts is counted as far as it lies inside.
         """
+        erased = self._erased.known()
         hours: defaultdict[str, list[str]] = defaultdict(list)
-        for line in self._lines(span):
-            hours[line[:_HOUR_OF_A_LINE]].append(line)
+        for listing_id, line in self._queries.lines(span):
+            if not is_erased(listing_id, erased):
+                hours[line[:_HOUR_OF_A_LINE]].append(line)
         return {
             _hour(text): CatalogueDigest(len(lines), digest_of_lines(lines))
             for text, lines in sorted(hours.items())
@@ -156,14 +141,14 @@ class Catalogue(Closing):
 
     def photo_versions(self) -> dict[str, str]:
         """The version of every photo with a listing; empty where the catalogue says none."""
-        return {row[0]: row[4] for row in self._photos(None)}
+        return {row[0]: row[4] for row in self._photos()}
 
     def photo(self, photo_id: str) -> Photo | None:
         """One photo; none if there is none, or its listing is missing or has no time."""
-        schema = self._read_schema()
-        query = self._select_photos(schema).where(schema.photo_id.is_given)
-        rows = self._read_photos(query.params(schema.photo_id.given([photo_id])), _ERASURES_FOR_S)
-        return next((Photo(*row) for row in rows), None)
+        row = self._queries.photo(photo_id)
+        if row is None or is_erased(row[1], self._erased.known(_ERASURES_FOR_S)):
+            return None
+        return Photo(*row)
 
     def listings(self, ids: Collection[str], *, with_photos: bool = True) -> dict[str, Listing]:
         """The listings with these ids, with their photos in order; unknown ids are left out.
@@ -174,25 +159,10 @@ class Catalogue(Closing):
         erased = self._erased.known(_ERASURES_FOR_S)
         wanted = [listing_id for listing_id in ids if not is_erased(listing_id, erased)]
         found = {}
-        schema, query = self._read_schema(), self._listings_by_id
-        with reading(self._engine) as connection:
-            for first in range(0, len(wanted), _IDS_A_QUERY):
-                part = wanted[first : first + _IDS_A_QUERY]
-                photo_ids = _photo_ids(connection, schema, part) if with_photos else {}
-                for row in connection.execute(query, schema.listing_id.given(part)):
-                    listing_id, title, price, category, status, value = row
-                    moment = read_time(value)
-                    if moment is None:
-                        continue
-                    found[str(listing_id)] = Listing(
-                        str(listing_id),
-                        _text(title),
-                        None if price is None else float(price),
-                        _text(category),
-                        self._settings.live_status if schema.status is None else str(status),
-                        moment,
-                        tuple(photo_ids.get(str(listing_id), ())),
-                    )
+        for first in range(0, len(wanted), _IDS_A_QUERY):
+            part = wanted[first : first + _IDS_A_QUERY]
+            for listing in self._queries.listings(part, with_photos=with_photos):
+                found[listing.listing_id] = listing
         return found
 
     def is_erased(self, listing_id: str) -> bool:
@@ -206,28 +176,11 @@ class Catalogue(Closing):
 
     def photo_count(self) -> int:
         """How many photos belong to a listing."""
-        schema = self._read_schema()
-        query = sa.select(sa.func.count()).select_from(_joined(schema))
-        with reading(self._engine) as connection:
-            return int(connection.execute(query).scalar_one())
+        return self._queries.photo_count()
 
     def size(self) -> CatalogueSize:
         """How many listings and photos there are, and how many belong to nothing."""
-        schema = self._read_schema()
-        listing, owner = schema.listing_id.column, schema.photo_listing.column
-        pictured = sa.exists().where(owner == listing)
-        listings = sa.select(sa.func.count()).select_from(schema.listings)
-        photos = sa.select(sa.func.count()).select_from(schema.photos)
-        with reading(self._engine) as connection:
-            paired = self.photo_count()
-            return CatalogueSize(
-                listings=int(connection.execute(listings).scalar_one()),
-                photos=paired,
-                listings_without_photos=int(
-                    connection.execute(listings.where(~pictured)).scalar_one()
-                ),
-                photos_without_listing=int(connection.execute(photos).scalar_one()) - paired,
-            )
+        return self._queries.size()
 
     def sample_photos(self, count: int, before: datetime | None = None) -> list[Photo]:
         """``count`` photos spread over the catalogue, listed before ``before`` if given.
@@ -244,8 +197,7 @@ class Catalogue(Closing):
     def create_tables(self) -> None:
         """Make the two tables, if they are not there, and what an earlier release left out."""
         write_rows(self._engine, self._settings)
-        with self._lock:
-            self._schema = None
+        self._queries.forget_schema()
 
     def write(self, listings: Iterable[Listing], photos: Iterable[Photo]) -> None:
         """Add listings and photos, or change those that are there; in one transaction.
@@ -265,127 +217,20 @@ class Catalogue(Closing):
         """Remove a listing and its photos, and every byte of them from the database's files."""
         erase_rows(self._engine, self._settings, listing_id)
 
-    # Reading
-
-    def _read_schema(self) -> Schema:
-        with self._lock:
-            if self._schema is None:
-                with reading(self._engine):
-                    self._schema = read_schema(self._engine, self._settings)
-                self._listings_by_id = self._select_listings(self._schema)
-            return self._schema
+    # What is not erased
 
     def _times(self) -> Iterator[tuple[str, datetime | None, object]]:
-        schema = self._read_schema()
-        query = sa.select(schema.listing_id.column, self._readable_time(schema))
         erased = self._erased.known()
-        with reading(self._engine) as connection:
-            for listing_id, value in stream(connection, query):
-                if is_erased(str(listing_id), erased):
-                    continue
-                yield str(listing_id), read_time(value), value
+        return (row for row in self._queries.times() if not is_erased(row[0], erased))
 
-    def _photos(self, span: Span | None) -> Iterator[_PhotoRow]:
-        schema = self._read_schema()
-        query = self._select_photos(schema)
-        if span is None:
-            yield from self._read_photos(query)
-            return
-        condition = within(schema.listed_at, schema.time_keeping, span.start, span.end)
-        for row in self._read_photos(query.where(condition)):
-            if span.start <= row[3] < span.end:
-                yield row
-
-    def _lines(self, span: Span) -> Iterator[str]:
-        """The digest's line of every photo in ``span``, in no order."""
-        schema = self._read_schema()
-        time = spelled_by(schema.listed_at, schema.time_keeping)
-        if time is None:
-            for photo_id, listing_id, path, moment, version in self._photos(span):
-                yield photo_line(spelled(moment), photo_id, listing_id, path, version)
-            return
-        column = schema.listed_at
-        if self._engine.dialect.name == "sqlite" and span.end - span.start > _LONG_SPAN:
-            # By its index of times SQLite would jump about in both tables; read from end to
-            # end they take a third of the time (measured, 300,000 photos). A function hides
-            # the column from the index.
-            column = sa.func.coalesce(column, "")
-        condition = within(column, schema.time_keeping, span.start, span.end)
-        query = self._select_photos(schema, time).where(condition)
+    def _photos(self, span: Span | None = None) -> Iterator[PhotoRow]:
         erased = self._erased.known()
-        with reading(self._engine) as connection:
-            for photo_id, listing_id, path, text, *more in stream(connection, query):
-                if is_erased(str(listing_id), erased):
-                    continue
-                yield photo_line(text, photo_id, listing_id, path, _version(*more))
-
-    def _select_photos(
-        self, schema: Schema, time: sa.ColumnElement[Any] | None = None
-    ) -> sa.Select[Any]:
-        return sa.select(
-            schema.photo_id.column,
-            schema.listing_id.column,
-            schema.path,
-            self._readable_time(schema) if time is None else time,
-            *(() if schema.version is None else (schema.version,)),
-        ).select_from(_joined(schema))
-
-    def _read_photos(self, query: sa.Select[Any], erased_for_s: float = 0.0) -> Iterator[_PhotoRow]:
-        erased = self._erased.known(erased_for_s)
-        with reading(self._engine) as connection:
-            for photo_id, listing_id, path, value, *more in stream(connection, query):
-                moment = read_time(value)
-                if moment is not None and not is_erased(str(listing_id), erased):
-                    yield (
-                        str(photo_id),
-                        str(listing_id),
-                        _text(path) or "",
-                        moment,
-                        _version(*more),
-                    )
-
-    def _select_listings(self, schema: Schema) -> sa.Select[Any]:
-        optional = (schema.title, schema.price, schema.category, schema.status)
-        return sa.select(
-            schema.listing_id.column,
-            *(sa.null() if column is None else column for column in optional),
-            self._readable_time(schema),
-        ).where(schema.listing_id.is_given)
-
-    def _readable_time(self, schema: Schema) -> sa.ColumnElement[Any]:
-        if self._engine.dialect.name == "sqlite":
-            return schema.listed_at
-        # PostgreSQL's infinity and years beyond 9999 have no datetime: the driver would fail.
-        first, last = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
-        return sa.case(
-            (within(schema.listed_at, schema.time_keeping, first, last), schema.listed_at),
-            else_=sa.null(),
-        )
+        return (row for row in self._queries.photos(span) if not is_erased(row[1], erased))
 
 
 def _hour(text: str) -> Window:
     start = datetime.fromisoformat(f"{text}:00").replace(tzinfo=UTC)
     return Window(Granularity.HOURLY, start)
-
-
-def _joined(schema: Schema) -> sa.Join:
-    condition = schema.photo_listing.column == schema.listing_id.column
-    return sa.join(schema.photos, schema.listings, condition)
-
-
-def _photo_ids(
-    connection: sa.Connection, schema: Schema, listing_ids: Collection[str]
-) -> dict[str, list[str]]:
-    position = sa.null() if schema.position is None else schema.position
-    query = sa.select(schema.photo_listing.column, position, schema.photo_id.column).where(
-        schema.photo_listing.is_given
-    )
-    ordered: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
-    for listing_id, place, photo_id in stream(
-        connection, query.params(schema.photo_listing.given(listing_ids))
-    ):
-        ordered[str(listing_id)].append((place or 0, str(photo_id)))
-    return {key: [photo_id for _, photo_id in sorted(ids)] for key, ids in ordered.items()}
 
 
 def _misplacement(
@@ -402,14 +247,3 @@ def _misplacement(
 
 def _spread(photo_id: str) -> bytes:
     return hashlib.blake2b(photo_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _version(value: object = None) -> str:
-    if isinstance(value, datetime):  # PostgreSQL gives it in the zone of the connection
-        moment = read_time(value)
-        return "" if moment is None else spelled(moment)
-    return _text(value) or ""
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

@@ -57,6 +57,16 @@ class CatalogueDigest:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class CatalogueSize:
+    """How much the catalogue holds, and what in it belongs to nothing."""
+
+    listings: int
+    photos: int  # those with a listing
+    listings_without_photos: int
+    photos_without_listing: int
+
+
 def catalogue_digest(photos: Sequence[Photo]) -> str:
     """SHA-256 (hex) over photos, whatever their order."""
     return digest_of_lines(

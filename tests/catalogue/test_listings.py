@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.catalogue.catalogue import Catalogue, CatalogueSize
-from photosearch.catalogue.listing import Listing, Misplaced, Photo
+from photosearch.catalogue.catalogue import Catalogue
+from photosearch.catalogue.listing import CatalogueSize, Listing, Misplaced, Photo
 from photosearch.settings import Settings
 from photosearch.windows import HOUR
 from tests.catalogue.lamps import HOUR_14, TWO, lamp, put

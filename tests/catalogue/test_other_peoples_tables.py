@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from photosearch.catalogue.catalogue import Catalogue, CatalogueError, CatalogueSize
-from photosearch.catalogue.listing import Listing, Misplaced, Photo, catalogue_digest
+from photosearch.catalogue.catalogue import Catalogue, CatalogueError
+from photosearch.catalogue.listing import CatalogueSize, Listing, Misplaced, Photo, catalogue_digest
 from photosearch.settings import Settings
 from photosearch.windows import Window
 from tests.catalogue.lamps import HOUR_14, TWO
