@@ -278,23 +278,23 @@ def test_a_body_of_unknown_length_is_bounded_too(whole: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "found"),
     [
-        "{" + ",".join(f'"a{n}":0' for n in range(300_000)) + "}",
-        '{"vector":[' + ",".join(["0"] * 2_000_000) + "]}",
-        '{"vector":' + "[" * 2_000_000,
+        ("{" + ",".join(f'"a{n}":0' for n in range(300_000)) + "}", "299999 commas"),
+        ('{"vector":[' + ",".join(["0"] * 2_000_000) + "]}", "1999999 commas"),
+        ('{"vector":' + "[" * 2_000_000, "recursion limit"),
     ],
     ids=["members", "numbers", "depth"],
 )
 def test_json_of_countless_parts_is_refused_before_it_is_taken_apart(
-    whole: httpx.Client, body: str
+    whole: httpx.Client, body: str, found: str
 ) -> None:
     headers = {"Content-Type": "application/json"}
 
     response = whole.post("/v1/search", content=body, headers=headers)
 
     problem = require_problem(response, 422, "invalid-input")
-    assert response.elapsed.total_seconds() < 0.5
+    assert found in " ".join((problem["what"], problem["found"]))
     assert len(problem["found"]) < 100
 
 
@@ -306,8 +306,7 @@ def test_a_form_of_countless_parts_is_refused_unread(whole: httpx.Client) -> Non
     response = whole.post("/v1/search", content=body, headers=headers)
 
     problem = require_problem(response, 422, "bad-form")
-    assert response.elapsed.total_seconds() < 0.5
-    assert "parts" in problem["found"]
+    assert "more than 32 parts" in problem["found"]
 
 
 def test_a_body_that_drips_is_cut_off_and_makes_room(start_api: StartApi) -> None:

@@ -120,12 +120,10 @@ def test_a_process_ends_with_its_run_where_interrupts_are_ignored(
     try:
         with _process(step, shop.settings, session) as child:
             time.sleep(0.5)
-            started = time.monotonic()
     finally:
         signal.signal(signal.SIGINT, before)
 
-    assert time.monotonic() - started < 5
-    assert child.returncode == -signal.SIGTERM
+    assert child.returncode == -signal.SIGTERM  # after a pause it would be SIGKILL
 
 
 def test_a_step_of_ours_that_is_told_to_end_cleans_up(shop: Shop) -> None:

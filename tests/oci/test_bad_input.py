@@ -94,7 +94,7 @@ def test_a_registry_that_is_down_is_told_within_seconds_and_found_again(tmp_path
         began = time.monotonic()
         with pytest.raises(RegistryRefused, match=r"does not answer.*registry_url"):
             build_serving_image(serving, made.repository, registry)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
 
         docker.start()
         assert build_serving_image(serving, made.repository, registry).pushed_layers == 1
