@@ -6,6 +6,7 @@ after the header: nothing is parsed, nothing grows with the number of rows.
 """
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from index_grpc.errors import DamagedIndex
 
 _REMEDY = "build the index anew"
 _CHUNK_BYTES = 1 << 22
+# numpy has Python parse a header, and in Python 3.11 two threads that do so at once count each
+# other's depth: "AST constructor recursion depth mismatch" (python/cpython#106905).
+_one_parser = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def open_npy(path: Path, dtype: DTypeLike, dimensions: int) -> NpyFile:
             version = np.lib.format.read_magic(file)
             if version != (1, 0):
                 raise ValueError(f"version {version}")
-            shape, fortran, found = np.lib.format.read_array_header_1_0(file)
+            with _one_parser:
+                shape, fortran, found = np.lib.format.read_array_header_1_0(file)
             offset = file.tell()
             size = os.fstat(file.fileno()).st_size
     except OSError as error:

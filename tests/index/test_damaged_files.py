@@ -1,9 +1,12 @@
 """Damaged files give an error that names them, never a dead process."""
 
+import gc
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -255,3 +258,21 @@ def test_reading_an_npy_file_gives_what_was_written(tmp_path: Path) -> None:
     assert np.array_equal(file.map(), array)
     assert np.array_equal(np.load(tmp_path / "a.npy", allow_pickle=False), array)
     assert file.size_bytes == (tmp_path / "a.npy").stat().st_size
+
+
+def test_files_are_sound_for_many_threads_at_once(tmp_path: Path) -> None:
+    write_npy(tmp_path / "a.npy", np.zeros((1, 1280), np.int16))
+
+    def let_others_run(_phase: str, _info: object) -> None:
+        time.sleep(1e-5)  # as a destructor does that closes a file, in the midst of a parse
+
+    before = gc.get_threshold()
+    gc.callbacks.append(let_others_run)
+    gc.set_threshold(10, 1, 1)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            files = threads.map(lambda _: open_npy(tmp_path / "a.npy", np.int16, 2), range(1000))
+            assert {file.shape for file in files} == {(1, 1280)}
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(let_others_run)
