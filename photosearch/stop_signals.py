@@ -1,4 +1,4 @@
-"""SIGTERM and its like as an event to wait for.
+"""SIGTERM and its like: as an event to wait for, or to look at between two pieces of work.
 
 Python's handlers can't set one. They run in the main thread between any two of its steps, also
 within a handler, and an Event's lock is not reentrant: of two signals at once the second waits

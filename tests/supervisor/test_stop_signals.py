@@ -1,9 +1,16 @@
 """Signals that come in a burst: Ctrl-C in a hurry, or a parent whose threads end one by one."""
 
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+
+import pytest
+
+from photosearch.stop_signals import stop_signals_noticed
 
 SCRIPT = """
 from photosearch.stop_signals import stop_on_signals
@@ -34,3 +41,33 @@ def test_a_burst_of_signals_is_one_stop() -> None:
         # A signal after the stop may find an interpreter that ends already.
         assert process.returncode in (0, -signal.SIGTERM, -signal.SIGINT)
         assert told == b""
+
+
+@pytest.fixture
+def dropped() -> Iterator[None]:
+    """SIGTERM has a handler that does nothing, as Dagster's at the end of a run."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("dropped")
+def test_a_stop_that_a_handler_drops_is_noticed() -> None:
+    with stop_signals_noticed() as noticed:
+        assert not noticed()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert noticed()
+        assert noticed()
+    with stop_signals_noticed() as noticed_since:
+        assert not noticed_since()
+
+
+@pytest.mark.usefixtures("dropped")
+def test_a_thread_is_told_of_no_stop() -> None:
+    def notices() -> bool:
+        with stop_signals_noticed() as noticed:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return noticed()
+
+    with ThreadPoolExecutor(1) as thread:
+        assert not thread.submit(notices).result()
