@@ -1,6 +1,6 @@
 """SIGTERM and its like: as an event to wait for, or to look at between two pieces of work.
 
-Python's handlers can't set one. They run in the main thread between any two of its steps, also
+Python's handlers can't set an event. They run in the main thread between any two of its steps, also
 within a handler, and an Event's lock is not reentrant: of two signals at once the second waits
 for ever for what the first has locked. Two at once are common: the kernel tells a child of its
 parent's end once for each thread of the parent. And a handler waits until the main thread
