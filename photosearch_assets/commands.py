@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from photosearch_assets.steps.result import StepResult, Unusable
 
 _REASONS_SHOWN = 8
+_INTERRUPTED = 130  # as of a program that SIGINT ended
 
 
 def materialize(
@@ -57,11 +58,15 @@ def materialize(
         from photosearch_assets.materialize import Materializer
 
         opened = open_instance(settings)
-    with opened as instance, Bars(console) as bars:
-        work = Materializer(settings, instance, bars, everything=everything)
-        _require_closed(chosen, settings.timeline_start, work.now)
-        for stage in work.run(chosen):
-            bars.start(stage.name, stage.size)
+    try:
+        with opened as instance, Bars(console) as bars:
+            work = Materializer(settings, instance, bars, everything=everything)
+            _require_closed(chosen, settings.timeline_start, work.now)
+            for stage in work.run(chosen):
+                bars.start(stage.name, stage.size)
+    except KeyboardInterrupt:
+        console.print("stopped; 'photosearch materialize' goes on from here")
+        raise typer.Exit(_INTERRUPTED) from None
     _report(console, work.summary)
     if work.summary.has_failed:
         raise typer.Exit(1)

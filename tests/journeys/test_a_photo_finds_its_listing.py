@@ -139,11 +139,15 @@ def test_a_materialize_in_the_background_of_a_script_ends_by_sigterm(shop: Insta
     shop.run("init", "--photos", "photos")
 
     ignoring = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # as a shell does for "command &"
-    work = subprocess.Popen([*ignoring, *argv("materialize")], cwd=shop.folder)
+    work = subprocess.Popen(
+        [*ignoring, *argv("materialize")], cwd=shop.folder, stdout=subprocess.PIPE, text=True
+    )
     wait_for(lambda: any((shop.settings.state / "repository").rglob("manifest.json")))
     work.terminate()
+    told, _ = work.communicate(timeout=60)
 
-    assert work.wait(30) != 0
+    assert work.returncode == 130
+    assert "goes on from here" in told
 
 
 def windows_of(client: httpx.Client) -> list[tuple[str, str]]:
