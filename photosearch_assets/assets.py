@@ -21,11 +21,12 @@ from photosearch.version import CODE_VERSION
 from photosearch.windows import Granularity, Window
 from photosearch_assets import run_locks
 from photosearch_assets.dag import DagStep
+from photosearch_assets.evaluations import evaluations
 from photosearch_assets.metadata import metadata_of, strip_entry, with_strips
 from photosearch_assets.partitions import partitions_of, window_of
 from photosearch_assets.runners import runner_for
 from photosearch_assets.steps.checks import BLOCKING
-from photosearch_assets.steps.result import CheckOutcome, StepResult
+from photosearch_assets.steps.result import StepResult
 
 GROUP = "photosearch"
 WINDOWS_A_RUN = {Granularity.HOURLY: 31 * 24, Granularity.DAILY: 31, Granularity.MONTHLY: 12}
@@ -93,9 +94,7 @@ def asset_of(
         error: PhotosearchError | None = None
         try:
             for result in runner_for(step, settings).run(step, asked, context):
-                results.append(result)
-                # Dagster is told here, while the step's threads and processes work on.
-                yield from _evaluations(step, result)
+                results.append(result)  # noqa: PERF402 (an error must leave those before it)
         except PhotosearchError as raised:
             error = raised
         yield from _record(step, asked, results, error, settings, context)
@@ -124,6 +123,7 @@ def _record(
                 entry, partition_key=None if result.window is None else result.window.start_text
             )
         yield dg.MaterializeResult(data_version=_data_version(results))
+        yield from evaluations(step, results, context)
         for name in step.checks:
             # An evaluation of one partition among many carries no output, which Dagster wants.
             yield dg.Output(None, output_name=f"{step.name}_{name}")
@@ -133,31 +133,12 @@ def _record(
             yield dg.AssetMaterialization(
                 step.name, partition=result.window.start_text, metadata=entry
             )
+    yield from evaluations(step, results, context)
     raise dg.Failure(
         description=_failure(step, missing, error),
         metadata={"windows": [window.key for window in missing[:100]]},
         allow_retries=False,
     ) from error
-
-
-def _evaluations(step: DagStep, result: StepResult) -> Iterator[dg.AssetCheckEvaluation]:
-    if result.window is not None and not result.photos:
-        return  # nothing to check: Dagit shows it as skipped, and a quiet year costs less
-    for check in result.checks:
-        if check.name in step.checks:
-            yield _evaluation(step, result, check)
-
-
-def _evaluation(step: DagStep, result: StepResult, check: CheckOutcome) -> dg.AssetCheckEvaluation:
-    return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey(step.name),
-        check_name=check.name,
-        passed=check.passed,
-        blocking=check.name in BLOCKING,
-        severity=dg.AssetCheckSeverity.ERROR,
-        metadata={"found": check.found, **({"limit": check.limit} if check.limit else {})},
-        partition=None if result.window is None else result.window.start_text,
-    )
 
 
 def _data_version(results: Sequence[StepResult]) -> dg.DataVersion:

@@ -9,8 +9,8 @@ What is given up: after a kill -9 up to a second of these events may be missing,
 power cut the last transactions. Neither loses work. The model repository is the truth, and a
 run that finds a window made records it again.
 
-This is the one module that imports ``dagster._core``, because Dagster has no other home for
-storages. dagster.yaml names it; a test holds it against the stock storage.
+It imports ``dagster._core``, because Dagster has no other home for storages. dagster.yaml names
+it; a test holds it against the stock storage.
 """
 
 import os
@@ -58,6 +58,7 @@ _EVALUATE = (
         evaluation_event=sa.bindparam("evaluation_event"),
         evaluation_event_timestamp=sa.bindparam("evaluation_event_timestamp"),
         evaluation_event_storage_id=sa.bindparam("evaluation_event_storage_id"),
+        materialization_event_storage_id=sa.bindparam("materialization_event_storage_id"),
     )
 )
 
@@ -244,6 +245,7 @@ class PhotosearchSqliteStorage(DagsterSqliteStorage):
 def _evaluated(event: EventLogEntry, row: dict[str, Any], event_id: int) -> dict[str, Any]:
     """The parameters of the statement that notes a check's evaluation."""
     evaluation: Any = event.get_dagster_event().event_specific_data
+    target = evaluation.target_materialization_data
     return {
         "of_asset": evaluation.asset_key.to_string(),
         "of_check": evaluation.check_name,
@@ -253,6 +255,7 @@ def _evaluated(event: EventLogEntry, row: dict[str, Any], event_id: int) -> dict
         "evaluation_event": row["event"],
         "evaluation_event_timestamp": row["timestamp"],
         "evaluation_event_storage_id": event_id,
+        "materialization_event_storage_id": None if target is None else target.storage_id,
     }
 
 

@@ -2,8 +2,9 @@
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -13,10 +14,11 @@ from photosearch.repository.addresses import Kind
 from photosearch.repository.readiness import ready_indexes
 from photosearch.windows import Window
 from photosearch_assets.commands import materialize as materialize_command
+from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.materialize import Materializer, Summary, stretches
 from photosearch_assets.steps.context import StepContext
-from photosearch_assets.steps.result import StepResult
+from photosearch_assets.steps.result import CheckOutcome, StepResult
 from tests.assets.conftest import START, Materialize, Shop, hours
 
 DAY = Window.parse("daily/2026-01-01")
@@ -171,6 +173,63 @@ def test_checks_are_kept_for_each_partition(
     history = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
     found = {str(record.partition): record.status.value for record in history}
     assert found == {hours(0, 1)[0].start_text: "FAILED", hours(1, 1)[0].start_text: "SUCCEEDED"}
+
+
+def shown(instance: dg.DagsterInstance, asset: str, check: str) -> dict[str, str]:
+    """What Dagit shows of a check: evaluations that are about the partition's last version."""
+    key = dg.AssetCheckKey(dg.AssetKey(asset), check)
+    infos = instance.event_log_storage.get_asset_check_partition_info([key])
+    return {
+        str(info.partition_key): info.latest_execution_status.value
+        for info in infos
+        if info.is_current
+    }
+
+
+def test_checks_are_shown_of_what_was_made_last(
+    shop: Shop, instance: dg.DagsterInstance, materialize: Materialize
+) -> None:
+    first, second = (hour.start_text for hour in hours(0, 2))
+    shop.list_hours(2)
+    materialize("embedder")
+
+    materialize("images", "embeddings", windows=hours(0, 2))
+    assert shown(instance, "embeddings", "vector_health") == dict.fromkeys(
+        (first, second), "SUCCEEDED"
+    )
+
+    materialize("embeddings", windows=hours(1, 1))
+    assert shown(instance, "embeddings", "vector_health")[second] == "SUCCEEDED"
+    instance.report_runless_asset_event(dg.AssetMaterialization("embeddings", partition=first))
+    assert shown(instance, "embeddings", "vector_health") == {second: "SUCCEEDED"}
+
+
+def test_what_a_gate_kept_back_is_shown_beside_the_version_that_stays(
+    shop: Shop,
+    instance: dg.DagsterInstance,
+    materialize: Materialize,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = hours(0, 2)
+    shop.list_hours(2)
+    materialize("embedder")
+    materialize("images", "embeddings", "hourly_index", windows=[first])
+
+    def keep_back(_step: DagStep, windows: Sequence[Window], _context: Any) -> Iterator[StepResult]:
+        check = CheckOutcome(name="recall_at_target", passed=False, found="0.31", limit="0.9")
+        for window in windows:
+            yield StepResult(
+                step="hourly_index", window=window, photos=2, published=False, checks=(check,)
+            )
+
+    runner = SimpleNamespace(run=keep_back)
+    monkeypatch.setattr("photosearch_assets.assets.runner_for", lambda _step, _settings: runner)
+    ended = materialize("hourly_index", windows=[first, second])
+
+    assert not ended.success
+    told = shown(instance, "hourly_index", "recall_at_target")
+    assert told == dict.fromkeys((first.start_text, second.start_text), "FAILED")
+    assert materialized(instance, "hourly_index") == {first.start_text}
 
 
 def test_one_bad_hour_does_not_lose_the_others(

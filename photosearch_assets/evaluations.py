@@ -1,0 +1,83 @@
+"""What a step's checks found, as Dagster's evaluations.
+
+Each names the materialisation that it is about, as Dagster does by itself where a run has one
+partition: without that Dagit takes it for outdated and shows nothing. So evaluations are
+recorded after the materialisations of their run. That of a window which a gate kept back is
+about the version that stays.
+
+It imports ``dagster._core`` for the type that names a materialisation, which has no other home.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData as Target,
+)
+
+from photosearch_assets.dag import DagStep
+from photosearch_assets.steps.checks import BLOCKING
+from photosearch_assets.steps.result import CheckOutcome, StepResult
+
+
+def evaluations(
+    step: DagStep, results: Sequence[StepResult], context: dg.AssetExecutionContext
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """The evaluations of a run's results, whose materialisations have been recorded."""
+    # An empty window has nothing to check: Dagit shows it as skipped, and a quiet year costs less.
+    checked = [result for result in results if result.window is None or result.photos]
+    made = _made(step, checked, context)
+    for result in checked:
+        key = _partition(result)
+        target = made.get(key or "") or _latest(step, key, context.instance)
+        for check in result.checks:
+            if check.name in step.checks:
+                yield _evaluation(step, key, check, target)
+
+
+def _made(
+    step: DagStep, results: Sequence[StepResult], context: dg.AssetExecutionContext
+) -> Mapping[str, Target]:
+    """The materialisations of this run's windows, by one query."""
+    keys = {_partition(result) or "" for result in results if result.published} - {""}
+    if not keys:
+        return {}
+    ids = context.instance.get_latest_storage_id_by_partition(
+        dg.AssetKey(step.name), dg.DagsterEventType.ASSET_MATERIALIZATION, keys
+    )
+    now = time.time()
+    return {
+        key: Target(storage_id=storage_id, run_id=context.run.run_id, timestamp=now)
+        for key, storage_id in ids.items()
+    }
+
+
+def _latest(step: DagStep, key: str | None, instance: dg.DagsterInstance) -> Target | None:
+    wanted = dg.AssetRecordsFilter(
+        asset_key=dg.AssetKey(step.name), asset_partitions=None if key is None else [key]
+    )
+    for record in instance.fetch_materializations(wanted, limit=1).records:
+        return Target(
+            storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+        )
+    return None
+
+
+def _evaluation(
+    step: DagStep, key: str | None, check: CheckOutcome, target: Target | None
+) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(step.name),
+        check_name=check.name,
+        passed=check.passed,
+        blocking=check.name in BLOCKING,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"found": check.found, **({"limit": check.limit} if check.limit else {})},
+        partition=key,
+        target_materialization_data=target,
+    )
+
+
+def _partition(result: StepResult) -> str | None:
+    return None if result.window is None else result.window.start_text
