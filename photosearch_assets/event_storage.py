@@ -34,6 +34,8 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData, serialize_value
 
+from photosearch_assets.check_states import CheckStates
+
 GROUP_EVENTS = 500
 GROUP_S = 1.0
 _BUSY_TIMEOUT_S = 60.0
@@ -63,7 +65,7 @@ _EVALUATE = (
 )
 
 
-class GroupedEventLog(SqliteEventLogStorage):
+class GroupedEventLog(CheckStates, SqliteEventLogStorage):
     """The stock event log with kept connections and grouped writes."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:

@@ -8,6 +8,10 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml  # type: ignore[import-untyped]
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData as Target,
+)
+from dagster._core.storage.event_log.base import EventLogStorage
 
 KEYS = [f"2026-01-01T{hour:02}" for hour in range(6)]
 
@@ -29,38 +33,52 @@ def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dg.Dags
         yield instance
 
 
-def asset(failing: str | None = None) -> dg.AssetsDefinition:
+def asset(failing: str | None = None, stops_at: str | None = None) -> dg.AssetsDefinition:
     partitions = dg.HourlyPartitionsDefinition("2026-01-01T00", fmt="%Y-%m-%dT%H")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        spec = dg.AssetCheckSpec("sound", asset="thing", partitions_def=partitions)
+        check = dg.AssetCheckSpec("sound", asset="thing", partitions_def=partitions)
 
     @dg.multi_asset(
         specs=[dg.AssetSpec("thing", partitions_def=partitions)],
-        check_specs=[spec],
+        check_specs=[check],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def thing(context: dg.AssetExecutionContext) -> Iterator[Any]:
         for key in context.partition_keys:
             context.add_asset_metadata({"rows": len(key)}, partition_key=key)
         yield dg.MaterializeResult(data_version=dg.DataVersion("seven"))
+        made = context.instance.get_latest_storage_id_by_partition(
+            dg.AssetKey("thing"), dg.DagsterEventType.ASSET_MATERIALIZATION
+        )
         for key in context.partition_keys:
+            if key == stops_at:
+                raise ValueError(key)
             yield dg.AssetCheckEvaluation(
-                dg.AssetKey("thing"), "sound", key != failing, partition=key
+                dg.AssetKey("thing"),
+                "sound",
+                key != failing,
+                partition=key,
+                target_materialization_data=Target(
+                    storage_id=made[key], run_id=context.run.run_id, timestamp=0.0
+                ),
             )
         yield dg.Output(None, output_name="thing_sound")
 
     return thing
 
 
-def materialize(instance: dg.DagsterInstance, **options: Any) -> Any:
+def materialize(
+    instance: dg.DagsterInstance, first: str = KEYS[0], last: str = KEYS[-1], **options: Any
+) -> Any:
     return dg.materialize(
         [asset(**options)],
         instance=instance,
         tags={
-            "dagster/asset_partition_range_start": KEYS[0],
-            "dagster/asset_partition_range_end": KEYS[-1],
+            "dagster/asset_partition_range_start": first,
+            "dagster/asset_partition_range_end": last,
         },
+        raise_on_error=False,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
 
@@ -106,6 +124,32 @@ def test_a_check_is_kept_for_each_partition(instance: dg.DagsterInstance) -> Non
     history = storage.get_asset_check_execution_history(key, limit=100)
     found = {str(record.partition): record.status.value for record in history}
     assert found == {key: "FAILED" if key == KEYS[3] else "SUCCEEDED" for key in KEYS}
+
+
+def test_dagit_shows_how_each_partitions_check_ended(instance: dg.DagsterInstance) -> None:
+    materialize(instance, failing=KEYS[3])
+    materialize(instance, first=KEYS[4], last=KEYS[5], stops_at=KEYS[5])
+    made_anew = dg.AssetMaterialization("thing", partition=KEYS[0])
+    instance.report_runless_asset_event(made_anew)
+    key = dg.AssetCheckKey(dg.AssetKey("thing"), "sound")
+    unknown = dg.AssetCheckKey(dg.AssetKey("thing"), "unknown")
+    (checked,) = asset().check_specs
+    asked = [(key, checked.partitions_def), (unknown, None)]
+    storage = instance.event_log_storage
+
+    states = storage.get_asset_check_state(asked)
+
+    assert states == EventLogStorage.get_asset_check_state(storage, asked)
+    told = {
+        status.value: sorted(subset.subset_value.get_partition_keys())
+        for status, subset in states[key].subsets.items()
+        if not subset.is_empty
+    }
+    assert told == {
+        "SUCCEEDED": [KEYS[1], KEYS[2], KEYS[4]],
+        "FAILED": [KEYS[3]],
+        "EXECUTION_FAILED": [KEYS[5]],
+    }
 
 
 def test_a_second_run_is_told_after_the_first(instance: dg.DagsterInstance) -> None:
