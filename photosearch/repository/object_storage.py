@@ -32,7 +32,7 @@ from photosearch.repository.conditional_put import TOMBSTONE_SIZE, is_tombstone
 from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
 from photosearch.repository.storage import Stored, StoredFile, TagMoved
-from photosearch.repository.unseen_mark import marked, name_in, new_name
+from photosearch.repository.unseen_mark import marked, name_in, new_name, unmarked
 from photosearch.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,9 +61,8 @@ class ObjectStorage:
             return max(meta["last_modified"].timestamp() for meta in self._list(_CLOCK))
 
     def read(self, path: str) -> Stored | None:
-        with self._telling(path, "read"):
-            stored = conditional_put.get(self._store, placed(path))
-        return None if stored is None or is_tombstone(stored.content) else stored
+        stored = self._read_marked(path)
+        return None if stored is None else Stored(unmarked(stored.content), stored.tag)
 
     def read_each(self, folder: str, tail: str) -> dict[str, bytes]:
         inside = re.compile(re.escape(placed(f"{folder}/\0/{tail}")).replace("\0", "([^/]+)"))
@@ -145,7 +144,7 @@ class ObjectStorage:
 
     def refresh(self, path: str) -> bool:
         while True:
-            stored = self.read(path)
+            stored = self._read_marked(path)
             if stored is None:
                 return False
             content = marked(stored.content, name_in(stored.content) or new_name())
@@ -175,7 +174,7 @@ class ObjectStorage:
     def local_folder(
         self, folder: str, files: Mapping[str, FileEntry], *, fresh: bool = False
     ) -> Path:
-        stored = self.read(f"{folder}/{MANIFEST}")
+        stored = self._read_marked(f"{folder}/{MANIFEST}")
         name = None if stored is None else name_in(stored.content)
         place = folder if name is None else f"{folder}/{name}"
         return self.cache.folder(
@@ -184,6 +183,11 @@ class ObjectStorage:
 
     def using(self) -> AbstractContextManager[None]:
         return self.cache.using()
+
+    def _read_marked(self, path: str) -> Stored | None:
+        with self._telling(path, "read"):
+            stored = conditional_put.get(self._store, placed(path))
+        return None if stored is None or is_tombstone(stored.content) else stored
 
     def _fetch(self, path: str, to: Path) -> bool:
         with self._telling(path, "read"):
@@ -209,7 +213,7 @@ class ObjectStorage:
                 writers.setdefault(version, set()).add(place)
         abandoned: set[str] = set()
         for version, places in writers.items():
-            stored = self.read(f"{version}/{MANIFEST}") if len(places) > 1 else None
+            stored = self._read_marked(f"{version}/{MANIFEST}") if len(places) > 1 else None
             if stored is not None:
                 abandoned |= places - {f"{version}/{name_in(stored.content)}"}
         return abandoned

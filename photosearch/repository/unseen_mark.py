@@ -33,6 +33,11 @@ def name_in(content: bytes) -> str | None:
     return f"{int(bits, 2):0{_DIGITS}x}"
 
 
+def unmarked(content: bytes) -> bytes:
+    """What was marked, as it was put; anything else as it is."""
+    return content if name_in(content) is None else content.rstrip(b" \t")
+
+
 def _blanks(name: str) -> bytes:
     bits = f"{int(name, 16):0{_BITS}b}"
     return bytes(_ONE if bit == "1" else _ZERO for bit in bits)

@@ -10,6 +10,7 @@ import pytest
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, HeadMoved
 from photosearch.repository.heads import Head
+from photosearch.repository.prepared import Role, note, read_noted
 from photosearch.repository.storage import Storage, TagMoved
 from photosearch.windows import Window
 from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, end_of, in_process
@@ -25,6 +26,34 @@ def test_head_names_the_version_it_was_moved_to(shelf: Shelf) -> None:
     assert shelf.reopened().head(HOUR) == head
     assert shelf.reopened().current(HOUR) == made
     assert (shelf.folder / HOUR.path / "HEAD").read_text().rstrip(" \t") == f"{made.version}\n"
+
+
+@pytest.mark.parametrize("content", [b"version", b"two\nlines\n", b""])
+def test_an_object_is_read_as_it_was_put_and_as_it_is_after_a_refresh(
+    shelf: Shelf, content: bytes
+) -> None:
+    tag = shelf.storage().replace("asked/something", content, None)
+
+    read = shelf.storage().read("asked/something")
+    assert read is not None
+    assert (read.content, read.tag) == (content, tag)
+    assert shelf.storage().refresh("asked/something")
+    again = shelf.storage().read("asked/something")
+    assert again is not None
+    assert again.content == content
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_an_embedder_is_in_a_role_until_another_is_or_none(shelf: Shelf, role: Role) -> None:
+    assert read_noted(shelf.repository, role) is None
+
+    note(shelf.repository, role, "f" * 64)
+    noted = read_noted(shelf.reopened(), role)
+    assert noted is not None
+    assert noted.fingerprint == "f" * 64
+
+    note(shelf.repository, role, "")
+    assert read_noted(shelf.reopened(), role) is None
 
 
 def test_a_writer_that_saw_an_older_head_is_told_what_is_there_now(shelf: Shelf) -> None:

@@ -39,7 +39,7 @@ def add_myself(settings: Settings, number: int) -> None:
     storage = Repository.of(settings).storage
     while True:
         seen = storage.read("embedders/HEAD")
-        lines = b"" if seen is None else seen.content.rstrip(b" \t")
+        lines = b"" if seen is None else seen.content
         lines += f"{os.getpid()} {number}\n".encode()
         try:
             storage.replace("embedders/HEAD", lines, None if seen is None else seen.tag)
