@@ -5,7 +5,7 @@ asks for it, no server was started from it, and it is older than the grace perio
 a rollback finds it. Whatever goes can be built again from the repository.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from index_grpc.endpoints import read_endpoints
@@ -17,16 +17,20 @@ from photosearch.settings import Settings
 
 
 def unneeded_images(
-    settings: Settings, grace: timedelta, *, dry_run: bool
+    settings: Settings, grace: timedelta, *, dry_run: bool, tell: Callable[[str], None]
 ) -> Iterator[tuple[str, int, str]]:
     """Delete such images, then in a folder the blobs that no image has: what, bytes, why.
+
+    ``tell`` hears of tags that are not understood, and stay.
 
     Raises:
         RegistryRefused: if the registry does not answer, or deletes nothing.
     """
     registry = open_registry(settings)
     oldest = datetime.now(UTC) - grace
-    for image in list(serving_images(registry)):
+    gone = set()
+    images = serving_images(registry, lambda tag, why: tell(f"tag {tag} stays: {why}"))
+    for image in list(images):
         if _is_needed(settings, image) or _is_young(image, oldest):
             continue
         if not dry_run:
@@ -34,10 +38,11 @@ def unneeded_images(
                 if _is_needed(settings, image):  # asked for meanwhile
                     continue
                 registry.delete(image.tag)
+        gone.add(image.tag)
         # Its layers may be those of others: their bytes are told when they go.
         yield f"image {image.tag}", 0, "no Serving asks for it"
-    for blob in collect_garbage(registry, grace=grace, dry_run=dry_run):
-        yield f"layer {blob.digest}", blob.size, "no image has it"
+    for blob in collect_garbage(registry, grace=grace, dry_run=dry_run, without=gone):
+        yield f"blob {blob.digest}", blob.size, "no image has it"
 
 
 def _is_needed(settings: Settings, image: ServingImage) -> bool:

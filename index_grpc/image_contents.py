@@ -5,7 +5,7 @@ so that one can tell without fetching a layer.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -39,23 +39,40 @@ class ServingImage:
         return [layer for layer in self.layers if _has(layer, window)]
 
 
-def serving_images(registry: ImageRegistry) -> Iterator[ServingImage]:
+def serving_images(
+    registry: ImageRegistry, on_damage: Callable[[str, DamagedImage], None] | None = None
+) -> Iterator[ServingImage]:
     """Every serving image of the registry; other images are passed over.
 
+    ``on_damage`` hears of a tag that can't be understood and why, and the other images follow;
+    without it that is raised.
+
     Raises:
-        DamagedImage: if a document is not what its digest says, or not as ours are.
+        DamagedImage: if a document is not what its digest says, or not as ours are; a NoImage
+            if it is no document of any image.
         RegistryRefused: if the registry does not answer.
     """
     for tag in registry.tags():
-        named = registry.document(tag)
-        created_at = None if named is None else _created(named[0], tag)
-        for digest in () if named is None else images_in(named[0]) or (named[1],):
-            found = registry.document(digest)
-            document = None if found is None else parse_document(found[0], digest)
-            if isinstance(document, Manifest) and f"{NAMES}.windows" in document.annotations:
-                layers = [la for la in document.layers if f"{NAMES}.layer" in la.annotations]
-                indexes = _indexes(document, tag)
-                yield ServingImage(tag, digest, indexes, tuple(layers), created_at)
+        try:
+            images = list(_images_of(tag, registry))
+        except DamagedImage as damage:
+            if on_damage is None:
+                raise
+            on_damage(tag, damage)
+        else:
+            yield from images
+
+
+def _images_of(tag: str, registry: ImageRegistry) -> Iterator[ServingImage]:
+    named = registry.document(tag)
+    created_at = None if named is None else _created(named[0], tag)
+    for digest in () if named is None else images_in(named[0]) or (named[1],):
+        found = registry.document(digest)
+        document = None if found is None else parse_document(found[0], digest)
+        if isinstance(document, Manifest) and f"{NAMES}.windows" in document.annotations:
+            layers = [la for la in document.layers if f"{NAMES}.layer" in la.annotations]
+            indexes = _indexes(document, tag)
+            yield ServingImage(tag, digest, indexes, tuple(layers), created_at)
 
 
 def _created(content: bytes, tag: str) -> datetime | None:

@@ -17,13 +17,20 @@ _REMEDY = "delete the image; it is built again"
 
 
 def damaged_images(settings: Settings) -> Iterator[str]:
-    """One line for each layer that is damaged or missing, and for each Serving without image."""
+    """One line for each layer that is damaged or missing, for each tag that is no image, and
+    for each Serving without image."""
+    problems: list[str] = []
     try:
         registry = open_registry(settings)
-        images = list(serving_images(registry))
+        images = list(
+            serving_images(
+                registry, lambda tag, damage: problems.append(f"tag {tag} is no image: {damage}")
+            )
+        )
     except PhotosearchError as error:
         yield f"the registry can't be verified: {error}"
         return
+    yield from problems
     checked: dict[str, str | None] = {}
     for image in images:
         yield from _damages(registry, image, checked)

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from photosearch.oci.errors import DamagedImage
+from photosearch.oci.errors import NoImage
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # olot's models are of pydantic 1's style
@@ -137,7 +137,7 @@ def parse_document(content: bytes, name: str) -> Manifest | Index:
     """Read a manifest or an index; ``name`` is for the error.
 
     Raises:
-        DamagedImage: if it is neither.
+        NoImage: if it is neither.
     """
     document = _document(content, name)
     kind = document.get("mediaType", INDEX if "manifests" in document else MANIFEST)
@@ -164,7 +164,7 @@ def parse_config(content: bytes, name: str) -> dict[str, Any]:
     """Read an image's configuration, with all its fields.
 
     Raises:
-        DamagedImage: if it is none.
+        NoImage: if it is none.
     """
     document = _document(content, name)
     _checked(OCIManifestConfig, document, name)
@@ -187,9 +187,9 @@ def _document(content: bytes, name: str) -> dict[str, Any]:
     try:
         document = json.loads(content)
     except ValueError as error:
-        raise DamagedImage(f"{name} is not an OCI document", found=str(error)) from error
+        raise NoImage(f"{name} is not an OCI document", found=str(error)) from error
     if not isinstance(document, dict):
-        raise DamagedImage(f"{name} is not an OCI document", found=type(document).__name__)
+        raise NoImage(f"{name} is not an OCI document", found=type(document).__name__)
     return document
 
 
@@ -199,6 +199,4 @@ def _checked(model: type[_Model], document: dict[str, Any], name: str) -> _Model
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise DamagedImage(
-            f"{name} is not an OCI document", found=f"{where}: {first['msg']}"
-        ) from error
+        raise NoImage(f"{name} is not an OCI document", found=f"{where}: {first['msg']}") from error

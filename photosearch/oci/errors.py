@@ -19,6 +19,10 @@ class DamagedImage(ImageError):
     """Bytes that are not what their digest says, or a document that is no OCI document."""
 
 
+class NoImage(DamagedImage):
+    """A document that is no OCI document: nothing of ours is in it, whoever put it there."""
+
+
 class RegistryRefused(ImageError):
     """The registry is down, read-only, full, or does not let this user in."""
 

@@ -6,22 +6,26 @@ moment in which a builder finds it, the image is incomplete, is not found, and i
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import timedelta
 
-from photosearch.oci.documents import Index, parse_document
+from photosearch.oci.documents import Index, images_in, parse_document
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.image_registry import Blob, ImageRegistry
 from photosearch.oci.layout import LayoutRegistry
 
 
 def collect_garbage(
-    registry: ImageRegistry, *, grace: timedelta = timedelta(days=1), dry_run: bool = False
+    registry: ImageRegistry,
+    *,
+    grace: timedelta = timedelta(days=1),
+    dry_run: bool = False,
+    without: Collection[str] = (),
 ) -> list[Blob]:
     """Delete what no tag leads to and is older than ``grace``; of a registry, nothing.
 
-    Returns what went, or would go.
+    A dry run takes the tags ``without`` for deleted. Returns what went, or would go.
 
     Raises:
         RegistryRefused: if the folder can't be read or written.
@@ -29,7 +33,11 @@ def collect_garbage(
     if not isinstance(registry, LayoutRegistry):
         return []
     with registry.changing_tags():
-        kept = {digest for tag in registry.tags() for digest in _reached(registry, tag)}
+        kept: set[str] = set()
+        for tag in registry.tags():
+            # A deleted tag's documents are gone with it, and are no garbage.
+            reached = _documents if tag in without else _reached
+            kept.update(reached(registry, tag))
         youngest = time.time() - grace.total_seconds()
         gone = [
             Blob(digest, registry.blob_size(digest) or 0, sent=False)
@@ -40,6 +48,14 @@ def collect_garbage(
             for blob in gone:
                 registry.delete_blob(blob.digest)
     return gone
+
+
+def _documents(registry: LayoutRegistry, tag: str) -> Iterator[str]:
+    """What goes at once when a tag is deleted."""
+    with suppress(DamagedImage):
+        found = registry.document(tag)
+        if found is not None:
+            yield from (found[1], *images_in(found[0]))
 
 
 def _reached(registry: LayoutRegistry, reference: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ this one. They tell it through entry points, as they bring their commands.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from importlib.metadata import entry_points
 from typing import Annotated
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import track
 
+from photosearch.errors import PhotosearchError
 from photosearch.repository.held import held_versions
 from photosearch.repository.repository import Repository
 from photosearch.repository.retention import GcReport, Kept, Removed, newest
@@ -23,6 +24,8 @@ from photosearch.settings import Settings, load_settings
 
 VERIFY = "photosearch.verify"
 GC = "photosearch.gc"
+_Other = tuple[str, int, str]
+"""What went beside the versions, its bytes, and why."""
 
 
 def verify(
@@ -81,20 +84,32 @@ def gc(
         in_use=held_versions(settings),
         dry_run=dry_run,
     )
-    others = list(_others(settings, timedelta(hours=grace_hours), dry_run=dry_run))
+    others: list[_Other] = []
+    failure: PhotosearchError | None = None
+    try:
+        for other in _others(settings, timedelta(hours=grace_hours), dry_run=dry_run):
+            others.append(other)  # noqa: PERF402 (those before a failure are told too)
+    except PhotosearchError as error:
+        failure = error
     if as_json:
         typer.echo(json.dumps(_as_json(report, others), indent=1))
-        return
+    else:
+        _tell(report, others)
+    if failure is not None:
+        raise failure
+
+
+def _tell(report: GcReport, others: Sequence[_Other]) -> None:
     for item in report.removed:
         typer.echo(
             f"{item.address}/{item.version or ''}  {decimal(item.size_bytes)}  {item.reason}"
         )
-    if dry_run:
+    if report.dry_run:
         for reason, kept_bytes, count in _by_reason(report):
             typer.echo(f"kept: {count} versions, {decimal(kept_bytes)}: {reason}")
     for what, size_bytes, reason in others:
         typer.echo(f"{what}  {decimal(size_bytes)}  {reason}")
-    done = "would be deleted" if dry_run else "deleted"
+    done = "would be deleted" if report.dry_run else "deleted"
     count = len(report.removed) + len(others)
     total = report.size_bytes + sum(size_bytes for _, size_bytes, _ in others)
     typer.echo(f"{count} {done}, {decimal(total)}; {report.kept} versions kept")
@@ -102,11 +117,11 @@ def gc(
         typer.echo(f"{len(report.busy)} are being written and were left for the next time")
 
 
-def _others(
-    settings: Settings, grace: timedelta, *, dry_run: bool
-) -> Iterator[tuple[str, int, str]]:
+def _others(settings: Settings, grace: timedelta, *, dry_run: bool) -> Iterator[_Other]:
     for point in entry_points(group=GC):
-        yield from point.load()(settings, grace, dry_run=dry_run)
+        yield from point.load()(
+            settings, grace, dry_run=dry_run, tell=lambda text: typer.echo(text, err=True)
+        )
 
 
 def _by_reason(report: GcReport) -> list[tuple[str, int, int]]:
@@ -118,7 +133,7 @@ def _by_reason(report: GcReport) -> list[tuple[str, int, int]]:
     return sorted(found, key=lambda line: (-line[1], line[0]))
 
 
-def _as_json(report: GcReport, others: Iterable[tuple[str, int, str]]) -> dict[str, object]:
+def _as_json(report: GcReport, others: Iterable[_Other]) -> dict[str, object]:
     def listed(items: Iterable[Removed | Kept]) -> list[dict[str, object]]:
         return [
             {

@@ -158,7 +158,9 @@ def _in_files(settings: Settings, erased: _Erased) -> Iterator[str]:
 def _in_images(settings: Settings, erased: _Erased) -> Iterator[str]:
     try:
         registry = open_registry(settings)
-        digests = {layer.digest for image in serving_images(registry) for layer in image.layers}
+        # What can't be understood is told by verify itself.
+        images = serving_images(registry, lambda _tag, _damage: None)
+        digests = {layer.digest for image in images for layer in image.layers}
         if isinstance(registry, LayoutRegistry):
             digests |= set(registry.blobs())
         else:  # it lists none, but those that were deleted are known

@@ -13,7 +13,7 @@ from index_grpc.index_files import ROWS
 from index_grpc.place_servings import place_servings
 from index_grpc.serving_image import remove_unused
 from index_grpc.servings import read_servings
-from photosearch.oci.errors import ImageMissing
+from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.repository.addresses import Address
@@ -105,7 +105,15 @@ def _find_images(registry: ImageRegistry, record: Record) -> _HeldImages:
     versions, windows = record.removed, record.windows
     search = _BlobSearch(registry, record.needles)
     held = _HeldImages(set(), set(), set())
-    for image in serving_images(registry):
+
+    def pass_over(tag: str, damage: DamagedImage) -> None:
+        # In a folder every blob is searched, whatever names it. In a registry layers are found
+        # by their images alone, and one of ours that is not understood may have the listing.
+        if not isinstance(registry, LayoutRegistry) and not isinstance(damage, NoImage):
+            raise damage
+        record.note(f"the registry's tag {tag} is no image that is understood")
+
+    for image in serving_images(registry, pass_over):
         found = {
             layer.digest
             for address, version in image.indexes

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from itertools import count
@@ -16,9 +16,10 @@ from index_grpc.index_files import CODES, VECTORS
 from index_grpc.place_servings import place_servings
 from index_grpc.servings import read_servings
 from index_grpc.verify_images import damaged_images
-from photosearch.oci.documents import Manifest, images_in, parse_document
+from photosearch.oci.documents import MANIFEST, Manifest, images_in, parse_document
 from photosearch.oci.errors import ImageMissing, RegistryDown, RegistryRefused
 from photosearch.oci.image_registry import Bytes, ImageRegistry, open_registry
+from photosearch.oci.remote import RemoteRegistry
 from photosearch.repository.erasures import Receipt, receipts
 from photosearch_assets.erasure.check import still_there
 from photosearch_assets.erasure.waiting import ErasureError
@@ -54,10 +55,10 @@ def use(shop: Shop, address: str, **values: object) -> None:
     shop.configure(registry_url=f"oci://{address}/shop/indexes", registry_insecure=True, **values)
 
 
-def given(registry: ImageRegistry) -> dict[str, bytes]:
+def given(registry: ImageRegistry, without: Collection[str] = ()) -> dict[str, bytes]:
     """All that the registry gives, beginning with its tags: documents and blobs by digest."""
     found: dict[str, bytes] = {}
-    to_read = registry.tags()
+    to_read = [tag for tag in registry.tags() if tag not in without]
     while to_read:
         document = registry.document(to_read.pop())
         if document is None:
@@ -261,3 +262,30 @@ def test_images_of_others_beside_ours_are_left_alone(shipped: Shop) -> None:
 
     assert "chart" in registry.tags()
     assert list(still_there(shipped.settings)) == []
+
+
+def test_a_tag_that_is_no_image_stops_no_erasure_and_the_receipt_tells_of_it(
+    shipped: Shop,
+) -> None:
+    registry = open_registry(shipped.settings)
+    assert isinstance(registry, RemoteRegistry)
+    config = registry.put_blob(Bytes(b"{}"))
+    described = {"mediaType": "text/plain", "digest": config.digest, "size": config.size}
+    # Without layers, which registries take and OCI's schema does not.
+    document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": []}
+    url = registry.client.url("manifests/signature")
+    headers = {"Content-Type": MANIFEST}
+    registry.client.send(
+        "PUT", url, what="a test", body=json.dumps(document).encode(), headers=headers
+    ).close()
+    before = given(registry, without={"signature"})
+
+    receipt = erase(shipped)
+
+    assert receipt.finished_at is not None
+    assert any("tag signature is no image" in note for note in receipt.notes)
+    assert still_given(registry, before, GONE.encode()) == []
+    assert "signature" in registry.tags()
+    assert list(still_there(shipped.settings)) == []
+    [told] = damaged_images(shipped.settings)
+    assert "tag signature is no image" in told

@@ -10,7 +10,8 @@ from index_grpc.gc_images import unneeded_images
 from index_grpc.image_contents import serving_images
 from index_grpc.place_servings import ServingPlacer, place_servings
 from photosearch.cli import main
-from photosearch.oci.image_registry import open_registry
+from photosearch.oci.documents import MANIFEST, REF_NAME, Descriptor
+from photosearch.oci.image_registry import Bytes, open_registry
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.settings import Settings
 from tests.controller.made_repository import MadeRepository, made_settings
@@ -35,7 +36,12 @@ def digests(settings: Settings) -> set[str]:
 
 
 def collected(settings: Settings, grace: timedelta, *, dry_run: bool = False) -> list[str]:
-    return [what.split()[0] for what, _, _ in unneeded_images(settings, grace, dry_run=dry_run)]
+    found = unneeded_images(settings, grace, dry_run=dry_run, tell=pytest.fail)
+    return [what for what, _, _ in found]
+
+
+def kinds(gone: list[str]) -> list[str]:
+    return [what.split()[0] for what in gone]
 
 
 def make_blobs_old(settings: Settings) -> None:
@@ -48,13 +54,13 @@ def make_blobs_old(settings: Settings) -> None:
 def test_an_image_that_no_serving_asks_for_goes_with_its_layer(settings: Settings) -> None:
     make_blobs_old(settings)
     assert len(digests(settings)) == 2
-    assert collected(settings, AT_ONCE, dry_run=True) == ["image"]
+    planned = collected(settings, AT_ONCE, dry_run=True)
     assert len(digests(settings)) == 2
 
     gone = collected(settings, AT_ONCE)
 
-    assert gone[0] == "image"
-    assert set(gone[1:]) == {"layer"}
+    assert gone == planned
+    assert kinds(gone) == ["image", "blob", "blob"]  # its layer and its configuration
     [left] = digests(settings)
     assert open_registry(settings).has_image(left)
     assert ServingPlacer.open(settings).compare().is_settled
@@ -70,10 +76,68 @@ def test_the_command_tells_of_images_as_of_versions(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(settings.base_dir)
-    with pytest.raises(SystemExit) as ended:
-        main(["gc", "--keep", "1", "--grace-hours", "0", "--dry-run"])
+    make_blobs_old(settings)
 
-    out = capsys.readouterr().out
-    assert not ended.value.code
+    code, out, _ = gc(capsys, "--dry-run")
+
+    assert not code
     assert "no Serving asks for it" in out
-    assert "2 would be deleted" in out  # the first version, and its image
+    assert "4 would be deleted" in out  # the first version, its image, layer and configuration
+
+
+@pytest.mark.parametrize(("damage", "gone"), [("no image", 4), ("other bytes", 5)])
+def test_a_tag_that_is_not_understood_is_told_and_the_others_are_collected(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    damage: str,
+    gone: int,
+) -> None:
+    monkeypatch.chdir(settings.base_dir)
+    registry = open_registry(settings)
+    assert isinstance(registry, LayoutRegistry)
+    content = b'{"notes": "of another"}'
+    blob = registry.put_blob(Bytes(content))
+    if damage == "other bytes":
+        registry._path(blob.digest).write_bytes(content[::-1])
+    with registry.changing_tags():
+        named = Descriptor(MANIFEST, blob.digest, blob.size, {REF_NAME: "foreign"})
+        registry._write_tags({**registry._tagged(), "foreign": named})
+
+    code, out, _ = run(capsys, "verify")
+    assert code == 1
+    assert "tag foreign is no image: " in out
+    assert "0 damaged, 1 other problems" in out
+    make_blobs_old(settings)
+
+    code, out, err = gc(capsys)
+
+    assert not code
+    assert "tag foreign stays: " in err
+    assert f"{gone} deleted" in out  # of other bytes than its digest's nothing is needed
+    assert "foreign" in registry.tags()
+
+
+def test_what_went_of_the_repository_is_told_though_the_registry_does_not_answer(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(settings.base_dir)
+    monkeypatch.setenv("PHOTOSEARCH_REGISTRY_URL", "oci://127.0.0.1:9/shop")
+
+    code, out, err = gc(capsys)
+
+    assert code == 1
+    assert "nothing needs it" in out
+    assert "1 deleted" in out
+    assert "127.0.0.1:9" in err
+
+
+def gc(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    return run(capsys, "gc", "--keep", "1", "--grace-hours", "0", *words)
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main([*words])
+    out, err = capsys.readouterr()
+    return int(ended.value.code or 0), out, err
