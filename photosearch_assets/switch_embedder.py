@@ -207,11 +207,12 @@ class EmbedderSwitch:
                 limit=self.before,
                 remedy="run this again",
             )
-        # Settings first: a tick between the two finds the embedder that they ask for, made.
+        # First of all: of one killed later, '--back' could not return.
+        note(self.repository, Role.PREVIOUS, self.before)
+        # Settings before HEAD: a tick between the two finds the embedder that they ask for, made.
         following = self.repository.manifest(Address.embedders(), self.fingerprint)
         write_embedder_settings(self.settings, following)
         self.repository.move_head(Address.embedders(), self.fingerprint, head)
-        note(self.repository, Role.PREVIOUS, self.before)
         note(self.repository, Role.NEXT, "")
 
     def retire_before(self) -> None:

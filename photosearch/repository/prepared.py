@@ -7,7 +7,8 @@ like the current one's, but no query is asked of them; a switch moves HEAD and n
 from dataclasses import dataclass
 from enum import StrEnum
 
-from photosearch.repository.errors import HeadMoved
+from photosearch.repository.addresses import Address
+from photosearch.repository.errors import DamagedArtifact, HeadMoved
 from photosearch.repository.repository import Repository
 from photosearch.repository.storage import TagMoved
 
@@ -39,6 +40,18 @@ def next_fingerprint(repository: Repository) -> str | None:
     """The embedder that is being prepared; None when none is."""
     noted = read_noted(repository, Role.NEXT)
     return None if noted is None else noted.fingerprint
+
+
+def named_embedders(repository: Repository) -> frozenset[str] | None:
+    """The current embedder and those in a role; None if nobody knows which is current."""
+    try:
+        head = repository.head(Address.embedders())
+    except DamagedArtifact:
+        return None
+    if head is None:
+        return None
+    noted = (read_noted(repository, role) for role in Role)
+    return frozenset({head.version, *(one.fingerprint for one in noted if one is not None)})
 
 
 def note(repository: Repository, role: Role, fingerprint: str) -> None:

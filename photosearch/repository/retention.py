@@ -2,7 +2,8 @@
 
 Needed is what a HEAD names, what a Serving holds, what the retention rule asks for, and all
 that these were made from. The rest goes once it is older than the grace period, half-written
-versions of killed writers too.
+versions of killed writers too. The windows of an embedder that is neither the current one, the
+next nor the one before are as if they had no HEAD: nothing asks for them.
 
 A publish may run meanwhile. It makes what it relies on young again and holds the address's
 fence; here each deletion takes that fence, looks at HEAD and the times once more, and takes
@@ -44,8 +45,10 @@ NO_HEAD = "its HEAD is damaged, and nobody knows which version it named"
 RULE = "among the newest"
 YOUNG = "younger than the grace period"
 SOURCE = "something that stays was made from it"
+DROPPED = "its embedder is not the current one, the next, nor the one before"
+NAMED = "the current, the next or the previous embedder"
 BUSY = "it came into use, or is being written"
-_REASONS = (PINNED, CURRENT, HELD, NO_HEAD, RULE, YOUNG, BUSY)
+_REASONS = (PINNED, CURRENT, NAMED, HELD, NO_HEAD, RULE, YOUNG, BUSY)
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class _Found:
     files: dict[_Key, list[StoredFile]] = field(default_factory=dict)
     staged: dict[Address, list[StoredFile]] = field(default_factory=dict)
     manifests: dict[_Key, Manifest] = field(default_factory=dict)
+    embedders: frozenset[str] | None = None
 
     def written(self, address: Address, manifest: Manifest) -> tuple[float, datetime]:
         """When, for an order: by the store's clock, because writers' clocks may be wrong."""
@@ -130,6 +134,8 @@ def collect(
             continue
         whole = (address, version) in found.manifests
         reason = "nothing needs it" if whole else "its writer did not finish it"
+        if whole and _is_dropped(address, found.embedders):
+            reason = DROPPED
         if not dry_run and not _delete(repository, address, version, oldest_s):
             busy.append(address)
             kept.append(Kept(address, version, size_bytes, BUSY))
@@ -157,7 +163,7 @@ def _current(repository: "Repository") -> list[_Key]:
 
 
 def _list(repository: "Repository") -> _Found:
-    found = _Found()
+    found = _Found(embedders=_named_embedders(repository))
     for top in TOP_FOLDERS:
         for file in repository.storage.files(top):
             located = Address.locate(file.path)
@@ -191,8 +197,12 @@ def _needed(
     for (address, _), manifest in found.manifests.items():
         by_address.setdefault(address, []).append(manifest)
     todo: list[tuple[_Key, str]] = [(key, HELD) for key in in_use]
-    todo += [(key, BUSY) for key in before]  # current still, as a rule, and then for that reason
+    todo += [((Address.embedders(), one), NAMED) for one in found.embedders or ()]
+    # Current still, as a rule, and then for that reason.
+    todo += [(key, BUSY) for key in before if not _is_dropped(key[0], found.embedders)]
     for address, manifests in by_address.items():
+        if _is_dropped(address, found.embedders):
+            continue
         manifests.sort(key=lambda manifest: found.written(address, manifest), reverse=True)
         todo += [((address, version), RULE) for version in keep(address, manifests)]
     for address in {address for address, _ in found.files}:
@@ -202,7 +212,7 @@ def _needed(
             # Nobody knows which version it named: keep them all until a person chose.
             todo += [((address, m.version), NO_HEAD) for m in by_address.get(address, [])]
             continue
-        if head is not None:
+        if head is not None and (head.is_pinned or not _is_dropped(address, found.embedders)):
             todo.append(((address, head.version), PINNED if head.is_pinned else CURRENT))
     young = [key for key, files in found.files.items() if not _all_older(files, oldest_s)]
     todo += [(key, YOUNG) for key in young]
@@ -244,13 +254,32 @@ def _delete(repository: "Repository", address: Address, version: str, oldest_s: 
         stored = storage.read(path)  # first: whoever relies on it from now on changes its tag
         files = storage.files(address.folder(version))
         head = repository.head(address)
-        if not _all_older(files, oldest_s) or (head is not None and head.version == version):
+        if not _all_older(files, oldest_s):
             return False
+        if address.kind is Kind.EMBEDDER and version in (_named_embedders(repository) or ()):
+            return False
+        if head is not None and head.version == version:
+            if head.is_pinned or not _is_dropped(address, _named_embedders(repository)):
+                return False
+            # Before the version: one killed in between leaves no HEAD that names nothing.
+            storage.delete([address.head_path])
         if stored is not None and not storage.remove(path, stored.tag):
             return False
         storage.delete([file.path for file in files if file.path != path])
     repository.forget(address, version)
     return True
+
+
+def _named_embedders(repository: "Repository") -> frozenset[str] | None:
+    from photosearch.repository.prepared import named_embedders  # which is built on Repository
+
+    return named_embedders(repository)
+
+
+def _is_dropped(address: Address, embedders: frozenset[str] | None) -> bool:
+    """Whether no embedder in ``embedders`` (None: unknown) made what lies there."""
+    fingerprint = address.fingerprint
+    return embedders is not None and fingerprint is not None and fingerprint not in embedders
 
 
 def _all_older(files: Sequence[StoredFile], oldest_s: float) -> bool:

@@ -20,6 +20,7 @@ from photosearch.images.decode import decode_photo
 from photosearch.images.fetch import fetch_photos
 from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Input, Manifest, canonical_digest
+from photosearch.repository.prepared import Role, note
 from photosearch.repository.storage import TagMoved
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
@@ -92,6 +93,8 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
         return
     manifest = make(context)
     _remember(manifest, wanted(context), context)
+    if current is not None and current.version != manifest.version:
+        note(context.repository, Role.PREVIOUS, current.version)
     context.repository.set_head(Address.embedders(), manifest.version)
     context.__dict__.pop("fingerprint", None)
     yield _result(manifest, started, done=True)

@@ -1,15 +1,21 @@
 """What ``photosearch embedder use`` writes must hold once it is written."""
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from photosearch.cli import main
 from photosearch.repository.addresses import Address
+from photosearch.repository.folder import FolderStorage
 from photosearch.repository.prepared import Role, note, read_noted
+from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
 from photosearch.settings import load_settings
+from photosearch_assets import embedder_settings
 from photosearch_assets.switch_embedder import EmbedderSwitch
 from tests.repository.artifacts import FINGERPRINT, Shelf
 
@@ -63,6 +69,44 @@ def test_a_variable_that_says_the_same_is_no_hindrance(
         main(["embedder", "use", "next.onnx"])
 
     assert VARIABLE not in capsys.readouterr().err
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("point", range(5))
+def test_a_switch_killed_between_any_two_writes_is_done_or_not_and_can_be_taken_back(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, point: int
+) -> None:
+    """The writes: the role of the one before, the settings, HEAD, the role of the next."""
+    left = point
+
+    def dying(write: Callable[..., Any]) -> Callable[..., Any]:
+        def written(*given: Any, **named: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Killed
+            return write(*given, **named)
+
+        return written
+
+    switch = EmbedderSwitch(load_settings())
+    switch.prepare_previous()
+    with monkeypatch.context() as killing, suppress(Killed):
+        for place, name in (
+            (FolderStorage, "replace"),
+            (embedder_settings, "update_settings_file"),
+        ):
+            killing.setattr(place, name, dying(getattr(place, name)))
+        switch.switch()
+
+    assert (left < 0) == (point < 4)
+    if current_fingerprint(repository) == FINGERPRINT:
+        assert point < 3
+    else:
+        assert EmbedderSwitch(load_settings()).prepare_previous().version == FINGERPRINT
 
 
 def test_settings_that_only_the_next_embedder_had_go_when_it_goes(repository: Repository) -> None:

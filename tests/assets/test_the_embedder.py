@@ -11,6 +11,7 @@ from PIL import Image
 
 from photosearch.embedder import build
 from photosearch.repository.addresses import Address
+from photosearch.repository.prepared import Role, read_noted
 from photosearch_assets.steps import build_embedder
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.result import StepResult
@@ -55,6 +56,10 @@ def test_another_mean_or_deviation_is_another_embedder(
     second = made(shop)
     assert second.version != first.version
     assert not made(shop).done
+    with StepContext(shop.settings) as context:
+        noted = read_noted(context.repository, Role.PREVIOUS)
+    assert noted is not None
+    assert noted.fingerprint == first.version  # 'embedder use --back' returns to it
 
 
 def test_settings_that_come_to_the_same_embedder_make_it_only_once_more(shop: Shop) -> None:

@@ -9,7 +9,8 @@ import pytest
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import NewerFormat
 from photosearch.repository.manifest import Input
-from photosearch.repository.retention import newest
+from photosearch.repository.prepared import Role, note
+from photosearch.repository.retention import DROPPED, newest
 from photosearch.windows import Window
 from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, as_input
 
@@ -224,6 +225,91 @@ def test_a_damaged_head_keeps_all_its_versions(shelf: Shelf) -> None:
     shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
 
     assert shelf.reopened().versions(HOUR) == made[::-1]
+
+
+def embedded(shelf: Shelf, fingerprint: str) -> Address:
+    """An embedder, its quantiser and an hour that it made, all current at their addresses."""
+    shelf.publish(fingerprint.encode(), Address.embedders(), version=fingerprint)
+    codebook = shelf.made_current(b"codebook", Address.quantisers(fingerprint))
+    hour = Address.index(fingerprint, Window.parse("hourly/2026-11-22T14"))
+    shelf.made_current(b"hour", hour, quantiser=codebook.version)
+    return hour
+
+
+@pytest.mark.parametrize("role", ["current", *Role])
+def test_what_an_embedder_of_a_role_made_stays(shelf: Shelf, role: str) -> None:
+    hour = embedded(shelf, "f7")
+    embedded(shelf, "f8")
+    shelf.repository.set_head(Address.embedders(), "f7" if role == "current" else "f8")
+    if role != "current":
+        note(shelf.repository, Role(role), "f7")
+    shelf.make_old(shelf.folder)
+
+    shelf.repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
+
+    assert shelf.reopened().current(hour) is not None
+    assert list(shelf.reopened().verify()) == []
+
+
+def test_what_a_dropped_embedder_made_goes_and_can_be_made_again(shelf: Shelf) -> None:
+    hour, current = embedded(shelf, "f7"), embedded(shelf, "f8")
+    shelf.repository.set_head(Address.embedders(), "f8")
+    shelf.make_old(shelf.folder)
+
+    report = shelf.repository.gc(keep=newest(2), grace=timedelta(days=1))
+
+    assert {item.reason for item in report.removed} == {DROPPED}
+    seen = shelf.reopened()
+    assert seen.head(hour) is None
+    assert seen.versions(hour) == seen.versions(Address.quantisers("f7")) == []
+    assert seen.current(current) is not None
+    assert list(seen.verify()) == []
+    assert embedded(shelf, "f7") == hour
+    assert shelf.reopened().current(hour) is not None
+
+
+def test_what_a_dropped_embedder_made_stays_while_it_is_young_pinned_or_served(
+    shelf: Shelf,
+) -> None:
+    young, pinned, served = (embedded(shelf, name) for name in ("f5", "f6", "f7"))
+    shelf.publish(b"f8", Address.embedders(), version="f8")
+    shelf.repository.set_head(Address.embedders(), "f8")
+    of = {hour: shelf.repository.current(hour) for hour in (young, pinned, served)}
+    shelf.repository.rollback(pinned, of[pinned].version)  # type: ignore[union-attr]
+    shelf.make_old(shelf.folder)
+    shelf.repository.set_head(young, of[young].version)  # type: ignore[union-attr]
+    shelf.repository.storage.refresh(young.manifest_path(of[young].version))  # type: ignore[union-attr]
+
+    shelf.repository.gc(
+        keep=ONLY_NEEDED,
+        grace=timedelta(days=1),
+        in_use=[(served, of[served].version)],  # type: ignore[union-attr]
+    )
+
+    seen = shelf.reopened()
+    assert {hour: seen.current(hour) for hour in of} == of
+
+
+def test_an_embedder_that_is_prepared_again_while_gc_works_keeps_what_it_made(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = embedded(shelf, "f7")
+    embedded(shelf, "f8")
+    shelf.repository.set_head(Address.embedders(), "f8")
+    shelf.make_old(shelf.folder)
+    repository = shelf.repository
+    original = repository.storage.fence
+
+    def meanwhile(name: str, *, wait: bool = True) -> object:
+        if not wait:  # gc is about to delete
+            note(shelf.reopened(), Role.NEXT, "f7")
+        return original(name, wait=wait)
+
+    monkeypatch.setattr(repository.storage, "fence", meanwhile)
+    report = repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
+
+    assert report.removed == []
+    assert shelf.reopened().current(hour) is not None
 
 
 def test_files_that_are_no_artifacts_are_left_alone(shelf: Shelf) -> None:
