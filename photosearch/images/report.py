@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -52,7 +52,7 @@ class PhotoReport(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: int = 1
+    format: Literal[1] = 1
     window: str
     catalogue_digest: str
     photos: list[ReportedPhoto]

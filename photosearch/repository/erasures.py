@@ -18,10 +18,12 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from photosearch.repository.errors import DamagedArtifact, HeadMoved, StorageError
+from photosearch.repository.manifest import format_of, refuse_newer
 from photosearch.repository.storage import Storage, TagMoved
 
 _log = logging.getLogger(__name__)
 
+FORMAT = 1
 FOLDER = "erasures"
 RECEIPT = "receipt.json"
 _KEY_DIGITS = 32
@@ -58,7 +60,7 @@ class RemovedVersion(_Model):
 class Receipt(_Model):
     """What was erased of one listing. All ids are SHA-256 in hex, as :func:`digest_of`."""
 
-    format: int = 1
+    format: int = FORMAT
     listing: str
     photos: list[str] = []
     #: SHA-256 of the photos' bytes.
@@ -94,6 +96,7 @@ def read_receipt(storage: Storage, listing: str) -> tuple[Receipt | None, str | 
 
     Raises:
         DamagedArtifact: if it can't be read.
+        NewerFormat: if a later release wrote it.
     """
     path = receipt_path(listing)
     stored = storage.read(path)
@@ -123,6 +126,7 @@ def receipts(storage: Storage) -> list[Receipt]:
 
     Raises:
         DamagedArtifact: if one can't be read.
+        NewerFormat: if a later release wrote one.
     """
     found = storage.read_each(FOLDER, RECEIPT)
     return [_parse(f"{FOLDER}/{key}/{RECEIPT}", found[key]) for key in sorted(found)]
@@ -187,11 +191,15 @@ def is_erased(listing_id: str, known: Collection[str]) -> bool:
 
 def _parse(path: str, content: bytes) -> Receipt:
     try:
-        return Receipt.model_validate_json(content)
+        receipt = Receipt.model_validate_json(content)
     except ValidationError as error:
+        refuse_newer(format_of(content), path, "receipt", FORMAT)
         first = error.errors(include_url=False)[0]
         raise DamagedArtifact(
             f"{path} is not a receipt",
             found=f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
             remedy="run 'photosearch erase' for that listing again",
         ) from error
+    # Written again without what this release does not know, it would prove less than it did.
+    refuse_newer(receipt.format, path, "receipt", FORMAT)
+    return receipt

@@ -100,7 +100,7 @@ def parse_manifest(content: bytes, path: str) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
-        _refuse_newer(_format_of(content), path)
+        refuse_newer(format_of(content), path, "manifest", FORMAT)
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise DamagedArtifact(
@@ -108,7 +108,7 @@ def parse_manifest(content: bytes, path: str) -> Manifest:
             found=f"{place}: {first['msg']}" if place else first["msg"],
             remedy=MAKE_AGAIN,
         ) from error
-    _refuse_newer(manifest.format, path)
+    refuse_newer(manifest.format, path, "manifest", FORMAT)
     return manifest
 
 
@@ -146,17 +146,23 @@ def canonical_digest(value: JsonValue) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _refuse_newer(found: object, path: str) -> None:
-    if isinstance(found, int) and found > FORMAT:
+def refuse_newer(found: object, path: str, what: str, known: int) -> None:
+    """Nothing if the format that was ``found`` is one that is ``known``.
+
+    Raises:
+        NewerFormat: if a later release wrote it.
+    """
+    if isinstance(found, int) and found > known:
         raise NewerFormat(
             f"{path} was written by a later release of photosearch",
-            found=f"manifest format {found}",
-            limit=str(FORMAT),
+            found=f"{what} format {found}",
+            limit=str(known),
             remedy="upgrade photosearch on this machine",
         )
 
 
-def _format_of(content: bytes) -> object:
+def format_of(content: bytes) -> object:
+    """The format that a document says it has, whatever else is in it."""
     try:
         document = json.loads(content)
     except ValueError:

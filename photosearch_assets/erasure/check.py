@@ -22,7 +22,7 @@ from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.repository.addresses import Address
 from photosearch.repository.erasures import Receipt, digest_of, receipt_path, receipts
-from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
+from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, NewerFormat
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
 from photosearch_assets.erasure.places import Places
@@ -69,7 +69,7 @@ def still_there(settings: Settings) -> Iterator[str]:
     repository = Repository.of(settings)
     try:
         found = receipts(repository.storage)
-    except DamagedArtifact as error:
+    except (DamagedArtifact, NewerFormat) as error:
         yield str(error)
         return
     if not found:

@@ -16,6 +16,7 @@ from photosearch.oci.image_registry import open_registry
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.repository.addresses import Kind
 from photosearch.repository.erasures import receipt_path, receipts
+from photosearch.repository.errors import NewerFormat
 from photosearch_assets.erasure.check import still_there
 from photosearch_assets.erasure.erase import STAGES, Erasure, ErasureOptions
 from photosearch_assets.steps.context import StepContext
@@ -151,6 +152,24 @@ def test_a_damaged_receipt_is_told(made: Shop) -> None:
     assert "is not a receipt" in found
     path.write_text(json.dumps(receipt.model_dump(mode="json")))
     assert receipts(index(made, HOUR)[0].storage) == [receipt]
+
+
+@pytest.mark.parametrize("change", [{}, {"vectors": {"of": "another shape"}}])
+def test_a_receipt_of_a_later_release_is_refused_and_left_as_it_is(
+    made: Shop, change: dict[str, object]
+) -> None:
+    receipt = erase(made)
+    path = made.settings.state / "repository" / receipt_path(receipt.listing)
+    later = json.dumps(receipt.model_dump(mode="json") | {"format": 2} | change)
+    path.write_text(later)
+
+    [found] = problems(made)
+    assert "was written by a later release" in found
+    assert "receipt format 2" in found
+    with pytest.raises(NewerFormat):
+        erase(made)
+
+    assert path.read_text() == later
 
 
 def test_a_damaged_layer_and_a_missing_image_are_told(made: Shop) -> None:
