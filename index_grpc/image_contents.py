@@ -75,6 +75,18 @@ def _images_of(tag: str, registry: ImageRegistry) -> Iterator[ServingImage]:
             yield ServingImage(tag, digest, indexes, tuple(layers), created_at)
 
 
+def indexes_in(registry: ImageRegistry, digest: str) -> frozenset[Key] | None:
+    """The indexes that an image says it holds; None if the registry does not have it.
+
+    Raises:
+        DamagedImage: if it is not what its digest says, or no serving image.
+        RegistryRefused: if the registry does not answer.
+    """
+    found = registry.document(digest)
+    document = None if found is None else parse_document(found[0], digest)
+    return _indexes(document, digest) if isinstance(document, Manifest) else None
+
+
 def _created(content: bytes, tag: str) -> datetime | None:
     """When the tag's document says that it was made; who made it is not part of the image."""
     told = parse_document(content, tag).annotations.get(CREATED)
@@ -92,7 +104,7 @@ def _indexes(image: Manifest, tag: str) -> frozenset[Key]:
             (Address.index(fingerprint, Window.parse(window)), version)
             for window, version in json.loads(image.annotations[f"{NAMES}.windows"])
         )
-    except (ValueError, TypeError, PhotosearchError) as error:
+    except (KeyError, ValueError, TypeError, PhotosearchError) as error:
         raise DamagedImage(
             f"what image {tag} holds is not understood",
             found=str(error),

@@ -12,12 +12,14 @@ from pydantic import BaseModel
 
 from index_grpc.endpoints import Endpoint
 from index_grpc.find_row import find_row
+from index_grpc.image_contents import indexes_in
 from index_grpc.rows import Row
 from index_grpc.servings import read_servings
 from photosearch.catalogue.listing import Photo
 from photosearch.errors import PhotosearchError
 from photosearch.images.cache import ImageCache
 from photosearch.images.store import ImageStore
+from photosearch.oci.image_registry import open_registry
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
 from photosearch.repository.manifest import Input, Manifest
@@ -78,20 +80,32 @@ class WayBack:
             agrees=current,
             why_not=None if current else "it holds a version that is no longer current",
         )
-        yield self._image(endpoint)
+        yield self._image(served)
 
-    def _image(self, endpoint: Endpoint) -> TrailStep:
+    def _image(self, served: Served) -> TrailStep:
+        endpoint = served.endpoint
+        if endpoint.image is None:
+            return TrailStep(name="image", found="none: started from the repository")
         asked = read_servings(self._settings.servings_dir).get(endpoint.serving)
-        found = endpoint.image or "none: started from the repository"
-        if asked is None or endpoint.image is None:
-            return TrailStep(name="image", found=found)
-        agrees = asked.image == endpoint.image
+        if asked is not None and asked.image != endpoint.image:
+            why_not: str | None = f"the Serving asks for {asked.image}"
+        else:
+            why_not = self._lack(endpoint.image, served)
         return TrailStep(
-            name="image",
-            found=found,
-            agrees=agrees,
-            why_not=None if agrees else f"the Serving asks for {asked.image}",
+            name="image", found=endpoint.image, agrees=why_not is None, why_not=why_not
         )
+
+    def _lack(self, digest: str, served: Served) -> str | None:
+        """Why the image of this digest is not one that holds what is served; None if it is."""
+        try:
+            indexes = indexes_in(open_registry(self._settings), digest)
+        except PhotosearchError as error:
+            return str(error)
+        if indexes is None:
+            return "the registry does not have it"
+        if (served.address, served.version) not in indexes:
+            return f"it does not hold version {served.version} of {served.address.window}"
+        return None
 
     def from_index(self, address: Address, version: str, photo: Photo) -> Iterator[TrailStep]:
         """This artifact and all it was made from that the photo went through."""

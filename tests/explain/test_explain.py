@@ -9,10 +9,12 @@ import pytest
 
 from index_grpc.endpoints import Endpoint, write_endpoint
 from index_grpc.explain import explain
+from index_grpc.place_servings import place_servings
 from index_grpc.serving import Serving
-from index_grpc.servings import write_serving
+from index_grpc.servings import read_servings, write_serving
 from index_grpc.trail import PhotoTrail
 from photosearch.cli import main
+from photosearch.oci.image_registry import open_registry
 from photosearch.repository.addresses import Address, Kind
 from photosearch.windows import Window
 from photosearch_assets.erasure.erase import Erasure, ErasureOptions
@@ -24,7 +26,6 @@ from tests.erasure.servers import announce
 
 PHOTO = "p3.png"  # of the second hour
 [HOUR] = hours(1, 1)
-IMAGE = "sha256:" + "1" * 64
 STEPS = "server image index index quantiser embeddings embedder photo-report source-photo"
 
 
@@ -60,14 +61,16 @@ def folder_of(shop: Shop, kind: Kind, window: Window) -> Path:
 
 
 def imaged(endpoint: Endpoint, shop: Shop) -> Endpoint:
-    """The server again, as of one that was started from an image."""
-    known = endpoint.model_copy(update={"image": IMAGE})
+    """The server again, as of one that was started from the image of what is current."""
+    place_servings(shop.settings)
+    [asked] = read_servings(shop.settings.servings_dir).values()
+    known = endpoint.model_copy(update={"image": asked.image})
     write_endpoint(shop.settings.endpoints_dir, known)
     return known
 
 
 def test_a_served_photo_is_traced_from_its_server_to_its_bytes(made: Shop) -> None:
-    imaged(announce(made, DAY), made)
+    image = imaged(announce(made, DAY), made).image
 
     found = trail(made)
 
@@ -75,9 +78,9 @@ def test_a_served_photo_is_traced_from_its_server_to_its_bytes(made: Shop) -> No
     assert found.stopped is None
     assert names(found) == STEPS
     assert found.agrees
-    assert all(step.agrees for step in found.steps if step.name not in ("image", "quantiser"))
+    assert all(step.agrees for step in found.steps if step.name != "quantiser")
     by_name = {step.name: step.found for step in found.steps}
-    assert IMAGE in by_name["image"]
+    assert by_name["image"] == image
     assert f"{HOUR} version" in by_name["embeddings"]
     assert "sha256" in by_name["source photo"]
 
@@ -138,6 +141,24 @@ def test_a_server_of_another_image_than_is_asked_for_is_named(made: Shop) -> Non
 
     assert name == "image"
     assert "sha256:222" in why
+
+
+def test_an_image_that_is_gone_or_holds_another_version_is_named(made: Shop) -> None:
+    old = imaged(announce(made, DAY), made)
+    made.list_photo("p99.png", START + timedelta(hours=1, minutes=30))
+    make_all(made)
+    present = announce(made, DAY)
+    write_endpoint(made.settings.endpoints_dir, present.model_copy(update={"image": old.image}))
+    version = present.windows[0].version
+
+    assert disagreement(trail(made)) == ("image", f"it does not hold version {version} of {DAY}")
+
+    open_registry(made.settings).delete(str(old.image))
+    assert disagreement(trail(made)) == ("image", "the registry does not have it")
+    made.configure(registry_url="oci://127.0.0.1:9/shop")
+    name, why = disagreement(trail(made))
+    assert name == "image"
+    assert "127.0.0.1:9" in why
 
 
 def test_where_a_listing_stops_on_its_way_is_told(shop: Shop) -> None:
