@@ -148,7 +148,11 @@ def _in_cache(settings: Settings, erased: _Erased, shared: set[str]) -> Iterator
 
 
 def _in_files(settings: Settings, erased: _Erased) -> Iterator[str]:
-    roots = [*Places(settings).work_folders(), settings.unpacked_images_dir]
+    roots = [
+        *Places(settings).work_folders(),
+        settings.unpacked_images_dir,
+        settings.artifacts_dir,
+    ]
     for root in roots:
         for path in sorted(root.rglob(ROWS)):
             if erased.rows_in(path.read_bytes()):

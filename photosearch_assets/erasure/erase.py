@@ -179,10 +179,11 @@ class Erasure:
             self._tell(f"{images} serving images that held it are deleted")
 
     def clean_places(self) -> None:
-        """The image cache, what killed steps left, and Dagster's strips of photos."""
+        """The image cache, copies, what killed steps left, and Dagster's strips of photos."""
         receipt, needles = self.record.receipt, self.record.needles
         receipt.cached_photos += self._places.clean_cache(self.record.paths, receipt.contents)
         self._places.clean_work(needles, self._vectors)
+        self._places.clean_copies(needles, self._vectors)
         receipt.strips += self._places.clean_strips(receipt.windows, needles.photo_ids)
         self.record.save()
 

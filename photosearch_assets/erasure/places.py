@@ -83,6 +83,21 @@ class Places:
         roots = [self._settings.state / "work"]
         return [folder for root in roots if root.is_dir() for folder in root.iterdir()]
 
+    def clean_copies(self, needles: Needles, vectors: Collection[bytes]) -> int:
+        """Delete the copies of a bucket's versions that hold it; how many.
+
+        Those of versions that are deleted here go with them. Another machine may have deleted
+        one of which this machine has a copy.
+        """
+        count = 0
+        for folder in {file.parent for file in self._settings.artifacts_dir.rglob("*")}:
+            rows = folder / ROWS
+            looked_at = [rows] if rows.exists() else [f for f in folder.iterdir() if f.is_file()]
+            if any(_holds(file, needles, vectors) for file in looked_at):
+                shutil.rmtree(folder, ignore_errors=True)
+                count += 1
+        return count
+
     def clean_strips(self, windows: Collection[str], photo_ids: Collection[str]) -> int:
         """Take the strips of photos of these windows out of Dagster's event log; how many."""
         if not (self._settings.dagster_home / "dagster.yaml").exists():

@@ -44,5 +44,5 @@ def _arm(number: int) -> None:
 
     for name in _CHANGES:
         setattr(FolderStorage, name, dying(getattr(FolderStorage, name)))
-    for name in ("clean_cache", "clean_work", "clean_strips", "delete_sources"):
+    for name in ("clean_cache", "clean_work", "clean_copies", "clean_strips", "delete_sources"):
         setattr(Places, name, dying(getattr(Places, name)))

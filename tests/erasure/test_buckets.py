@@ -1,5 +1,7 @@
 """The same erasure with the model repository in a bucket, and its copies on this machine."""
 
+import shutil
+
 import obstore
 import pytest
 
@@ -62,6 +64,32 @@ def test_nothing_of_it_is_left_in_the_bucket_nor_in_its_copies(made_in_bucket: S
     assert list(repository.verify()) == []
     assert list(still_there(shop.settings)) == []
     assert receipts(repository.storage) == [receipt]
+
+
+def test_copies_of_versions_that_another_machine_deleted_go_too(made_in_bucket: Shop) -> None:
+    shop = made_in_bucket
+    needles = [GONE.encode(), *vectors(shop)]
+    copies = {
+        rows.parent
+        for rows in shop.settings.artifacts_dir.rglob("rows.jsonl")
+        if GONE.encode() in rows.read_bytes()
+    }
+    assert copies
+    stray, half = ({copy.with_name(name) for copy in copies} for name in ("0" * 16, "1" * 16))
+    for copy in copies:
+        shutil.copytree(copy, copy.with_name("0" * 16))
+        shutil.copytree(copy, copy.with_name("1" * 16), ignore=lambda *_: ["rows.jsonl"])
+
+    erase(shop)
+
+    assert not any(folder.exists() for folder in copies | stray | half)
+    assert files_with(shop, *needles) == []
+    assert list(still_there(shop.settings)) == []
+    back = min(stray) / "rows.jsonl"
+    back.parent.mkdir(parents=True)
+    back.write_text(f'{{"listing_id":"{GONE}","photo_id":"{GONE}"}}')
+    [found] = still_there(shop.settings)
+    assert str(back) in found
 
 
 def test_photos_in_a_bucket_are_explained_and_the_source_goes_when_asked(
