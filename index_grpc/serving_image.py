@@ -39,8 +39,10 @@ COMMAND = ("index-server", "--serving", f"/{ROOT}", "--host", "0.0.0.0", "--port
 #: The image's root is read-only; what a server writes for itself goes below ``/tmp``.
 ENVIRONMENT = {"PHOTOSEARCH_MODELS_URL": f"/{ROOT}", "PHOTOSEARCH_STATE_DIR": "/tmp/photosearch"}
 
-#: Images looked at for layers that were built elsewhere.
-MOST_IMAGES_ASKED = 16
+#: Images looked at for layers that were built elsewhere: of packs that begin as ours does,
+#: of which a day of hours leaves 24 and some for what came late, and of others.
+MOST_ALIKE_ASKED = 64
+MOST_OTHERS_ASKED = 16
 
 #: Told bytes done and bytes in all.
 Progress = Callable[[int, int], None]
@@ -187,8 +189,10 @@ def _known_layers(layers: list[Layer], serving: Serving, registry: ImageRegistry
     # Built elsewhere, perhaps: the pack of an hour ago has all layers but one, and its name
     # begins as ours does.
     begin = serving.name.rpartition("-")[0]
-    tags = sorted(registry.tags(), key=lambda tag: not tag.startswith(begin))
-    for tag in tags[:MOST_IMAGES_ASKED]:
+    tags = registry.tags()
+    alike = [tag for tag in tags if tag.startswith(begin)]
+    others = [tag for tag in tags if not tag.startswith(begin)]
+    for tag in (*alike[:MOST_ALIKE_ASKED], *others[:MOST_OTHERS_ASKED]):
         with suppress(DamagedImage):  # another's, of which nothing is needed
             found = registry.document(tag)
             for image in () if found is None else images_in(found[0]):

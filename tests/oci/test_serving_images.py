@@ -141,6 +141,24 @@ def test_a_machine_that_built_none_before_pushes_one_layer_too(
     assert docker_registry.uploads() == 1 + 1
 
 
+def test_the_image_of_an_hour_ago_is_found_among_all_of_its_day(
+    docker_registry: DockerRegistry, tmp_path: Path
+) -> None:
+    settings = registry_settings(tmp_path / "shop", docker_registry.address)
+    made = MadeRepository(settings)
+    manifests = [made.hour(hour(n), rows=1) for n in range(24)]
+    pushed = []
+
+    for number in range(1, 25):
+        shutil.rmtree(settings.state / "images", ignore_errors=True)
+        built = build_serving_image(
+            serving_of(*manifests[:number]), made.repository, open_registry(settings)
+        )
+        pushed.append(built.pushed_layers)
+
+    assert pushed == [1] * 24
+
+
 def test_what_is_there_is_neither_read_nor_pushed_again(
     made: MadeRepository, registry: ImageRegistry
 ) -> None:
