@@ -8,7 +8,7 @@ preparation may be killed and goes on when it is asked for again.
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -140,8 +140,7 @@ class EmbedderSwitch:
         if not current:
             return []
         span = Span(min(w.start for w in current), max(w.end for w in current))
-        known = set(cover(current, span).gaps)
-        return [gap for gap in cover(following, span).gaps if gap not in known]
+        return _without(cover(following, span).gaps, cover(current, span).gaps)
 
     def servings(self) -> list[Serving]:
         """The next embedder's Servings, all asked for.
@@ -219,6 +218,21 @@ class EmbedderSwitch:
         """Ask for the old embedder's Servings no longer, once callers have had time to turn."""
         time.sleep(FOLLOW_S)
         ServingPlacer.open(self.settings).ask()
+
+
+def _without(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
+    """The time of ``spans`` that is in none of ``others``; both in time order, each disjoint."""
+    left = []
+    for span in spans:
+        start = span.start
+        for other in others:
+            if start < other.end and other.start < span.end:
+                if start < other.start:
+                    left.append(Span(start, other.start))
+                start = other.end
+        if start < span.end:
+            left.append(Span(start, span.end))
+    return left
 
 
 def give_up(repository: Repository) -> str | None:

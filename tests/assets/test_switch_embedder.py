@@ -15,6 +15,7 @@ from photosearch.repository.prepared import Role, note, read_noted
 from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
 from photosearch.settings import load_settings
+from photosearch.windows import Window
 from photosearch_assets import embedder_settings
 from photosearch_assets.switch_embedder import EmbedderSwitch
 from tests.repository.artifacts import FINGERPRINT, Shelf
@@ -107,6 +108,27 @@ def test_a_switch_killed_between_any_two_writes_is_done_or_not_and_can_be_taken_
         assert point < 3
     else:
         assert EmbedderSwitch(load_settings()).prepare_previous().version == FINGERPRINT
+
+
+def test_the_next_embedder_lacks_what_only_the_current_one_covers(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """What both lack is nobody's fault, also where one of them lacks more of it."""
+    shelf = Shelf(tmp_path / ".photosearch" / "repository", tmp_path / "work")
+
+    def make(fingerprint: str, *numbers: int) -> None:
+        for number in numbers:
+            hour = Window.parse(f"hourly/2026-11-22T{number:02}")
+            shelf.made_current(b"hour", Address.index(fingerprint, hour))
+
+    make(FINGERPRINT, 0, 1, 4, 7)
+    make("before", 0, 2, 7)
+    switch = EmbedderSwitch(load_settings())
+    switch.prepare_previous()
+
+    assert [f"{gap.start:%H}-{gap.end:%H}" for gap in switch.lacks()] == ["01-02", "04-05"]
+    make("before", 1, 4)
+    assert switch.lacks() == []
 
 
 def test_settings_that_only_the_next_embedder_had_go_when_it_goes(repository: Repository) -> None:
