@@ -27,7 +27,7 @@ from photosearch.oci.assemble import find_image, put_image
 from photosearch.oci.base import read_base
 from photosearch.oci.documents import LAYER, Descriptor, Manifest, images_in, parse_document
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.hints import LayerHints
+from photosearch.oci.hints import NOTES, LayerHints
 from photosearch.oci.image_registry import Blob, ImageRegistry
 from photosearch.oci.layers import Layer
 from photosearch.oci.pull import pull_image, remove_unused_images
@@ -181,7 +181,7 @@ def _put_layers(
 
 def _known_layers(layers: list[Layer], serving: Serving, registry: ImageRegistry) -> dict[str, str]:
     """The digests by content that are noted here, or told by images in the registry."""
-    hints = LayerHints(registry.workplace / "layers")
+    hints = LayerHints(registry.workplace / NOTES)
     known = {layer.key: noted for layer in layers if (noted := hints.digest(layer)) is not None}
     wanted = {layer.key for layer in layers} - known.keys()
     if not wanted:
@@ -213,7 +213,7 @@ def _put_layer(
     total: int,
     tell: Progress,
 ) -> Blob:
-    hints = LayerHints(registry.workplace / "layers")
+    hints = LayerHints(registry.workplace / NOTES)
     known = known or hints.digest(layer)  # noted by another builder while we waited
     # Only a hint: believed when the registry has a blob of that digest and of the right size.
     if known is not None and registry.blob_size(known) == layer.size:

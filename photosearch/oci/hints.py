@@ -5,15 +5,22 @@ content, and believed when the registry has a blob of that digest and of the siz
 content must have; otherwise the layer is made. Losing these notes costs reading, never
 correctness: whoever pulls compares every file with the index's own manifest. So those that were
 used longest ago go when there are many.
+
+A registry lists no blobs. So the notes are also what is known of layers that no image names, or
+names any more.
 """
 
 import json
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from photosearch.oci.layers import Layer
 from photosearch.whole_file import write_whole
+
+#: Their folder, below a registry's workplace.
+NOTES = "layers"
 
 #: A year of hourly indexes makes 8,760 layers; a pack has at most some hundred.
 MOST_HINTS = 4096
@@ -39,9 +46,17 @@ class LayerHints:
     def note(self, layer: Layer, digest: str) -> None:
         """Remember a digest; a disk that refuses is no error here."""
         with suppress(OSError):
-            text = json.dumps({"digest": digest, "size": layer.size})
+            folders = sorted({file.path.rpartition("/")[0] for file in layer.files})
+            text = json.dumps({"digest": digest, "size": layer.size, "folders": folders})
             write_whole(self._path(layer), text)
             self._forget_oldest()
+
+    def noted(self) -> Iterator[tuple[str, list[str] | None]]:
+        """Every digest, and the folders that its layer has (None: a former release noted it)."""
+        for path in self._folder.glob("*.json"):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                noted = json.loads(path.read_bytes())
+                yield str(noted["digest"]), noted.get("folders")
 
     def _forget_oldest(self) -> None:
         names = os.listdir(self._folder)  # noqa: PTH208 (for each layer that is made)

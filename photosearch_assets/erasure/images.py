@@ -12,8 +12,10 @@ from index_grpc.image_contents import Key, serving_images
 from index_grpc.index_files import ROWS
 from index_grpc.place_servings import place_servings
 from index_grpc.serving_image import remove_unused
+from index_grpc.serving_layers import ROOT
 from index_grpc.servings import read_servings
 from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage
+from photosearch.oci.hints import NOTES, LayerHints
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.repository.addresses import Address
@@ -113,6 +115,7 @@ def _find_images(registry: ImageRegistry, record: Record) -> _HeldImages:
             raise damage
         record.note(f"the registry's tag {tag} is no image that is understood")
 
+    named: set[str] = set()
     for image in serving_images(registry, pass_over):
         found = {
             layer.digest
@@ -121,13 +124,35 @@ def _find_images(registry: ImageRegistry, record: Record) -> _HeldImages:
             for layer in image.layers_of(address.window)
             if (address, version) in versions or search.finds(layer.digest)
         }
+        named |= {layer.digest for layer in image.layers}
         if found:
             held.tags.add(image.tag)
             held.digests.add(image.digest)
             held.layers.update(found)
     if isinstance(registry, LayoutRegistry):
         held.layers.update(digest for digest in registry.blobs() if search.finds(digest))
+    else:
+        unnamed = _noted_layers(registry, windows) - named
+        held.layers.update(digest for digest in unnamed if search.finds(digest))
     return held
+
+
+def _noted_layers(registry: ImageRegistry, windows: Collection[Window]) -> set[str]:
+    """Layers that this machine once put there and that may have one of these windows.
+
+    A registry keeps a layer, and gives it to who knows its digest, when its image was deleted
+    or its builder was killed.
+    """
+    return {
+        digest
+        for digest, folders in LayerHints(registry.workplace / NOTES).noted()
+        if folders is None or any(_window_of(folder) in windows for folder in folders)
+    }
+
+
+def _window_of(folder: str) -> Window | None:
+    located = Address.locate(f"{folder.removeprefix(f'{ROOT}/')}/")
+    return None if located is None else located[0].window
 
 
 class _BlobSearch:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from index_grpc.gc_images import unneeded_images
 from index_grpc.image_contents import serving_images
 from index_grpc.index_files import CODES, VECTORS
 from index_grpc.place_servings import place_servings
@@ -142,6 +143,23 @@ def test_no_code_of_it_is_left_in_the_registry(made: Shop, docker_registry: Dock
 
     assert place_servings(made.settings).failed == []
     assert not any(needle in one for one in given(registry).values() for needle in needles)
+
+
+def test_layers_of_images_that_gc_deleted_are_found_by_what_is_noted_of_them(
+    shipped: Shop,
+) -> None:
+    registry = open_registry(shipped.settings)
+    needles = [GONE.encode(), *vectors(shipped)]
+    before = given(registry)
+    gone = unneeded_images(shipped.settings, timedelta(0), dry_run=False, tell=pytest.fail)
+    assert len(list(gone)) == 1
+    assert len(still_given(registry, before, *needles)) == 2  # of both images
+
+    receipt = erase(shipped)
+
+    assert still_given(registry, before, *needles) == []
+    assert len(receipt.layers) == 2
+    assert list(still_there(shipped.settings)) == []
 
 
 def test_a_registry_that_deletes_nothing_is_told_and_the_receipt_stays_open(

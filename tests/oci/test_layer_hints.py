@@ -15,7 +15,7 @@ def test_the_notes_used_longest_ago_go_first(
 ) -> None:
     monkeypatch.setattr(hints, "MOST_HINTS", 3)
     noted = LayerHints(tmp_path)
-    layers = [Layer([LayerFile.of_bytes("index/file", bytes([n]))]) for n in range(4)]
+    layers = [Layer([LayerFile.of_bytes("index/a/file", bytes([n]))]) for n in range(4)]
     for n, layer in enumerate(layers[:3]):
         noted.note(layer, f"sha256:{n}")
     for age, path in enumerate(sorted(tmp_path.iterdir())):
@@ -30,3 +30,4 @@ def test_the_notes_used_longest_ago_go_first(
     assert noted.digest(next_oldest) is None
     assert noted.digest(layers[3]) == "sha256:3"
     assert len(list(tmp_path.iterdir())) == 3
+    assert ("sha256:3", ["index/a"]) in list(noted.noted())
