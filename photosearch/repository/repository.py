@@ -277,17 +277,20 @@ class Repository:
     def discard(self, address: Address, version: str | None) -> None:
         """Take a version away at once, damaged as a rule, so that it is made again.
 
-        HEAD goes with it if it names this version; with None, HEAD alone goes. What is gone
-        already is fine.
+        HEAD goes with it if it names this version; with None, HEAD alone goes, unless it was
+        mended meanwhile and names a version that is there. What is gone already is fine.
         """
         with self.storage.fence(address.path):
             stored = self.storage.read(address.head_path)
             current = None if stored is None else current_in(stored.content)
             named = None if current is None else current.version
-            if stored is not None and version in (None, named):
-                self.storage.delete([address.head_path])
             if version is None:
+                leads_on = named is not None and self.storage.exists(address.manifest_path(named))
+                if stored is not None and not leads_on:
+                    self.storage.delete([address.head_path])
                 return
+            if stored is not None and version == named:
+                self.storage.delete([address.head_path])
             self.storage.delete([address.manifest_path(version)])
             folder = address.folder(version)
             self.storage.delete([file.path for file in self.storage.files(folder)])

@@ -111,6 +111,17 @@ def test_discarding_a_version_that_is_not_current_leaves_head(shelf: Shelf) -> N
     assert shelf.repository.current(HOUR) == made
 
 
+def test_a_head_that_another_mended_since_it_was_looked_at_is_not_discarded(shelf: Shelf) -> None:
+    made = shelf.made_current(b"vectors")
+    (shelf.folder / HOUR.path / "HEAD").write_bytes(b"")
+    assert len(list(shelf.reopened().check(HOUR, None))) == 1
+    shelf.reopened().set_head(HOUR, made.version)
+
+    shelf.repository.discard(HOUR, None)
+
+    assert shelf.reopened().current(HOUR) == made
+
+
 @pytest.mark.parametrize("content", [b"", b"0123456789abcdef\n"], ids=["no version", "no such"])
 def test_a_head_that_leads_nowhere_is_found_and_discarded(shelf: Shelf, content: bytes) -> None:
     made = shelf.made_current(b"vectors")
