@@ -69,7 +69,14 @@ class _Walk:
     def __init__(self, settings: Settings, repository: Repository) -> None:
         self._settings = settings
         self._repository = repository
-        self._endpoints = read_endpoints(settings.endpoints_dir)
+        # Queries are asked of the current embedder's servers; those of one that is prepared
+        # answer none while these do.
+        current = current_fingerprint(repository)
+        self._endpoints = sorted(
+            read_endpoints(settings.endpoints_dir),
+            key=lambda endpoint: (endpoint.fingerprint == current, endpoint.ready_at),
+            reverse=True,
+        )
         self._back = WayBack(settings, repository)
 
     def trail(self, photo: Photo) -> PhotoTrail:
@@ -90,13 +97,17 @@ class _Walk:
 
     def _served(self, photo: Photo) -> Served | None:
         """The coarsest served window with the photo's row; the latest server of two."""
-        for granularity in reversed(Granularity):
-            key = Window.holding(granularity, photo.listed_at).key
-            for endpoint in sorted(self._endpoints, key=lambda e: e.ready_at, reverse=True):
-                for held in endpoint.windows:
-                    address = Address.index(endpoint.fingerprint, Window.parse(held.window))
-                    if held.window == key and self._row(address, held.version, photo):
-                        return Served(endpoint, address, held.version)
+        for fingerprint in dict.fromkeys(endpoint.fingerprint for endpoint in self._endpoints):
+            for granularity in reversed(Granularity):
+                window = Window.holding(granularity, photo.listed_at)
+                address = Address.index(fingerprint, window)
+                for endpoint in self._endpoints:
+                    versions = {held.window: held.version for held in endpoint.windows}
+                    version = versions.get(window.key)
+                    if version is None or endpoint.fingerprint != fingerprint:
+                        continue
+                    if self._row(address, version, photo):
+                        return Served(endpoint, address, version)
         return None
 
     def _obstacle(self, photo: Photo) -> tuple[str, tuple[Address, str] | None]:

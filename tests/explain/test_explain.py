@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.endpoints import Endpoint, write_endpoint
+from index_grpc.endpoints import Endpoint, EndpointWindow, write_endpoint
 from index_grpc.explain import explain
 from index_grpc.place_servings import place_servings
 from index_grpc.serving import Serving
@@ -91,6 +91,33 @@ def test_the_coarsest_served_window_that_has_the_row_is_the_beginning(made: Shop
 
     announce(made, DAY, name="days")
     assert "daily/2026-01-01" in trail(made).steps[0].found
+
+
+def test_a_server_of_an_embedder_that_is_prepared_is_not_taken_for_the_one_that_answers(
+    made: Shop,
+) -> None:
+    present = announce(made, HOUR, name="present")
+    with StepContext(made.settings) as context:
+        repository = context.repository
+        before = context.fingerprint
+        hour = Address.index(before, HOUR)
+        held = repository.manifest(hour, present.windows[0].version)
+        files = {name: repository.local_files(hour, held.version) / name for name in held.files}
+        day = Address.index("next", DAY)
+        made_next = repository.publish(
+            day, files, rows=held.rows, dimension=held.dimension, inputs=[], recipe={}
+        )
+    following = present.model_copy(
+        update={
+            "serving": "next",
+            "fingerprint": "next",
+            "ready_at": present.ready_at + timedelta(minutes=1),
+            "windows": (EndpointWindow(window=DAY.key, version=made_next.version, rows=held.rows),),
+        }
+    )
+    write_endpoint(made.settings.endpoints_dir, following)
+
+    assert trail(made).steps[0].found.startswith("present at")
 
 
 def test_a_photo_that_was_replaced_disagrees_at_the_source(made: Shop) -> None:
