@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import track
 
+from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
 from photosearch.repository.held import held_versions
 from photosearch.repository.repository import Repository
@@ -55,9 +56,9 @@ def verify(
     for problem in _beyond(settings):
         others += 1
         typer.echo(problem)
-    versions = sum(version is not None for _, version in artifacts)
-    more = f", {others} other problems" if others else ""
-    typer.echo(f"{versions} versions read, {damaged} damaged{' and discarded' * discard}{more}")
+    read = counted(sum(version is not None for _, version in artifacts), "version")
+    more = f", {counted(others, 'other problem')}" if others else ""
+    typer.echo(f"{read} read, {damaged} damaged{' and discarded' * discard}{more}")
     if damaged and discard:
         typer.echo("run 'photosearch materialize' to make them again")
     if others or (damaged and not discard):
@@ -106,13 +107,13 @@ def _tell(report: GcReport, others: Sequence[_Other]) -> None:
         )
     if report.dry_run:
         for reason, kept_bytes, count in _by_reason(report):
-            typer.echo(f"kept: {count} versions, {decimal(kept_bytes)}: {reason}")
+            typer.echo(f"kept: {counted(count, 'version')}, {decimal(kept_bytes)}: {reason}")
     for what, size_bytes, reason in others:
         typer.echo(f"{what}  {decimal(size_bytes)}  {reason}")
     done = "would be deleted" if report.dry_run else "deleted"
     count = len(report.removed) + len(others)
     total = report.size_bytes + sum(size_bytes for _, size_bytes, _ in others)
-    typer.echo(f"{count} {done}, {decimal(total)}; {report.kept} versions kept")
+    typer.echo(f"{count} {done}, {decimal(total)}; {counted(report.kept, 'version')} kept")
     if report.busy:
         typer.echo(f"{len(report.busy)} are being written and were left for the next time")
 

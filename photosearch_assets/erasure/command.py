@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from photosearch.counting import counted
 from photosearch.repository.erasures import Receipt, receipt_path
 from photosearch.settings import load_settings
 
@@ -30,9 +31,12 @@ def erase(
 
 def _in_words(receipt: Receipt) -> str:
     lines = [
-        f"erased: {len(receipt.photos)} photos in {len(receipt.windows)} windows",
-        f"{len(receipt.removed)} versions, {receipt.cached_photos} cached photos and "
-        f"{receipt.strips} strips of photos in Dagster deleted",
+        f"erased: {counted(len(receipt.photos), 'photo')} in "
+        f"{counted(len(receipt.windows), 'window')}",
+        f"deleted: {counted(len(receipt.removed), 'version')}, "
+        f"{counted(receipt.cached_photos, 'cached photo')}, "
+        f"{counted(len(receipt.images), 'serving image')}, "
+        f"{counted(receipt.strips, 'strip')} of photos in Dagster",
         f"source photos: {receipt.source_photos}",
         *receipt.notes,
         f"receipt: {receipt_path(receipt.listing)} in the model repository; "

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from photosearch.catalogue.catalogue import Catalogue
+from photosearch.counting import counted
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.erasures import PendingPhoto, Receipt
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, HeadMoved
@@ -122,7 +123,7 @@ class Erasure:
         traces = self._learn()
         current = [key for key, trace in traces.items() if trace.manifest and self._is_head(key)]
         if current:
-            self._tell(f"{len(current)} current versions are made again without it")
+            self._tell(f"made again without it: {counted(len(current), 'current version')}")
         with self.context.work_folder("erase") as work:
             rewriter = Rewriter(
                 self.repository,
@@ -167,7 +168,7 @@ class Erasure:
             if trace.manifest is None or key in self._damaged or not self._is_head(key)
         ]
         if doomed:
-            self._tell(f"{len(doomed)} versions that held it are deleted")
+            self._tell(f"deleted of what held it: {counted(len(doomed), 'version')}")
         for address, version in doomed:
             self.repository.discard(address, version)
 
@@ -176,7 +177,7 @@ class Erasure:
         images = delete_images(self.settings, self.record)
         delete_unpacked(self.settings, self.record.needles)
         if images:
-            self._tell(f"{images} serving images that held it are deleted")
+            self._tell(f"deleted of what held it: {counted(images, 'serving image')}")
 
     def clean_places(self) -> None:
         """The image cache, copies, what killed steps left, and Dagster's strips of photos."""

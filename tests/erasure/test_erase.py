@@ -456,7 +456,7 @@ def test_the_command_tells_what_it_did(made: Shop, capsys: pytest.CaptureFixture
         main(["erase", GONE])
     out = capsys.readouterr().out
     assert not ended.value.code
-    assert "erased: 1 photos in 2 windows" in out
+    assert "erased: 1 photo in 2 windows" in out
     assert "3 versions" in out
 
     with pytest.raises(SystemExit):

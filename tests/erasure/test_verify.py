@@ -49,7 +49,7 @@ def test_after_an_erasure_verify_finds_nothing(
         main(["verify"])
 
     out = capsys.readouterr().out
-    assert "other problems" not in out
+    assert "other problem" not in out
     assert "0 damaged" in out
     assert not ended.value.code
 
@@ -204,7 +204,7 @@ def test_a_registry_that_is_down_is_told_and_the_rest_is_verified(
     out = capsys.readouterr().out
     assert ended.value.code == 1
     assert "the registry can't be verified" in out
-    assert "0 damaged, 1 other problems" in out
+    assert "0 damaged, 1 other problem" in out
 
 
 def _write(path: Path, content: bytes) -> None:

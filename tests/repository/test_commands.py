@@ -37,7 +37,7 @@ def test_verify_names_what_is_damaged_and_discard_takes_it_away(
     shop: Shelf, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = shop.made_current(b"vectors")
-    assert run(capsys, "verify") == (0, "1 versions read, 0 damaged\n")
+    assert run(capsys, "verify") == (0, "1 version read, 0 damaged\n")
     (shop.version_folder(made) / "vectors.npy").write_bytes(b"vectorz")
 
     code, told = run(capsys, "verify")
@@ -96,7 +96,7 @@ def test_a_dry_run_tells_of_every_version_why_it_goes_or_stays(
 
     told = run(capsys, *words)[1]
     assert f"{HOUR.path}/{old.version}  " in told
-    assert "kept: 1 versions" in told
+    assert "kept: 1 version," in told
     assert ": pinned" in told
 
     found = json.loads(run(capsys, *words, "--json")[1])

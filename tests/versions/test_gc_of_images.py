@@ -107,7 +107,7 @@ def test_a_tag_that_is_not_understood_is_told_and_the_others_are_collected(
     code, out, _ = run(capsys, "verify")
     assert code == 1
     assert "tag foreign is no image: " in out
-    assert "0 damaged, 1 other problems" in out
+    assert "0 damaged, 1 other problem" in out
     make_blobs_old(settings)
 
     code, out, err = gc(capsys)
