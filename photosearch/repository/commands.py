@@ -18,9 +18,10 @@ from rich.progress import track
 
 from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
+from photosearch.repository.gc_report import GcReport, Kept, Removed
 from photosearch.repository.held import held_versions
 from photosearch.repository.repository import Repository
-from photosearch.repository.retention import GcReport, Kept, Removed, newest
+from photosearch.repository.retention import newest
 from photosearch.settings import Settings, load_settings
 
 VERIFY = "photosearch.verify"

@@ -30,6 +30,7 @@ from photosearch.repository.errors import (
     HeadMoved,
     StorageError,
 )
+from photosearch.repository.gc_report import GcReport
 from photosearch.repository.heads import (
     Current,
     Head,
@@ -47,7 +48,7 @@ from photosearch.repository.manifest import (
     parse_manifest,
     recipe_digest,
 )
-from photosearch.repository.retention import NEWEST_TWO, GcReport, Keep, collect, made_from
+from photosearch.repository.retention import NEWEST_TWO, Keep, collect, made_from
 from photosearch.repository.storage import Storage, Stored, open_storage
 from photosearch.settings import Settings
 from photosearch.version import CODE_VERSION

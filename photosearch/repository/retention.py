@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from photosearch.repository.addresses import MANIFEST, TOP_FOLDERS, Address, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
+from photosearch.repository.gc_report import GcReport, Kept, Removed
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.storage import StoredFile
 from photosearch.windows import Window
@@ -49,46 +50,6 @@ DROPPED = "its embedder is not the current one, the next, nor the one before"
 NAMED = "the current, the next or the previous embedder"
 BUSY = "it came into use, or is being written"
 _REASONS = (PINNED, CURRENT, NAMED, HELD, NO_HEAD, RULE, YOUNG, BUSY)
-
-
-@dataclass(frozen=True)
-class Removed:
-    """One version that went or would go; ``version`` None: staged files of killed writers."""
-
-    address: Address
-    version: str | None
-    size_bytes: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Kept:
-    """One version that stays, and the first reason found for it."""
-
-    address: Address
-    version: str
-    size_bytes: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class GcReport:
-    """What a gc did; with ``dry_run`` what it would have done."""
-
-    removed: list[Removed]
-    kept_versions: list[Kept]
-    busy: list[Address]
-    dry_run: bool
-
-    @property
-    def kept(self) -> int:
-        """How many versions stay."""
-        return len(self.kept_versions)
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes that the removed versions held."""
-        return sum(item.size_bytes for item in self.removed)
 
 
 @dataclass
