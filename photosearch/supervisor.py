@@ -6,7 +6,6 @@ grandchildren after its own kill -9; so it is written here, on subprocess and ps
 """
 
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from photosearch.only_one import only_one
 from photosearch.processes import ProcessSpec
 from photosearch.settings import Settings, SettingsError
 from photosearch.supervised import State, SupervisedProcess
-from photosearch.undertaker import GRACE_S, end_marked
+from photosearch.undertaker import GRACE_S, end_marked, start_undertaker
 
 PROCESSES = "photosearch.processes"
 WATCH_EVERY_S = 0.2
@@ -159,11 +158,7 @@ class Supervisor:
     def _start_undertaker(self) -> None:
         if self._undertaker is not None and self._undertaker.stdin is not None:
             self._undertaker.stdin.close()
-        self._undertaker = subprocess.Popen(
-            [sys.executable, "-P", "-m", "photosearch.undertaker", self._mark, str(self._grace_s)],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-        )
+        self._undertaker = start_undertaker(self._mark, grace_s=self._grace_s)
 
 
 def _found(process: SupervisedProcess) -> str:

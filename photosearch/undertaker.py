@@ -7,8 +7,11 @@ lost their parents, which neither process groups nor the kernel's death signal r
 """
 
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psutil
 
@@ -46,6 +49,27 @@ def end_marked(mark: str, *, grace_s: float = GRACE_S) -> None:
                 _send(process, signal.SIGKILL if late else signal.SIGTERM)
                 told.add(process.pid)
         time.sleep(0.1)
+
+
+def start_undertaker(mark: str, *, grace_s: float = GRACE_S) -> "subprocess.Popen[bytes]":
+    """Start the process that ends what bears ``mark`` as soon as its standard input closes."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "photosearch.undertaker", mark, str(grace_s)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C must not reach it
+    )
+
+
+@contextmanager
+def undertaken(mark: str, *, grace_s: float = GRACE_S) -> Iterator[dict[str, str]]:
+    """The environment for children that must not outlive the block, however it is left."""
+    undertaker = start_undertaker(mark, grace_s=grace_s)
+    try:
+        yield {SUPERVISED: mark}
+    finally:
+        assert undertaker.stdin is not None
+        undertaker.stdin.close()  # it ends what is left, and itself
+        undertaker.wait()
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:

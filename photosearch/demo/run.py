@@ -8,7 +8,7 @@ over REST. Each stage looks at what is there, so a demo that was killed goes on.
 import os
 import signal
 import subprocess
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -38,10 +38,13 @@ from photosearch.processes import photosearch_argv
 from photosearch.settings import Settings
 from photosearch.supervised import State
 from photosearch.supervisor import Supervisor
+from photosearch.undertaker import undertaken
 
 _START_S = 180.0
 _COVER_S = 300.0
 _PICTURES = "queries"
+_LOCK = "demo.lock"
+_STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def run_demo(folder: Path, listings: int | None, *, stay: bool) -> bool:
@@ -50,24 +53,23 @@ def run_demo(folder: Path, listings: int | None, *, stay: bool) -> bool:
     With ``stay`` everything keeps running until Ctrl-C.
     """
     console = Console(highlight=False)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: _interrupt(stop))
+    for number in _STOPS:
+        signal.signal(number, _interrupt)
     folder = folder.resolve()
-    with only_one(folder / "demo.lock", f"a demo in {folder}"):
+    with only_one(folder / _LOCK, f"a demo in {folder}"):
         plan = open_plan(folder, listings, datetime.now(UTC))
         settings, shop, watch = write_settings(folder, plan), plan.shop(), Stopwatch()
         try:
-            return _run(console, settings, shop, watch, stop if stay else None)
+            return _run(console, settings, shop, watch, stay=stay)
         except KeyboardInterrupt:
             console.print("stopped; 'photosearch demo' goes on from here")
             return False
 
 
-def _interrupt(stop: threading.Event) -> None:
-    if stop.is_set():
-        return
-    stop.set()
+def _interrupt(*_: object) -> None:
+    """Interrupt once: another Ctrl-C must not break off the end of the servers."""
+    for number in _STOPS:
+        signal.signal(number, lambda *_: None)
     raise KeyboardInterrupt
 
 
@@ -76,7 +78,8 @@ def _run(
     settings: Settings,
     shop: list[DrawnListing],
     watch: Stopwatch,
-    stop: threading.Event | None,
+    *,
+    stay: bool,
 ) -> bool:
     photos = sum(entry.shots for entry in shop)
     console.print(
@@ -108,13 +111,14 @@ def _run(
             proof = prove(address, shop, on_progress=advance)
         _show_proof(console, proof, settings.base_dir / _PICTURES)
         console.print(watch.table())
-        if stop is not None:
+        if stay:
             for process in supervisor.processes:
                 if process.url is not None:
                     console.print(f"  [bold]{process.spec.name}[/]  {process.url}")
             console.print("Drop a photo on the first; Ctrl-C stops everything.")
             try:
-                stop.wait()
+                while True:
+                    time.sleep(1)
             except KeyboardInterrupt:
                 console.print("stopping ...")
     return proof.holds
@@ -136,12 +140,21 @@ def _bar(console: Console, name: str, total: int) -> Iterator[Any]:
 
 
 def _materialise(settings: Settings) -> None:
-    """Run the command as a user would; its own progress goes to the terminal."""
-    ended = subprocess.run(photosearch_argv("materialize"), env=settings.environment(), check=False)
-    if ended.returncode != 0:
+    """Run the command as a user would; its own progress goes to the terminal.
+
+    It ends with the demo, also with one that is killed: the next demo would run beside it.
+    """
+    with (
+        undertaken(str(settings.base_dir / _LOCK)) as environment,
+        subprocess.Popen(
+            photosearch_argv("materialize"), env={**settings.environment(), **environment}
+        ) as materialize,
+    ):
+        code = materialize.wait()
+    if code != 0:
         raise DemoError(
             "'photosearch materialize' failed",
-            found=f"exit code {ended.returncode}",
+            found=f"exit code {code}",
             remedy="read what it says above, then run the demo again: it goes on",
         )
 
