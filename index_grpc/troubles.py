@@ -7,7 +7,7 @@ planned by it. The API, the command line and Dagster show the same to people fro
 from collections.abc import Iterator
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from index_grpc.servings import CrashingServing, RefusedIndex, read_crashing, read_refused
 from photosearch.settings import Settings
@@ -29,10 +29,10 @@ class Trouble(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    what: str
-    reason: str
-    remedy: str
-    retry_at: datetime
+    what: str = Field(description="The Serving with its windows, or the window with its version.")
+    reason: str = Field(description="Why it can't be served.")
+    remedy: str = Field(description="What answers meanwhile, and what to do.")
+    retry_at: datetime = Field(description="When it is tried again by itself.")
 
     def __str__(self) -> str:
         return (

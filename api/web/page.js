@@ -178,6 +178,7 @@ async function refreshTimeline() {
     lastTimeline = await api.windows();
     drawTimeline();
     timeline.table($("cover-table"), lastTimeline);
+    showTroubles(lastTimeline.troubles);
   } catch (error) {
     $("timeline-words").textContent = error.message;
   }
@@ -188,6 +189,22 @@ function drawTimeline() {
   $("timeline-title").textContent = last ? "The windows that answered" : "The windows that answer";
   $("timeline-words").textContent = last ? words.answeredWords(last.coverage) : words.timelineWords(lastTimeline);
   timeline.draw($("timeline"), lastTimeline, last?.coverage);
+}
+
+function showTroubles(troubles) {
+  $("trouble-list").replaceChildren(...troubles.map((one) => {
+    const item = document.createElement("li");
+    const what = document.createElement("h3");
+    what.textContent = one.what;
+    const reason = document.createElement("p");
+    reason.textContent = sentence(one.reason);
+    const next = document.createElement("p");
+    next.className = "quiet";
+    next.textContent = `${words.nextTry(one.retry_at, lastTimeline.now)} ${sentence(one.remedy)}.`;
+    item.append(what, reason, next);
+    return item;
+  }));
+  $("troubles").hidden = troubles.length === 0;
 }
 
 async function refreshReady() {

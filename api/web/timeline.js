@@ -56,7 +56,7 @@ export function draw(element, timeline, coverage) {
 
 function bar(run, place) {
   const rows = run.rows === null ? "" : `, ${words.count(run.rows, "photo")}`;
-  const served = run.served_by ? `, held by ${run.served_by}` : "";
+  const served = run.state === "missing" ? "" : `, held by ${run.served_by ?? "no index server"}`;
   return piece(run.state, run, place, `${words.moment(run.start)} to ${words.moment(run.end)}: ${words.count(run.windows, "window")} ${run.state}${rows}${served}`);
 }
 

@@ -2,6 +2,7 @@
 
 const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 const momentFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+const secondFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: "UTC" });
 const monthFormat = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric", timeZone: "UTC" });
 const priceFormat = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const numberFormat = new Intl.NumberFormat("en-GB");
@@ -13,6 +14,11 @@ export const count = (value, thing) => `${number(value)} ${thing}${value === 1 ?
 export function moment(text) {
   const time = new Date(text);
   return time.getTime() % 86_400_000 === 0 ? dayFormat.format(time) : `${momentFormat.format(time)} UTC`;
+}
+
+export function nextTry(at, now) {
+  if (Date.parse(at) <= Date.parse(now)) return "It is being tried again.";
+  return `It is tried again on ${secondFormat.format(new Date(at))} UTC.`;
 }
 
 export function windowName(key) {

@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from api.discovery import EndpointDirectory
+from index_grpc.serving import ServedWindow
+from index_grpc.servings import CrashingServing, RefusedIndex, write_crashing, write_refused
 from photosearch.windows import Window
 from tests.api.served import serving
-from tests.api.shop import Servers, Shop
+from tests.api.shop import NOW, Servers, Shop
 
 pytestmark = pytest.mark.browser
 
@@ -152,6 +155,43 @@ def test_gaps_and_failures_are_seen(page: Page, servers: Servers, address: str) 
     expect(page.locator(".gaps .run")).not_to_have_count(0)
     expect(page.locator(".run.failed").first).to_be_visible()
     picture(page, "gaps")
+
+
+def test_what_can_not_be_served_is_told_with_its_reason_and_what_to_do(
+    page: Page, servers: Servers, address: str, shop: Shop
+) -> None:
+    servers.serve_all()
+    held = ServedWindow(window="daily/2026-11-01", version="v1")
+    crashing = CrashingServing(
+        name="days-1",
+        windows=(held,),
+        apart=(),
+        reason="killed by SIGSEGV: Fatal Python error: <b>Segmentation fault</b>",
+        crashes=4,
+        retry_at=NOW + timedelta(minutes=10),
+    )
+    refused = RefusedIndex(
+        window="daily/2026-11-02", version="v2", reason="vectors.npy is cut off", retry_at=NOW
+    )
+    write_crashing(shop.settings, [crashing])
+    write_refused(shop.settings, "builder", [refused])
+    try:
+        page.goto(address)
+
+        told = page.get_by_role("region", name="Not served").get_by_role("listitem")
+        expect(told).to_have_count(2)
+        expect(told.first).to_contain_text("Serving days-1 (daily/2026-11-01)")
+        expect(told.first).to_contain_text("Fatal Python error: <b>Segmentation fault</b>")
+        expect(told.first).to_contain_text("tried again on 3 Nov, 02:30:00 UTC. What answered")
+        expect(told.last).to_contain_text("daily/2026-11-02 version v2")
+        expect(told.last).to_contain_text("being tried again. Finer windows answer")
+        picture(page, "troubles")
+    finally:
+        write_crashing(shop.settings, [])
+        write_refused(shop.settings, "builder", [])
+    page.reload()
+    expect(page.locator("#timeline .lane")).to_have_count(3)
+    expect(page.locator("#troubles")).to_be_hidden()
 
 
 def test_before_there_is_an_index_the_page_says_what_to_do(page: Page, address: str) -> None:
