@@ -213,11 +213,15 @@ class Timeline(BaseModel):
 
 
 class Liveness(BaseModel):
+    """The API runs."""
+
     status: Literal["ok"] = "ok"
     version: str
 
 
 class Readiness(BaseModel):
+    """Searches are answered, with vectors of this embedder, by so many index servers."""
+
     status: Literal["ready"] = "ready"
     fingerprint: str
     servers: int

@@ -4,6 +4,7 @@ A search body is parsed by hand (its size is bounded while it is read), so its t
 types are described by hand too, from the same model.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -142,5 +143,14 @@ def describe(app: FastAPI) -> dict[str, Any]:
             for operation in path.values():
                 operation["responses"].pop("422", None)  # FastAPI's own form of it
                 operation["responses"] |= ERRORS
+                _describe_success(operation["responses"]["200"], schemas)
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def _describe_success(answer: dict[str, Any], schemas: Mapping[str, Any]) -> None:
+    """Say what is answered, in the words of its model, where FastAPI says "Successful Response"."""
+    schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+    model = schemas.get(schema.get("$ref", "").rpartition("/")[2], {})
+    if answer["description"] == "Successful Response" and "description" in model:
+        answer["description"] = model["description"]

@@ -122,12 +122,13 @@ function fail(error) {
   }
   box.replaceChildren(title, facts);
   box.hidden = false;
+  box.scrollIntoView({ block: "nearest" });
 }
 
 // A sentence begins with a capital, unless it begins with the name of a file.
 const sentence = (text) => (/^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text);
 
-function showPreview({ url, name }) {
+function showPreview({ url, name, listing }) {
   const image = $("preview");
   if (previewUrl) URL.revokeObjectURL(previewUrl);
   previewUrl = url.startsWith("blob:") ? url : null;
@@ -135,7 +136,7 @@ function showPreview({ url, name }) {
   image.alt = `Your photo: ${name}`;
   image.hidden = false;
   $("drop-title").textContent = "Drop or paste another photo";
-  for (const one of $("samples").children) one.setAttribute("aria-pressed", String(one.dataset.title === name));
+  for (const one of $("samples").children) one.setAttribute("aria-pressed", String(one.dataset.listing === listing));
 }
 
 function showTimings(timings) {
@@ -235,6 +236,7 @@ async function showSamples() {
       tile.type = "button";
       tile.className = "sample";
       tile.dataset.title = title;
+      tile.dataset.listing = one.listing_id;
       tile.setAttribute("aria-label", `Search with ${title}`);
       tile.setAttribute("aria-pressed", "false");
       tile.title = title;
@@ -250,15 +252,15 @@ async function showSamples() {
 }
 
 // The photo itself, as a shopper would send it, so that the listing finds itself first.
-async function searchSample(listing, title) {
-  const response = await fetch(listing.photos[0].photo_url).catch(() => null);
-  if (!response?.ok) return search({ listing_id: listing.listing_id }, { url: api.thumbnail(listing.photos[0].photo_url, 400), name: title });
+async function searchSample({ listing_id: listing, photos }, title) {
+  const response = await fetch(photos[0].photo_url).catch(() => null);
+  if (!response?.ok) return search({ listing_id: listing }, { url: api.thumbnail(photos[0].photo_url, 400), name: title, listing });
   const photo = await response.blob();
-  searchPhoto(new File([photo], title, { type: photo.type }));
+  searchPhoto(new File([photo], title, { type: photo.type }), listing);
 }
 
-function searchPhoto(photo) {
-  search({ photo }, { url: URL.createObjectURL(photo), name: photo.name || "pasted photo" });
+function searchPhoto(photo, listing) {
+  search({ photo }, { url: URL.createObjectURL(photo), name: photo.name || "pasted photo", listing });
 }
 
 const drop = $("drop");

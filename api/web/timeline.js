@@ -104,7 +104,7 @@ function ruler(knots) {
   const marks = document.createElement("div");
   knots.forEach(([time, place], i) => {
     const mark = document.createElement("span");
-    mark.textContent = words.moment(time);
+    mark.textContent = i && i < knots.length - 1 ? words.dayOfYear(time) : words.moment(time);
     mark.style.left = `${place * 100}%`;
     if (i === knots.length - 1) mark.className = "last";
     marks.append(mark);

@@ -1,6 +1,7 @@
 // Times, numbers and coverage in words.
 
 const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const dayOfYearFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 const momentFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
 const secondFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: "UTC" });
 const monthFormat = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric", timeZone: "UTC" });
@@ -15,6 +16,8 @@ export function moment(text) {
   const time = new Date(text);
   return time.getTime() % 86_400_000 === 0 ? dayFormat.format(time) : `${momentFormat.format(time)} UTC`;
 }
+
+export const dayOfYear = (time) => dayOfYearFormat.format(time);
 
 export function nextTry(at, now) {
   if (Date.parse(at) <= Date.parse(now)) return "It is being tried again.";

@@ -36,6 +36,7 @@ def test_every_route_is_described_with_a_summary_and_its_problems(shop: Shop) ->
     for path in schema["paths"].values():
         for operation in path.values():
             assert operation["summary"]
+            assert operation["responses"]["200"]["description"] != "Successful Response"
             problem = operation["responses"]["4XX"]["content"]["application/problem+json"]
             assert problem["schema"]["$ref"] == "#/components/schemas/Problem"
 

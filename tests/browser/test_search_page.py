@@ -87,6 +87,10 @@ def test_a_sample_finds_itself_and_its_like(page: Page, servers: Servers, addres
     wait_for(
         page, "[...document.querySelectorAll('.card img')].every((one) => one.naturalWidth > 0)"
     )
+    assert page.evaluate(
+        "[...document.querySelectorAll('.card-photo')].every((one) =>"
+        " Math.abs(one.clientHeight - one.clientWidth) <= 1)"
+    ), "a photo's shape changes its card's"
     picture(page, "answer")
 
 
@@ -225,7 +229,7 @@ def test_the_page_fits_a_phone_and_the_dark(
 
 
 def test_the_page_is_used_with_the_keyboard_alone(
-    page: Page, servers: Servers, address: str
+    page: Page, servers: Servers, address: str, shop: Shop
 ) -> None:
     servers.serve_all()
     page.goto(address)
@@ -235,10 +239,22 @@ def test_the_page_is_used_with_the_keyboard_alone(
     expect(page.locator(".skip")).to_be_focused()
     page.locator("#choose").focus()
     page.keyboard.press("Tab")
+    expect(page.locator(".sample").first).to_be_focused()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
 
     expect(page.locator(".card:not(.waiting)")).to_have_count(12)
     expect(page.locator("#results-title")).to_be_focused()
+    expect(page.locator(".sample[aria-pressed=true]")).to_have_count(1)
+
+    photo_id = next(iter(shop.photos))
+    file = {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": shop.photo_bytes(photo_id)}
+    page.locator("#choose").focus()
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(files=[file])  # type: ignore[list-item]
+    expect(page.locator("#preview")).to_have_attribute("alt", "Your photo: mine.jpg")
+    expect(page.locator(".sample[aria-pressed=true]")).to_have_count(0)
 
 
 def test_the_rest_api_is_documented_without_the_internet(page: Page, address: str) -> None:
