@@ -57,6 +57,15 @@ def print_summary(
     if times is not None:
         row("Listed", f"{_minute(times[0])} to {_minute(times[1])} UTC")
     row("Timeline", _timeline(settings, now))
+    hour = Window.holding(Granularity.HOURLY, now)
+    moments = catalogue.listing_times().values()
+    waiting = sum(m is not None and hour.start <= m <= now for m in moments)
+    if waiting:
+        row(
+            "Not yet",
+            f"{waiting:,} {_listings(waiting)} of the hour that is not over: "
+            f"found after {_minute(hour.end)} UTC",
+        )
     for reason, example, count in _grouped(catalogue.outside(settings.timeline_start, now)):
         row("Left out", f"{count:,} {_listings(count)}, such as {example}: {reason}")
     console.print(table)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from photosearch.cli import command_line
 from photosearch.errors import PhotosearchError
 from photosearch.settings import SettingsError, load_settings
+from photosearch.windows import Granularity, Window
 
 Init = Callable[..., str]
 NOVEMBER = datetime(2025, 11, 20, 8, tzinfo=UTC)
@@ -56,6 +57,17 @@ def test_a_folder_is_set_up_by_one_command(home: Path) -> None:
     assert "Timeline since 2025-11" in said
     assert "Next: photosearch materialize, then photosearch up" in said
     assert "photosearch init scans it again" in said
+
+
+def test_photos_that_were_just_copied_are_found_after_the_hour(home: Path) -> None:
+    draw("pics/new.jpg", datetime.now(UTC))
+
+    said = init("--photos", "pics")
+
+    after = Window.holding(Granularity.HOURLY, datetime.now(UTC)).end
+    assert (
+        f"Not yet 1 listing of the hour that is not over: found after {after:%Y-%m-%d %H}" in said
+    )
 
 
 def test_a_folder_elsewhere_is_kept_as_an_absolute_path(
