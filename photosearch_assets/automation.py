@@ -68,6 +68,7 @@ def sensors_of(
             sensors.append(
                 dg.AutomationConditionSensorDefinition(
                     name=f"build_{label}",
+                    description=f"Builds {', '.join(names)} once their inputs are there.",
                     target=dg.AssetSelection.assets(*names),
                     default_status=status,
                     minimum_interval_seconds=TICK_S,

@@ -195,8 +195,9 @@ def _show_cover(console: Console, timeline: dict[str, Any]) -> None:
 def _show_proof(console: Console, proof: Proof, folder: Path) -> None:
     """Print the figures and some answers; the pictures are kept to be looked at and tried."""
     folder.mkdir(exist_ok=True)
-    table = Table(title="Some of the answers", title_justify="left")
-    for name in ("query picture", "shows", "found first", "score", ""):
+    table = Table(title=f"Some of the answers, to pictures in {folder}", title_justify="left")
+    table.add_column("query picture", no_wrap=True)  # its name is there to be tried
+    for name in ("shows", "found first", "score", ""):
         table.add_column(name)
     wrong = [answer for answer in proof.answers if not answer.is_right]
     for answer in [*proof.answers[:6], *wrong[:3]]:
@@ -204,7 +205,7 @@ def _show_proof(console: Console, proof: Proof, folder: Path) -> None:
         file.write_bytes(answer.picture)
         first = (answer.results or [{"title": "nothing", "score": 0.0}])[0]
         table.add_row(
-            f"{folder.name}/{file.name}",
+            file.name,
             answer.wanted.listing.title,
             str(first["title"]),
             f"{first['score']:.2f}",

@@ -74,6 +74,6 @@ def artifacts_table(settings: Settings) -> Table:
             str(sum(rows for _, rows in made)),
             f"{first:%H:%M:%S}",
             f"{last:%H:%M:%S}",
-            f"{(last - first).total_seconds():.1f}",
+            f"{(last - first).total_seconds():.1f}" if len(made) > 1 else "",
         )
     return table
