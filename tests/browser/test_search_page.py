@@ -248,11 +248,12 @@ def test_the_page_is_used_with_the_keyboard_alone(
     expect(page.locator(".sample[aria-pressed=true]")).to_have_count(1)
 
     photo_id = next(iter(shop.photos))
-    file = {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": shop.photo_bytes(photo_id)}
     page.locator("#choose").focus()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
-    chooser.value.set_files(files=[file])  # type: ignore[list-item]
+    chooser.value.set_files(
+        {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": shop.photo_bytes(photo_id)}
+    )
     expect(page.locator("#preview")).to_have_attribute("alt", "Your photo: mine.jpg")
     expect(page.locator(".sample[aria-pressed=true]")).to_have_count(0)
 
