@@ -19,6 +19,7 @@ from dagster._core.storage.asset_check_execution_record import (
 from dagster._core.storage.asset_check_state import AssetCheckState
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.event_log.base import EventLogStorage
+from dagster_shared.record import replace
 
 Asked = tuple[dg.AssetCheckKey, dg.PartitionsDefinition[Any] | None]
 
@@ -40,16 +41,12 @@ class CheckStates(EventLogStorage):
             for parts in {*parted.values()}
         }
         ended = self._ended_runs([info for infos in found.values() for info in infos])
-        return {
-            **whole,
-            **{
-                # Without further records this settles what was planned in runs that ended.
-                key: _state(key, parts, found[key], known[parts]).with_updates(
-                    key, parts, [], ended
-                )
-                for key, parts in parted.items()
-            },
+        states = {
+            # Without further records this settles what was planned in runs that ended.
+            key: _state(key, parts, found[key], known[parts]).with_updates(key, parts, [], ended)
+            for key, parts in parted.items()
         }
+        return {**whole, **{key: _without_skipped(state) for key, state in states.items()}}
 
     def _ended_runs(
         self, infos: Sequence[AssetCheckPartitionInfo]
@@ -101,4 +98,13 @@ def _state(
         ),
         subsets={status: subset(by_status[status]) for status in AssetCheckExecutionResolvedStatus},
         in_progress_runs={run_id: subset(keys) for run_id, keys in by_run.items()},
+    )
+
+
+def _without_skipped(state: AssetCheckState) -> AssetCheckState:
+    """An hour without photos has nothing to check. Dagit would paint it as red as a failed one."""
+    skipped = state.subsets[AssetCheckExecutionResolvedStatus.SKIPPED]
+    none = skipped.compute_difference(skipped)
+    return replace(
+        state, subsets={**state.subsets, AssetCheckExecutionResolvedStatus.SKIPPED: none}
     )

@@ -25,7 +25,7 @@ def evaluations(
     step: DagStep, results: Sequence[StepResult], context: dg.AssetExecutionContext
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """The evaluations of a run's results, whose materialisations have been recorded."""
-    # An empty window has nothing to check: Dagit shows it as skipped, and a quiet year costs less.
+    # An empty window has nothing to check, and a quiet year costs less.
     checked = [result for result in results if result.window is None or result.photos]
     made = _made(step, checked, context)
     for result in checked:

@@ -181,7 +181,7 @@ async function refreshTimeline() {
     timeline.table($("cover-table"), lastTimeline);
     showTroubles(lastTimeline.troubles);
   } catch (error) {
-    $("timeline-words").textContent = error.message;
+    $("timeline-words").textContent = lastTimeline ? `${error.message}; this is how it was.` : error.message;
   }
 }
 

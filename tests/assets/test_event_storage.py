@@ -11,6 +11,7 @@ import yaml  # type: ignore[import-untyped]
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
+from dagster._core.storage.asset_check_state import AssetCheckState
 from dagster._core.storage.event_log.base import EventLogStorage
 
 KEYS = [f"2026-01-01T{hour:02}" for hour in range(6)]
@@ -33,7 +34,9 @@ def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dg.Dags
         yield instance
 
 
-def asset(failing: str | None = None, stops_at: str | None = None) -> dg.AssetsDefinition:
+def asset(
+    failing: str | None = None, stops_at: str | None = None, quiet: str | None = None
+) -> dg.AssetsDefinition:
     partitions = dg.HourlyPartitionsDefinition("2026-01-01T00", fmt="%Y-%m-%dT%H")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -54,6 +57,8 @@ def asset(failing: str | None = None, stops_at: str | None = None) -> dg.AssetsD
         for key in context.partition_keys:
             if key == stops_at:
                 raise ValueError(key)
+            if key == quiet:
+                continue
             yield dg.AssetCheckEvaluation(
                 dg.AssetKey("thing"),
                 "sound",
@@ -127,7 +132,7 @@ def test_a_check_is_kept_for_each_partition(instance: dg.DagsterInstance) -> Non
 
 
 def test_dagit_shows_how_each_partitions_check_ended(instance: dg.DagsterInstance) -> None:
-    materialize(instance, failing=KEYS[3])
+    materialize(instance, failing=KEYS[3], quiet=KEYS[2])
     materialize(instance, first=KEYS[4], last=KEYS[5], stops_at=KEYS[5])
     made_anew = dg.AssetMaterialization("thing", partition=KEYS[0])
     instance.report_runless_asset_event(made_anew)
@@ -139,17 +144,40 @@ def test_dagit_shows_how_each_partitions_check_ended(instance: dg.DagsterInstanc
 
     states = storage.get_asset_check_state(asked)
 
-    assert states == EventLogStorage.get_asset_check_state(storage, asked)
-    told = {
-        status.value: sorted(subset.subset_value.get_partition_keys())
-        for status, subset in states[key].subsets.items()
-        if not subset.is_empty
-    }
+    told = told_of(states[key])
+    assert told.pop("SKIPPED", None) in (None, [KEYS[2]])  # by Dagster's own storage
     assert told == {
-        "SUCCEEDED": [KEYS[1], KEYS[2], KEYS[4]],
+        "SUCCEEDED": [KEYS[1], KEYS[4]],
         "FAILED": [KEYS[3]],
         "EXECUTION_FAILED": [KEYS[5]],
     }
+    stock = EventLogStorage.get_asset_check_state(storage, asked)
+    assert {**told, "SKIPPED": [KEYS[2]]} == told_of(stock[key])
+    assert states[unknown] == stock[unknown]
+    assert states[key].in_progress_runs == stock[key].in_progress_runs
+    assert states[key].latest_storage_id == stock[key].latest_storage_id
+
+
+def told_of(state: AssetCheckState) -> dict[str, list[str]]:
+    return {
+        status.value: sorted(subset.subset_value.get_partition_keys())
+        for status, subset in state.subsets.items()
+        if not subset.is_empty
+    }
+
+
+@pytest.mark.parametrize("instance", ["ours"], indirect=True)
+def test_dagit_shows_no_check_where_there_is_nothing_to_check(
+    instance: dg.DagsterInstance,
+) -> None:
+    """As red as a failed one would a quiet hour look."""
+    materialize(instance, quiet=KEYS[2])
+    key = dg.AssetCheckKey(dg.AssetKey("thing"), "sound")
+    (checked,) = asset().check_specs
+
+    states = instance.event_log_storage.get_asset_check_state([(key, checked.partitions_def)])
+
+    assert told_of(states[key]) == {"SUCCEEDED": [one for one in KEYS if one != KEYS[2]]}
 
 
 def test_a_second_run_is_told_after_the_first(instance: dg.DagsterInstance) -> None:
