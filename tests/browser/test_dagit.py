@@ -85,6 +85,7 @@ def test_a_partition_is_materialised_by_clicking(dagit: str, browser: Browser, s
         _see_the_graph(page, dagit)
         _materialise(page, dagit)
         _see_the_partition(page, dagit)
+        _see_the_check(page, dagit)
     finally:
         page.screenshot(path=_artifact("dagit-last.png"))
         page.close()
@@ -126,6 +127,14 @@ def _see_the_partition(page: Page, dagit: str) -> None:
     page.get_by_text("[Show Markdown]").click()
     expect(page.get_by_role("img", name="photos")).to_be_visible(timeout=WITHIN_MS)
     page.screenshot(path=_artifact("dagit-photos.png"))
+
+
+def _see_the_check(page: Page, dagit: str) -> None:
+    page.goto(f"{dagit}/assets/images?view=checks&checkDetail=covers_inputs")
+    page.get_by_text("Partitions", exact=True).nth(1).click(timeout=WITHIN_MS)
+    expect(page.get_by_text("Passed (1)")).to_be_visible(timeout=WITHIN_MS)
+    expect(page.get_by_text("Skipped (0)")).to_be_visible()
+    page.screenshot(path=_artifact("dagit-check.png"))
 
 
 def _artifact(name: str) -> Path:
