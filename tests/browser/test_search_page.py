@@ -231,6 +231,7 @@ def test_the_page_fits_a_phone_and_the_dark(
 def test_the_page_is_used_with_the_keyboard_alone(
     page: Page, servers: Servers, address: str, shop: Shop
 ) -> None:
+    page.on("filechooser", lambda _: None)  # Chromium hands choosers over some time after this
     servers.serve_all()
     page.goto(address)
     expect(page.locator(".sample")).to_have_count(12)
