@@ -1,8 +1,8 @@
 """Work that gives way to what answers.
 
-A server that loads a pack uses a whole core for seconds while its predecessor still answers
-on the same machine. On Linux each thread has a priority of its own, and a thread inherits it
-from the one that starts it. So the loading runs in a thread of low priority, and the
+A server that starts uses a whole core for seconds, to import and to load, while its predecessor
+still answers on the same machine. On Linux each thread has a priority of its own, and a thread
+inherits it from the one that starts it. So both run in threads of low priority, and the
 threads that answer later are started from the main thread and keep the usual one; lowering a
 whole process could not be taken back without privileges. Low, not lowest: beside a backlog
 that keeps all cores busy, a load at nice 19 gets 1 % of a core and takes minutes.

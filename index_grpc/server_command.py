@@ -20,6 +20,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from index_grpc.low_priority import LowPriorityWork
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -40,6 +42,12 @@ def index_server(
     faulthandler.enable(all_threads=False)  # a crash in native code says where
     if end_with_parent:
         _end_with_parent()
+    # Searches run side by side, and a load beside the server that it will replace: threads of
+    # numpy's own would be in their way. Read when numpy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    imports = LowPriorityWork("imports", _import_what_serves)
+    imports.start()
+    imports.result()
     from index_grpc.announcement import REFUSED, announce, clear, write_refusal
     from index_grpc.loading import ServingRefused, load_serving, unpacked_repository
     from index_grpc.server import IndexServer, run
@@ -74,6 +82,13 @@ def index_server(
             logging.getLogger(__name__).error("%s", refused)
             _end(REFUSED)
     _end(0)
+
+
+def _import_what_serves() -> None:
+    """Import once, at low priority, what takes a third of a second of a core."""
+    import index_grpc.loading
+    import index_grpc.pack
+    import index_grpc.server  # noqa: F401 (imported for those who import it next)
 
 
 @contextmanager

@@ -110,6 +110,22 @@ def test_a_server_answers_from_the_repository_and_drains_on_sigterm(
     assert not (tmp_path / "served" / "tmp").exists()
 
 
+def test_what_answers_has_the_usual_priority(
+    made: MadeRepository, start: Start, tmp_path: Path
+) -> None:
+    process = start(made.hour(HOURS[0]))
+
+    ready(tmp_path)
+    # Its threads took their priority from the thread that started them.
+    threads = [int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()]
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    low = [one for one in threads if os.getpriority(os.PRIO_PROCESS, one) > usual]
+
+    assert len(threads) > 5
+    # ScaNN keeps one for batches, which no query is.
+    assert len(low) <= 1
+
+
 def test_only_empty_windows_are_served_too(
     made: MadeRepository, start: Start, tmp_path: Path
 ) -> None:
