@@ -122,19 +122,24 @@ class ObjectStorage:
     ) -> bool:
         name = new_name()
         put = {f"{folder}/{name}/{file}": source for file, source in files.items()}
-        ours = False
         try:
             with self._telling(folder, "written"):
                 for path, source in put.items():
                     obstore.put(self._store, path, source)
+        except StorageError:
+            self._give_back(put)
+            raise
+        # A failure from here on leaves the files: the manifest may be there all the same, unheard.
+        # If it is not, gc takes them.
+        try:
+            with self._telling(folder, "written"):
                 conditional_put.create(self._store, f"{folder}/{last}", marked(content, name))
-            ours = True
         except TagMoved:
-            return False
-        finally:
-            if not ours:
-                with suppress(StorageError):  # what was written of it gives its space back
-                    self.delete(put)
+            stored = self._read_marked(f"{folder}/{last}")
+            # Ours, unheard, which another made young since, still names our files.
+            if stored is None or name_in(stored.content) != name:
+                self._give_back(put)
+                return False
         self.cache.put(f"{folder}/{name}", files)
         return True
 
@@ -183,6 +188,10 @@ class ObjectStorage:
 
     def using(self) -> AbstractContextManager[None]:
         return self.cache.using()
+
+    def _give_back(self, paths: Iterable[str]) -> None:
+        with suppress(StorageError):  # what is left of them goes with gc
+            self.delete(paths)
 
     def _read_marked(self, path: str) -> Stored | None:
         with self._telling(path, "read"):

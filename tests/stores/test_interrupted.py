@@ -159,3 +159,50 @@ def once(chosen: Callable[[Request], bool]) -> Script:
         return Fault.UNHEARD
 
     return script
+
+
+def test_files_that_an_unheard_manifest_names_stay_when_another_relies_on_it(
+    shelf: BucketShelf,
+) -> None:
+    """Ours was written unheard, then made young by another publisher: it looks like theirs."""
+    front, other = shelf.bucket.front, shelf.beside("other")
+    front.script = once(lambda request: request.writes and "manifest.json" in request.name)
+    speak = front.speak
+
+    def speak_and_rely(request: Request, ask: Ask) -> Answer:
+        answer = speak(request, ask)
+        if request.writes and "manifest.json" in request.name:
+            front.speak = speak
+            other.publish(b"vectors")
+        return answer
+
+    front.speak = speak_and_rely
+    made = shelf.publish(b"vectors")
+
+    assert shelf.reopened().versions(HOUR) == [made]
+    assert list(shelf.reopened().verify()) == []
+
+
+def test_files_stay_when_it_is_not_known_whether_their_manifest_was_written(
+    shelf: BucketShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photosearch.object_store.RETRIES", 0)
+    shelf.repository = shelf.reopened()
+    written = False
+
+    def lost_after_the_manifest(request: Request) -> Fault | None:
+        nonlocal written
+        if "manifest.json" not in request.name:
+            return None
+        if not request.writes:
+            return Fault.UNAVAILABLE if written else None
+        written = True
+        return Fault.UNHEARD
+
+    shelf.bucket.front.script = lost_after_the_manifest
+    with pytest.raises(StorageError):
+        shelf.publish(b"vectors")
+    shelf.bucket.front.script = works
+
+    assert list(shelf.reopened().verify()) == []
+    assert len(shelf.reopened().versions(HOUR)) == 1
