@@ -165,10 +165,6 @@ class Catalogue(Closing):
                 found[listing.listing_id] = listing
         return found
 
-    def is_erased(self, listing_id: str) -> bool:
-        """Whether the listing was erased, and so is hidden whatever the database has."""
-        return is_erased(listing_id, self._erased.known())
-
     def without_erased(self, photos: Iterable[Pictured]) -> list[Pictured]:
         """Those of ``photos`` whose listings have not been erased by now."""
         erased = self._erased.known()

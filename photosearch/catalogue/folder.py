@@ -45,7 +45,8 @@ def scan_folder(
 
     Raises:
         CatalogueError: if the folder can't be read or holds no photo. Nothing is changed
-            then: a disk that is not mounted must not empty the catalogue.
+            then: a disk that is not mounted must not empty the catalogue. For the same reason
+            the listings of a folder in it that can't be read stay.
     """
     files = find_photos(folder)
     if not files.photos:
@@ -63,10 +64,10 @@ def scan_folder(
         if on_progress is not None:
             on_progress(done, len(files.photos))
     catalogue.create_tables()
-    erased = {item.listing_id for item in listings if catalogue.is_erased(item.listing_id)}
-    listings = [item for item in listings if item.listing_id not in erased]
-    if erased:
-        files.passed_over["erased"] += len(erased)
+    kept = catalogue.without_erased(listings)
+    if len(kept) < len(listings):
+        files.passed_over["erased"] += len(listings) - len(kept)
+    listings = kept
     before = catalogue.listing_times()
     known, versions = catalogue.photo_versions(), files.versions
     different = [item for item in listings if before.get(item.listing_id) != item.listed_at]
@@ -77,7 +78,8 @@ def scan_folder(
         for photo in photos
         if photo.photo_id in moved or known.get(photo.photo_id) != photo.version
     ]
-    gone = before.keys() - {listing.listing_id for listing in listings}
+    missing = before.keys() - {listing.listing_id for listing in listings}
+    gone = {path for path in missing if not files.may_hold(path)}
     catalogue.replace(different, rewritten, gone)
     added = sum(listing.listing_id not in before for listing in different)
     return FolderScan(

@@ -1,7 +1,8 @@
 """The photos in a folder, at any depth, and what was passed over.
 
 What is passed over is counted by its reason, because a photo that silently stays away is
-what users ask about first. Links to folders are not entered: they may lead in circles.
+what users ask about first. Links to folders are not entered: they may lead in circles. A folder
+that can't be read is remembered, because it says nothing about the photos in it.
 """
 
 import os
@@ -34,15 +35,21 @@ class PhotoFile:
 
 @dataclass
 class FolderFiles:
-    """The photos by path, and how many files were passed over for each reason."""
+    """The photos by path, how many files were passed over for each reason, and the paths of the
+    folders that could not be read."""
 
     photos: list[PhotoFile] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
+    unread: list[str] = field(default_factory=list)
 
     @property
     def versions(self) -> dict[str, str]:
         """Each photo's version by its path."""
         return {photo.path: photo.version for photo in self.photos}
+
+    def may_hold(self, path: str) -> bool:
+        """Whether ``path`` lies where nobody could look."""
+        return any(path.startswith(f"{folder}/") for folder in self.unread)
 
 
 def find_photos(folder: Path) -> FolderFiles:
@@ -66,8 +73,8 @@ def find_photos(folder: Path) -> FolderFiles:
             found=error.strerror,
             remedy="allow photosearch to read it",
         ) from error
-    for file in _files(root, found.passed_over):
-        path = file.path[len(root.rstrip("/")) + 1 :]
+    for file in _files(root, found):
+        path = _inside(root, file.path)
         reason = _reason_to_pass_over(file, path, root)
         if reason is None:
             status = file.stat()
@@ -79,20 +86,30 @@ def find_photos(folder: Path) -> FolderFiles:
     return found
 
 
-def _files(root: str, passed_over: Counter[str]) -> Iterator["os.DirEntry[str]"]:
+def _files(root: str, found: FolderFiles) -> Iterator["os.DirEntry[str]"]:
     folders = [root]
     while folders:
+        folder = folders.pop()
         try:
-            with os.scandir(folders.pop()) as entries:
+            with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.name.startswith("."):
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
+                    elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112
+                        found.passed_over["links to folders, which are not entered"] += 1
                     else:
                         yield entry
+        except FileNotFoundError:
+            continue  # gone since its own folder was read
         except OSError:
-            passed_over["folders that may not be read"] += 1
+            found.passed_over["folders that may not be read"] += 1
+            found.unread.append(_inside(root, folder))
+
+
+def _inside(root: str, path: str) -> str:
+    return path[len(root.rstrip("/")) + 1 :]
 
 
 def _reason_to_pass_over(file: "os.DirEntry[str]", path: str, root: str) -> str | None:

@@ -20,6 +20,7 @@ from photosearch.catalogue.exif_date import UnbelievableDateError, read_exif_dat
 from photosearch.catalogue.folder import FolderScan, scan_folder
 from photosearch.catalogue.folder_files import find_photos
 from photosearch.catalogue.listing import Listing
+from photosearch.repository.erasures import ErasedListings
 from photosearch.settings import Settings
 from photosearch.windows import Window
 
@@ -121,6 +122,47 @@ def test_a_photo_replaced_in_place_changes_its_hour_and_no_other(
     assert catalogue.listings(["replaced.jpg"])["replaced.jpg"].status == "sold"
 
 
+def test_a_folder_that_can_not_be_read_loses_no_listings(
+    folder: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw(folder / "a.jpg")
+    draw(folder / "shut" / "deep" / "b.jpg")
+    gone = draw(folder / "shut too" / "c.jpg")
+    scan(folder, catalogue)
+    gone.unlink()
+    read = os.scandir
+
+    def refuse(path: str) -> object:
+        if path == str(folder / "shut"):
+            raise PermissionError
+        return read(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = scan(folder, catalogue)
+
+    assert (found.removed, found.passed_over["folders that may not be read"]) == (1, 1)
+    assert sorted(catalogue.listing_times()) == ["a.jpg", "shut/deep/b.jpg"]
+
+
+def test_a_scan_asks_once_what_was_erased(
+    folder: Path, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    known = ErasedListings.known
+
+    def counted(erased: ErasedListings, max_age_s: float = 0.0) -> frozenset[str]:
+        asked.append(erased)
+        return known(erased, max_age_s)
+
+    monkeypatch.setattr(ErasedListings, "known", counted)
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        draw(folder / name)
+        scan(folder, catalogue)
+        once, asked = len(asked), []
+
+    assert once == 3  # of the folder's photos, and of the listings and photos that were known
+
+
 def test_a_catalogue_of_an_earlier_release_gets_what_it_lacks(
     folder: Path, catalogue: Catalogue
 ) -> None:
@@ -180,6 +222,7 @@ def test_what_is_passed_over_is_counted_by_its_reason(folder: Path, tmp_path: Pa
     assert found.passed_over == {
         ".heic files, a format that is not read": 2,
         ".cr2 files, a format that is not read": 1,
+        "links to folders, which are not entered": 1,
         "links out of the folder": 1,
         "links to nothing": 1,
         "things that are no files": 1,
@@ -198,7 +241,7 @@ def test_a_folder_that_may_not_be_read_is_said() -> None:
 
         run = _look_as_nobody(closed)
 
-    assert run.stdout == "1 {'folders that may not be read': 1}\n"
+    assert run.stdout == "1 {'folders that may not be read': 1} ['shut']\n"
     assert "shut can't be read: found Permission denied" in run.stderr
 
 
@@ -208,7 +251,7 @@ def _look_as_nobody(folder: Path) -> subprocess.CompletedProcess[str]:
         "import os, sys; from pathlib import Path\n"
         "from photosearch.catalogue.folder_files import find_photos\n"
         "os.setuid(65534); found = find_photos(Path(sys.argv[1]))\n"
-        "print(len(found.photos), dict(found.passed_over))\n"
+        "print(len(found.photos), dict(found.passed_over), found.unread)\n"
         "find_photos(Path(sys.argv[1]) / 'shut')"
     )
     command = [sys.executable, "-c", code, str(folder)]
