@@ -4,13 +4,14 @@ A mirror of the bucket's version folders below ``state_dir``, shared by all proc
 file is fetched once, gets its name when it is whole, and is never changed. Who reads it
 compares it with its digest, as in a folder. The copies used longest ago go when there are too
 many bytes, but none that a process still uses: what was asked for stays pinned until the step
-ends, or in a server as long as it lives.
+ends, or in a server as long as it lives. To know the bytes all copies have to be walked; so a
+process walks when it makes its first copy, and then whenever it has added a share of the bound.
 """
 
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -21,6 +22,9 @@ from photosearch.repository.manifest import FileEntry
 
 _SHARE_KEPT = 0.8
 """Of the bound, after a cleaning: so that not every new artifact cleans."""
+_SHARE_UNSEEN = 0.1
+"""Of the bound, what a process may add before it looks at all of it again; cleaning begins so
+much below the bound."""
 
 
 class ArtifactCache:
@@ -32,6 +36,7 @@ class ArtifactCache:
         self._pins = root / ".pins"
         self._pin: Pin | None = None
         self._users = 0
+        self._unseen_bytes = max_bytes  # of its first copy a process does not know the others
         self._lock = threading.Lock()
 
     def folder(
@@ -51,8 +56,8 @@ class ArtifactCache:
             StorageError: if this machine's disk is full or refuses.
         """
         place = self.root / version
-        self._keep(version)
         try:
+            self._keep(version)
             place.mkdir(parents=True, exist_ok=True)
             missing = [
                 name for name, entry in files.items() if fresh or _size(place / name) != entry.size
@@ -66,8 +71,7 @@ class ArtifactCache:
                 found=str(error),
                 remedy="make room on the disk, or move state_dir",
             ) from error
-        if missing:
-            self.clean()
+        self._added([files[name].size for name in missing])
         return place
 
     def put(self, version: str, files: Mapping[str, Path]) -> None:
@@ -81,6 +85,7 @@ class ArtifactCache:
                 except OSError:
                     shutil.copyfile(source, place / f".{name}")
                     (place / f".{name}").replace(place / name)
+            self._added([(place / name).stat().st_size for name in files])
 
     def forget(self, path: str) -> None:
         """Remove the copy of one file, whatever pins it: it was deleted in the bucket."""
@@ -104,10 +109,13 @@ class ArtifactCache:
                     self._pin = None
 
     def clean(self) -> int:
-        """Remove the version folders used longest ago while there are too many bytes; how many."""
+        """Remove the version folders used longest ago while there are too many bytes; how many
+        went."""
+        with self._lock:
+            self._unseen_bytes = 0
         found = sorted(self._folders())
         size = sum(bytes_ for _, _, bytes_ in found)
-        if size <= self._max_bytes:
+        if size <= self._max_bytes * (1 - _SHARE_UNSEEN):
             return 0
         removed = 0
         with unpinned(self._pins) as kept:
@@ -119,6 +127,15 @@ class ArtifactCache:
                     size -= bytes_
                     removed += 1
         return removed
+
+    def _added(self, sizes: Sequence[int]) -> None:
+        if not sizes:
+            return
+        with self._lock:
+            self._unseen_bytes += sum(sizes)
+            is_due = self._unseen_bytes > self._max_bytes * _SHARE_UNSEEN
+        if is_due:
+            self.clean()
 
     def _keep(self, version: str) -> None:
         with self._lock:
