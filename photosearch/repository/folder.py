@@ -89,7 +89,7 @@ class FolderStorage:
     def files(self, folder: str) -> list[StoredFile]:
         found = []
         with _telling(folder, "listed"):
-            for place, _, names in os.walk(f"{self._root}/{folder}"):
+            for place, _, names in os.walk(f"{self._root}/{folder}", onerror=_unless_absent):
                 below = place[len(self._root) + 1 :]
                 for name in names:
                     with suppress(FileNotFoundError):
@@ -259,6 +259,13 @@ def _staged(path: str, content: bytes) -> Iterator[str]:
     finally:
         with suppress(FileNotFoundError):
             os.unlink(staged)  # noqa: PTH108
+
+
+def _unless_absent(error: OSError) -> None:
+    """What walks a folder goes on without one that it can't read; to gc its versions, and what
+    they were made from, would be needed by nobody."""
+    if not isinstance(error, _ABSENT):
+        raise error
 
 
 def _tag(status: os.stat_result) -> str:

@@ -10,6 +10,7 @@ fence; here each deletion takes that fence, looks at HEAD and the times once mor
 the manifest first, so that nobody ever sees a version with files missing.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -104,9 +105,9 @@ def collect(
         removed.append(Removed(address, version, size_bytes, reason))
     for address, files in found.staged.items():
         left = [file for file in files if file.modified_s < oldest_s]
+        if left and not dry_run:
+            left = _delete_staged(repository, address, left)
         if left:
-            if not dry_run:
-                repository.storage.delete([file.path for file in left])
             size_bytes = sum(file.size for file in left)
             removed.append(Removed(address, None, size_bytes, "its writer did not finish it"))
     return GcReport(removed, kept, busy, dry_run)
@@ -229,6 +230,28 @@ def _delete(repository: "Repository", address: Address, version: str, oldest_s: 
         storage.delete([file.path for file in files if file.path != path])
     repository.forget(address, version)
     return True
+
+
+def _delete_staged(
+    repository: "Repository", address: Address, listed: Sequence[StoredFile]
+) -> list[StoredFile]:
+    """Delete staged files; those that went.
+
+    Where deletions have been going on for minutes, a tombstone that was listed may be a version
+    again, and a bucket deletes without looking: so each version is looked at just before.
+    """
+    gone: list[StoredFile] = []
+    by_version: defaultdict[str, list[StoredFile]] = defaultdict(list)
+    for file in listed:
+        version, separator, _ = file.path.removeprefix(f"{address.path}/").partition("/")
+        by_version[version if separator else ""].append(file)
+    for version, files in by_version.items():
+        if version:
+            now = {file.path: file for file in repository.storage.files(address.folder(version))}
+            files = [file for file in files if now.get(file.path) == file]
+        repository.storage.delete([file.path for file in files])
+        gone += files
+    return gone
 
 
 def _named_embedders(repository: "Repository") -> frozenset[str] | None:

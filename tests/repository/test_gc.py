@@ -1,13 +1,15 @@
 """What gc may take, and what it must never take."""
 
+import os
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from photosearch.repository.addresses import Address
-from photosearch.repository.errors import NewerFormat
+from photosearch.repository.errors import NewerFormat, StorageError
 from photosearch.repository.manifest import Input
 from photosearch.repository.prepared import Role, note
 from photosearch.repository.retention import DROPPED, newest
@@ -16,6 +18,7 @@ from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, as_input
 
 AT_ONCE = timedelta(0)
 ONLY_NEEDED = newest(0)
+DAY = Address.index(FINGERPRINT, Window.parse("daily/2026-11-22"))
 VECTORS = Address.embeddings(FINGERPRINT, Window.parse("hourly/2026-11-22T14"))
 
 
@@ -99,6 +102,31 @@ def test_a_dry_run_tells_and_takes_nothing(shelf: Shelf) -> None:
     done = shelf.repository.gc(keep=newest(1), grace=AT_ONCE)
     assert told.removed == done.removed
     assert told.kept == done.kept == 1
+
+
+def test_a_folder_that_can_not_be_read_ends_a_gc_before_anything_goes(
+    folder_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unread, the day would need its hour's version no more."""
+    hour = folder_shelf.made_current(b"taken by the day")
+    day = folder_shelf.glued("daily/2026-11-22", [hour])
+    folder_shelf.made_current(b"newer")
+    before, read = folder_shelf.names(), os.scandir
+    shut = str(folder_shelf.version_folder(day, DAY))
+
+    def refuse(path: Any = ".") -> Any:
+        if path == shut:
+            raise PermissionError(13, "Permission denied", path)
+        return read(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refuse)
+        with pytest.raises(StorageError, match="Permission denied"):
+            folder_shelf.reopened().gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+        with pytest.raises(StorageError, match="Permission denied"):
+            list(folder_shelf.reopened().verify())
+
+    assert folder_shelf.names() == before
 
 
 def test_half_written_versions_go_when_the_grace_period_is_over(folder_shelf: Shelf) -> None:

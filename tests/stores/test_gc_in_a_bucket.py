@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from photosearch.repository import repository as repository_module
-from photosearch.repository.addresses import MANIFEST
+from photosearch.repository.addresses import MANIFEST, Address
 from photosearch.repository.errors import ArtifactMissing
 from photosearch.repository.retention import newest
-from tests.repository.artifacts import HOUR
+from photosearch.windows import Window
+from tests.repository.artifacts import FINGERPRINT, HOUR
 from tests.stores.bucket_shelf import BucketShelf
 from tests.stores.front import Fault, Request, works
 
@@ -107,6 +108,36 @@ def test_what_losers_and_killed_writers_left_goes_and_tombstones_too(shelf: Buck
 
     assert shelf.store.list(HOUR.folder(gone.version)).collect() == []
     assert shelf.made_current(b"gone").version == gone.version
+
+
+def test_a_tombstone_that_became_a_version_while_gc_deleted_others_stays(
+    shelf: BucketShelf,
+) -> None:
+    again = shelf.made_current(b"again")
+    first = shelf.made_current(b"current")
+    shelf.make_old(shelf.folder)
+    shelf.reopened().gc(keep=ONLY_NEEDED, grace=DAY)  # a tombstone of it
+    goes = Address.index(FINGERPRINT, Window.parse("hourly/2026-11-22T15"))
+    shelf.publish(b"goes", goes)
+    shelf.make_old(shelf.folder)
+    other = shelf.beside("other")
+    gc_deletes = f"/{goes.path}/"
+    done = False
+
+    def at_the_first_deletion(request: Request) -> None:
+        nonlocal done
+        if request.writes and gc_deletes in request.name and not done:
+            done = True
+            other.made_current(b"again")
+
+    shelf.bucket.front.script = at_the_first_deletion
+    shelf.reopened().gc(keep=ONLY_NEEDED, grace=DAY)
+    shelf.bucket.front.script = works
+
+    assert done
+    assert first.version != again.version
+    assert shelf.reopened().current(HOUR) == shelf.reopened().manifest(HOUR, again.version)
+    assert list(shelf.reopened().verify()) == []
 
 
 @pytest.mark.parametrize("wrong", [timedelta(days=-40), timedelta(days=40)])
