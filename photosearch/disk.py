@@ -15,6 +15,11 @@ def sync(path: str | Path) -> None:
         os.close(descriptor)
 
 
+def refused(error: OSError) -> bool:
+    """Whether the disk is full, read-only or closed to this user, and nothing else is wrong."""
+    return error.errno == errno.EROFS or error.errno in _REMEDIES
+
+
 def remedy_for(error: OSError, setting: str) -> str:
     """What a person does about it; ``setting`` is the one that names the folder."""
     if error.errno == errno.EROFS:

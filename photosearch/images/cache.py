@@ -16,7 +16,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import IO
@@ -24,6 +24,7 @@ from typing import IO
 from obstore import Bytes
 from pydantic import ValidationError
 
+from photosearch.disk import remedy_for
 from photosearch.images.eviction import evict, used
 from photosearch.images.photo_error import ImageStoreError, PhotoError
 from photosearch.images.photo_path import file_inside, require_relative
@@ -58,18 +59,18 @@ class ImageCache:
         return Path(entry) if os.path.isfile(entry) else None  # noqa: PTH113
 
     def read(self, photo_path: str) -> bytes | None:
-        """A photo's bytes; none if it is not here, as with an unsafe path."""
+        """A photo's bytes; none if they are not here, as with an unsafe path, or can't be read."""
         if self.reads_through is not None:
             path = self.path_of(photo_path)
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # the fetch says why
                 return None if path is None else path.read_bytes()
             return None
         try:
             entry = self._entry(photo_path)
             with open(entry, "rb", buffering=0) as file:  # noqa: PTH123 (per photo)
                 content = file.read()
-        except (FileNotFoundError, PhotoError):
-            return None
+        except (OSError, PhotoError):
+            return None  # the fetch brings it, or says why it can't
         used(entry)
         return content
 
@@ -112,7 +113,11 @@ class ImageCache:
 
     @contextmanager
     def pinned(self, photo_paths: Iterable[str]) -> Iterator[None]:
-        """Keep these photos while the block runs, also those that come meanwhile."""
+        """Keep these photos while the block runs, also those that come meanwhile.
+
+        Raises:
+            ImageStoreError: if the cache can't be written, as on a full disk.
+        """
         if self.reads_through is not None:
             yield
             return
@@ -120,7 +125,9 @@ class ImageCache:
         for photo_path in photo_paths:
             with suppress(PhotoError):  # no photo has such a path: the fetch says why
                 names.append(self._entry(photo_path).rpartition("/")[2])
-        with pinned(self.folder / _PINS, names):
+        with ExitStack() as held:
+            with _telling(str(self.folder / _PINS)):
+                held.enter_context(pinned(self.folder / _PINS, names))
             yield
 
     def sweep(self, keep_days: float, max_bytes: int = sys.maxsize, added: int = 0) -> int:
@@ -128,14 +135,18 @@ class ImageCache:
 
         ``added`` is what was put since the last call, in bytes. Says how many went; none that
         is pinned. Cheap when nothing is due.
+
+        Raises:
+            ImageStoreError: if the cache can't be written.
         """
-        return evict(
-            self.folder,
-            self.folder / _PINS,
-            keep_days=keep_days,
-            max_bytes=max_bytes,
-            added=added,
-        )
+        with _telling(str(self.folder)):
+            return evict(
+                self.folder,
+                self.folder / _PINS,
+                keep_days=keep_days,
+                max_bytes=max_bytes,
+                added=added,
+            )
 
     # Reports
 
@@ -169,7 +180,7 @@ def _write_whole(path: str, content: bytes | Bytes) -> None:
     # Plain calls: a temporary file of the standard library's costs as much as the photo's write.
     folder = path.rpartition("/")[0]
     draft = f"{folder}/.{os.getpid()}-{threading.get_ident()}-{next(_drafts)}"
-    try:
+    with _telling(path):
         try:
             descriptor = os.open(draft, _NEW, 0o644)
         except FileNotFoundError:
@@ -182,11 +193,18 @@ def _write_whole(path: str, content: bytes | Bytes) -> None:
         except BaseException:
             Path(draft).unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def _telling(path: str) -> Iterator[None]:
+    """Turn the system's errors into ours."""
+    try:
+        yield
     except OSError as error:
         raise ImageStoreError(
             f"the image cache can't be written: {path}",
             found=error.strerror,
-            remedy="make room on the disk, or move state_dir",
+            remedy=remedy_for(error, "state_dir"),
         ) from error
 
 

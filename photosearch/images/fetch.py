@@ -125,7 +125,7 @@ class _Fetcher:
             if self._store.folder is not None:
                 return _Had(_identity(self._download(photo.path)), False, 0)
             kept = self._cache.read(photo.path)
-            if kept is not None:
+            if kept:  # nothing is what a power cut may leave of a copy
                 return _Had(_identity(kept), True, 0)
             content = self._download(photo.path)
             self._cache.put(photo.path, content)

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Self
 
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.closing import Closing
+from photosearch.disk import refused, remedy_for
 from photosearch.images.cache import ImageCache
 from photosearch.images.store import ImageStore
-from photosearch.object_store import require_reachable, require_stores
+from photosearch.object_store import is_bucket, require_reachable, require_stores
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.repository import Repository
@@ -123,16 +124,27 @@ class StepContext(Closing):
     def work_folder(self, name: str) -> Iterator[Path]:
         """A folder for files on their way into the repository, gone afterwards.
 
-        It lies beside the repository, so that publishing is a rename. What a killed step left
-        behind is removed after a day.
+        What a killed step left behind is removed after a day.
+
+        Raises:
+            StepError: if the disk is full or refuses, also where the block finds that out.
         """
         root = self.settings.state / "work"
-        root.mkdir(parents=True, exist_ok=True)
-        for left in root.iterdir():
-            if _age_s(left) > _WORK_KEPT_S:
-                shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=root) as folder:
-            yield Path(folder)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            for left in root.iterdir():
+                if _age_s(left) > _WORK_KEPT_S:
+                    shutil.rmtree(left, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=root) as folder:
+                yield Path(folder)
+        except OSError as error:
+            if not refused(error):
+                raise
+            raise StepError(
+                f"files for {name} can't be written to {root}",
+                found=str(error),
+                remedy=remedy_for(error, "state_dir"),
+            ) from error
 
     def close(self) -> None:
         self._held.close()
@@ -150,7 +162,10 @@ def _repository(settings: Settings) -> Repository:
     # Once a process and before any work: a bucket that is not there, or refuses, is said here.
     require_stores(settings, photos=False)
     # Manifests never change: kept between runs and ticks, each is read once in a process.
-    return Repository.of(settings)
+    repository = Repository.of(settings)
+    if is_bucket(settings.repository_url):
+        repository.storage.now_s()  # which writes: one that may only be read is said here too
+    return repository
 
 
 def _cuda_available() -> bool:

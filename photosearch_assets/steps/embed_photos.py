@@ -203,12 +203,14 @@ def _decoder(photo: ReportedPhoto, context: StepContext) -> Callable[[], NDArray
         content = context.image_cache.read(photo.path)
         if content is None:
             # The cache keeps photos for cache_days only.
-            fetch_photos(
+            report = fetch_photos(
                 [photo.photo], context.image_store, context.image_cache, settings=context.settings
             )
+            for failure in report.failed:
+                raise StepError(failure.reason)
             content = context.image_cache.read(photo.path)
         if content is None:
-            raise StepError(f"photo {photo.photo_id!r} is no longer in the image store")
+            raise StepError(f"photo {photo.photo_id!r} can't be read from the image cache")
         if hashlib.sha256(content).hexdigest() != photo.sha256:
             raise StepError(
                 f"photo {photo.photo_id!r} was replaced after it was fetched",

@@ -1,6 +1,7 @@
 """The steps, without Dagster: what they make, and what they leave alone."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import StepResult
 from tests.assets.conftest import START, Shop, hours
+from tests.repository.artifacts import end_of, in_process
 
 DAY = Window.parse("daily/2026-01-01")
 
@@ -268,3 +270,15 @@ def _start(
         stdout=subprocess.PIPE if speaks else None,
         stderr=subprocess.PIPE if speaks else None,
     )
+
+
+def test_a_disk_that_fills_up_under_a_steps_files_is_a_clear_error(shop: Shop) -> None:
+    def without_room() -> None:
+        with StepContext(shop.settings) as context:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+            full = pytest.raises(StepError, match=r"files for mine can't be written.*ulimit -f")
+            with full, context.work_folder("mine") as work:
+                (work / "vectors").write_bytes(b"x" * 2000)
+
+    assert end_of(in_process(without_room)) == 0
+    assert list((shop.settings.state / "work").iterdir()) == []

@@ -1,6 +1,7 @@
 """The image cache: whole or not at all, kept for a while; and the reports in it."""
 
 import os
+import resource
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from photosearch.images.fetch import FetchedPhoto, FetchReport
 from photosearch.images.photo_error import ImageStoreError, PhotoError
 from photosearch.images.report import PhotoFailure, PhotoReport
 from photosearch.windows import Window
+from tests.repository.artifacts import end_of, in_process
 
 HOUR = Window.parse("hourly/2026-11-22T14")
 
@@ -49,11 +51,36 @@ def test_a_failed_write_leaves_the_former_photo(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(ImageStoreError, match="No space left on device; make room on the disk"):
+    with pytest.raises(ImageStoreError, match="No space left on device; free space on that disk"):
         cache.put("a.jpg", b"second")
 
     assert cache.read("a.jpg") == b"first"
     assert len([path for path in cache.folder.rglob("*") if path.is_file()]) == 1
+
+
+def test_a_full_disk_below_pins_and_counts_is_a_clear_error(cache: ImageCache) -> None:
+    cache.put("a.jpg", b"photo")
+    cache.sweep(keep_days=30)
+
+    def without_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        with pytest.raises(ImageStoreError, match="File too large"), cache.pinned(["a.jpg"]):
+            raise AssertionError("nothing was pinned")
+        with pytest.raises(ImageStoreError, match="File too large"):
+            cache.sweep(keep_days=30, added=1)
+
+    assert end_of(in_process(without_room)) == 0
+    assert cache.read("a.jpg") == b"photo"
+
+
+def test_a_copy_that_can_not_be_read_is_as_none(cache: ImageCache) -> None:
+    cache.put("a.jpg", b"photo")
+    path = cache.path_of("a.jpg")
+    assert path is not None
+    path.unlink()
+    path.mkdir()
+
+    assert cache.read("a.jpg") is None
 
 
 def test_old_photos_are_swept_once_a_day_and_reports_are_not(cache: ImageCache) -> None:

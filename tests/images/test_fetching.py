@@ -177,6 +177,18 @@ def test_photos_behind_a_url_are_downloaded_once(server: PhotoServer, cache: Ima
     assert cache.read("a.jpg") == b"aaa"
 
 
+def test_an_empty_copy_as_a_power_cut_leaves_it_comes_anew(
+    server: PhotoServer, cache: ImageCache
+) -> None:
+    server.photos = {"a.jpg": b"aaa"}
+    cache.put("a.jpg", b"")
+
+    report = fetch(server.url, cache, "a.jpg")
+
+    assert report.fetched["a.jpg"].sha256 == sha256(b"aaa")
+    assert cache.read("a.jpg") == b"aaa"
+
+
 def test_errors_that_pass_are_tried_again(server: PhotoServer, cache: ImageCache) -> None:
     server.photos = {"a.jpg": b"a", "b.jpg": b"b"}
     server.failures.update({"a.jpg": 2, "b.jpg": 99})

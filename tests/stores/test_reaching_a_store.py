@@ -10,6 +10,7 @@ from photosearch.object_store import StoreUnreachable, open_object_store, requir
 from photosearch.repository.errors import StorageError
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
+from photosearch_assets.steps.context import StepContext
 from tests.repository.artifacts import HOUR
 from tests.stores.buckets import Bucket
 from tests.stores.front import Fault
@@ -45,6 +46,17 @@ def test_a_bucket_that_refuses_says_which_credentials_it_wants(
     assert "credentials" in (refusal.value.remedy or "")
     with pytest.raises(StorageError, match="the store refuses"):
         Repository.of(settings).head(HOUR)
+
+
+def test_a_bucket_that_may_only_be_read_is_said_before_a_step_works(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    bucket.front.script = lambda request: Fault.FORBIDDEN if request.writes else None
+    settings = bucket.settings(tmp_path, models_url=bucket.url)
+
+    refused = pytest.raises(StorageError, match=r"could not be written.*the store refuses")
+    with refused, StepContext(settings):
+        raise AssertionError("the step began")
 
 
 def test_a_server_that_is_not_there_is_said_soon(tmp_path: Path) -> None:
