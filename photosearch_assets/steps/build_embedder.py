@@ -130,22 +130,25 @@ def _decoded(
 ) -> Iterator[NDArray[np.uint8]]:
     for first in range(0, len(photos), _FETCHED_AT_ONCE):
         part = photos[first : first + _FETCHED_AT_ONCE]
-        fetch_photos(part, context.image_store, context.image_cache, settings=context.settings)
-        for photo in part:
-            content = context.image_cache.read(photo.path)
-            if content is None:
-                continue  # the hour's own step reports it with its reason
-            try:
-                yield decode_photo(
-                    content,
-                    max_megapixels=context.settings.max_megapixels,
-                    side=side,
-                    name=photo.path,
-                )
-            except PhotosearchError:
-                continue
-            finally:
-                context.on_photos(1)
+        # No eviction takes one before it is read: the sample, and so the projection, would
+        # depend on the size of the cache.
+        with context.image_cache.pinned(photo.path for photo in part):
+            fetch_photos(part, context.image_store, context.image_cache, settings=context.settings)
+            for photo in part:
+                content = context.image_cache.read(photo.path)
+                if content is None:
+                    continue  # the hour's own step reports it with its reason
+                try:
+                    yield decode_photo(
+                        content,
+                        max_megapixels=context.settings.max_megapixels,
+                        side=side,
+                        name=photo.path,
+                    )
+                except PhotosearchError:
+                    continue
+                finally:
+                    context.on_photos(1)
 
 
 def _result(manifest: Manifest, started: float, *, done: bool) -> StepResult:

@@ -17,6 +17,7 @@ from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.result import StepResult
 from tests.assets.conftest import START, Shop
 from tests.embedder.own_networks import write_convolutions, write_means
+from tests.images.photo_server import photo_server
 
 
 def made(shop: Shop) -> StepResult:
@@ -125,3 +126,24 @@ def test_a_network_of_a_large_input_gets_photos_as_large(
     made(shop)
 
     assert sorted(seen) == [(48, 48, 3), (48, 48, 3), (450, 450, 3)]
+
+
+def test_a_cache_smaller_than_the_sample_takes_no_photo_from_it(shop: Shop, tmp_path: Path) -> None:
+    shop.list_hours(2, photos=4)
+    own = {
+        "embedder_network": str(write_convolutions(tmp_path / "network.onnx")),
+        "embedder_precision": "float32",
+    }
+    with photo_server() as server:
+        for file in (shop.root / "photos").iterdir():
+            server.photos[file.name] = file.read_bytes()
+        shop.configure(
+            **own,
+            photos_url=server.url,
+            cache_bytes=1,
+            projection_min_photos=2,
+            projection_dimensions=2,
+        )
+        made(shop)
+
+    assert details(shop)["projection_photos"] == 8
