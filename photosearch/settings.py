@@ -26,6 +26,10 @@ SETTINGS_FILE = "photosearch.toml"
 SETTINGS_VARIABLE = "PHOTOSEARCH_SETTINGS"
 
 
+_Mean = Annotated[float, Field(allow_inf_nan=False)]
+_Deviation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class SettingsError(PhotosearchError):
     """A settings file or variable that can't be used."""
 
@@ -130,10 +134,10 @@ class Settings(BaseSettings):
     embedder_precision: Literal["int8", "float32"] = Field(
         "int8", description="int8 is faster on a CPU; float32 can run on a GPU."
     )
-    embedder_mean: tuple[float, float, float] | None = Field(
+    embedder_mean: tuple[_Mean, _Mean, _Mean] | None = Field(
         None, description="Mean your own network expects, pixels in 0..1; ImageNet's by default."
     )
-    embedder_std: tuple[float, float, float] | None = Field(
+    embedder_std: tuple[_Deviation, _Deviation, _Deviation] | None = Field(
         None, description="Deviation that your own network expects; ImageNet's by default."
     )
     embedder_fingerprint: str | None = Field(
@@ -381,7 +385,7 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
 def _refusal(error: ValidationError, path: Path) -> SettingsError:
     """The first of pydantic's complaints, in our words."""
     first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
+    name = str(first["loc"][0])
     correct = f"correct it in {path} or in PHOTOSEARCH_{name.upper()}"
     if first["type"] == "extra_forbidden":
         near = get_close_matches(name, Settings.model_fields, n=1)

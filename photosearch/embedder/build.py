@@ -24,7 +24,7 @@ from photosearch.embedder.embedder_file import (
     EmbedderFile,
     file_sha256,
 )
-from photosearch.embedder.errors import EmbedderError
+from photosearch.embedder.errors import BadVector, EmbedderError
 from photosearch.embedder.projection import fit_projection
 from photosearch.embedder.registry import Network, resolve_network
 from photosearch.settings import Settings
@@ -121,8 +121,12 @@ def _embedded(
     photos: Iterable[NDArray[np.uint8]],
     on_progress: Callable[[int], None] | None,
 ) -> Iterator[NDArray[np.float32]]:
+    """The vectors [1, features] of ``photos`` that have one: a single photo ends nothing."""
     for number, image in enumerate(photos, start=1):
-        yield plain.embed([image], [f"sample photo {number}"])
+        name = f"sample photo {number}"
+        (row,) = plain.embed_prepared([plain.prepare(image, name)], [name])
+        if not isinstance(row, BadVector):
+            yield row[None]
         if on_progress is not None:
             on_progress(number)
 

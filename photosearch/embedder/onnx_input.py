@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from photosearch.embedder.errors import EmbedderError
+from photosearch.embedder.preprocessing import LARGEST_SIDE, SMALLEST_SIDE
 
 _DEFAULT_SIDE = 224
 _REMEDY = "export the pooled features of the network, see 'python -m photosearch.embedder.export'"
@@ -93,7 +94,15 @@ def _side(images: Any, path: Path) -> int:
             limit="[n, 3, side, side], n open or 1",
             remedy=_REMEDY,
         )
-    return shape[2] if isinstance(shape[2], int) else _DEFAULT_SIDE
+    side = shape[2] if isinstance(shape[2], int) else _DEFAULT_SIDE
+    if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
+        raise EmbedderError(
+            f"the input {images.name!r} of {path.name} is too small or too large a photo",
+            found=f"{side} x {side} pixels",
+            limit=f"{SMALLEST_SIDE} to {LARGEST_SIDE} a side",
+            remedy=_REMEDY,
+        )
+    return side
 
 
 def _features(features: Any, path: Path) -> int:

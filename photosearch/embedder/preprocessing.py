@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from photosearch.embedder.errors import EmbedderError
 
+SMALLEST_SIDE, LARGEST_SIDE = 16, 1024
 Framing = Literal["squash", "crop"]
 
 
@@ -27,7 +28,9 @@ class Preprocessing(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    side: int = Field(ge=16, le=1024, description="Input height and width in pixels.")
+    side: int = Field(
+        ge=SMALLEST_SIDE, le=LARGEST_SIDE, description="Input height and width in pixels."
+    )
     framing: Framing = Field(
         "crop", description="crop: the centre square; squash: the whole photo to the square."
     )

@@ -203,7 +203,8 @@ def _mean_inputs(
     )
     sums: dict[str, NDArray[np.float64]] = {}
     for planes in prepared:
-        seen = [planes[None], *session.run(names, {image: planes[None]})]
+        inner = session.run(names, {image: planes[None]}) if names else []  # none would mean all
+        seen = [planes[None], *inner]
         for name, values in zip([image, *names], seen, strict=True):
             mean = values.mean(axis=(0, 2, 3), dtype=np.float64)
             sums[name] = sums[name] + mean if name in sums else mean

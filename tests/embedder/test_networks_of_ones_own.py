@@ -67,6 +67,8 @@ def test_a_file_that_is_not_onnx_is_refused(tmp_path: Path, content: bytes) -> N
         ({"images": ("n", 1, 64, 64)}, r"no square photo: found \['n', 1, 64, 64\], the limit is"),
         ({"images": ("n", 3, 64, 48)}, r"no square photo: found \['n', 3, 64, 48\]"),
         ({"images": (8, 3, 64, 64), "features": (8, 3)}, "n open or 1"),
+        ({"images": ("n", 3, 8, 8)}, "found 8 x 8 pixels, the limit is 16 to 1024 a side"),
+        ({"images": ("n", 3, 2048, 2048)}, "found 2048 x 2048 pixels"),
         ({"features": ("n", 3, 1, 1)}, r"no vector a photo: found \['n', 3, 1, 1\]"),
         ({"kind": onnx.TensorProto.DOUBLE}, r"wrong type: found tensor\(double\)"),
         ({"inputs": 2}, "has 2 inputs: found images, more0, the limit is one input"),
@@ -161,6 +163,15 @@ def test_a_network_of_ones_own_is_calibrated_on_the_catalogues_sample(tmp_path: 
     near = open_embedder(rounded.folder).embed(PHOTOS)
     assert (vectors * near).sum(axis=1).min() > 0.99
     assert rounded.fingerprint != exact.fingerprint
+
+
+def test_a_network_without_inner_convolutions_is_quantised_too(tmp_path: Path) -> None:
+    network = write_means(tmp_path / "network.onnx")  # as a transformer, whose one sees the photo
+    settings = _settings(network, embedder_precision="int8")
+
+    built = build_embedder(settings, PHOTOS, 3, tmp_path / "work")
+
+    assert open_embedder(built.folder).embed(PHOTOS).shape == (3, 3)
 
 
 def test_int8_without_onnx_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

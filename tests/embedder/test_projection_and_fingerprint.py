@@ -9,7 +9,9 @@ from photosearch.embedder.build import build_embedder
 from photosearch.embedder.embedder import open_embedder
 from photosearch.embedder.embedder_file import EmbedderFile
 from photosearch.embedder.errors import DamagedEmbedder, EmbedderError
+from photosearch.embedder.onnx_session import OnnxSession
 from photosearch.embedder.projection import Projection, fit_projection
+from photosearch.embedder.registry import SHIPPED
 from photosearch.settings import Settings
 from tests.embedder.pictures import whole_number_picture
 
@@ -79,6 +81,27 @@ def test_the_same_sample_gives_the_same_fingerprint(folder: Path, tmp_path: Path
     assert again.fingerprint == open_embedder(folder).fingerprint
     assert told == list(range(1, 25))
     assert again.details["projection_photos"] == 24
+
+
+def test_a_photo_of_the_sample_without_a_vector_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class BlindToWhite:
+        batch = 1
+
+        def __init__(self, *_: object, **__: object) -> None:
+            self._session = OnnxSession(SHIPPED / "int8.onnx", threads=1)
+
+        def run(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+            features = self._session.run(images)
+            return features * np.float32(np.nan) if images.min() > 0.9 else features
+
+    monkeypatch.setattr("photosearch.embedder.build.open_session", BlindToWhite)
+    white = np.full((224, 224, 3), 255, np.uint8)
+
+    built = build_embedder(SETTINGS, [*SAMPLE[:5], white, *SAMPLE[5:]], 25, tmp_path)
+
+    assert built.details["projection_photos"] == 24
 
 
 def test_another_sample_gives_another_fingerprint(folder: Path, tmp_path: Path) -> None:

@@ -131,6 +131,8 @@ def test_a_start_inside_a_month_is_refused_with_the_month_to_use() -> None:
         ('embed_device = "tpu"', "embed_device", "'tpu'"),
         ("recall_target = 1.5", "recall_target", "1.5"),
         ("state_dir = 3", "state_dir", "3"),
+        ("embedder_std = [0.2, 0, 0.2]", "embedder_std", "0"),
+        ("embedder_mean = [0.5, nan, 0.5]", "embedder_mean", "nan"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_named_with_file_and_variable(
