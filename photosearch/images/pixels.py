@@ -56,9 +56,11 @@ def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Greys of 16 or 32 bits or floats, [height, width], as uint8."""
     if values.dtype.kind == "u":
         return (values.astype(np.uint16) >> 8).astype(np.uint8)
-    grey = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+    # In place and in 32 bits: a photo of 50 megapixels took 1.5 GB otherwise.
+    grey = np.nan_to_num(values.astype(np.float32), copy=False, posinf=0.0, neginf=0.0)
     # 32-bit files don't say which of their range they use: the smallest that holds it.
     top = next((top for top in (1.0, 255.0, 65535.0) if grey.max() <= top), grey.max())
     if values.dtype.kind == "i":
         top = max(top, 255.0)
-    return np.clip(grey * (255.0 / top), 0, 255).astype(np.uint8)
+    grey *= np.float32(255.0 / top)
+    return np.clip(grey, 0, 255, out=grey).astype(np.uint8)
