@@ -1,9 +1,10 @@
 """Calls to index servers: open channels, replicas, hedging, and who failed lately.
 
 A call goes to the replica with the fewest calls under way. When replicas exist and the first
-has not answered by the time that 95 of its 100 last calls took, a second is asked and the
-first answer counts. A server that failed is suspect for a while: plans prefer the others when
-they cover as much, so that a dead pod costs one query its time and not every query.
+has not answered by the time that 95 of its 100 last calls took, or when half of the call's own
+time is over, a second is asked and the first answer counts. A server that failed is suspect for
+a while: plans prefer the others when they cover as much, so that a dead pod costs one query its
+time and not every query.
 """
 
 import asyncio
@@ -83,11 +84,12 @@ class _State:
     def _end(self, _: asyncio.Task[SearchResponse]) -> None:
         self.under_way -= 1
 
-    def hedge_after_s(self) -> float | None:
+    def hedge_after_s(self, left_s: float) -> float:
+        """When to ask another; with half of ``left_s`` to answer in, it is not asked in vain."""
         if len(self.latencies_s) < HEDGE_FROM:
-            return None
+            return left_s / 2
         ranked = sorted(self.latencies_s)
-        return max(HEDGE_LEAST_S, ranked[int(len(ranked) * 0.95)])
+        return min(max(HEDGE_LEAST_S, ranked[int(len(ranked) * 0.95)]), left_s / 2)
 
 
 class ServerPool:
@@ -157,7 +159,7 @@ class ServerPool:
                     self._state(server.address).begin(task)
                     calls[task] = server
                     if waiting and len(calls) < 2:
-                        hedge_s = self._state(server.address).hedge_after_s()
+                        hedge_s = self._state(server.address).hedge_after_s(left_s)
                 done, _ = await asyncio.wait(
                     calls, timeout=hedge_s, return_when=asyncio.FIRST_COMPLETED
                 )

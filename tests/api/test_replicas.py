@@ -45,6 +45,20 @@ def test_a_slow_replica_is_hedged_by_another_once_its_usual_time_is_known() -> N
     assert len(other.calls) == 1
 
 
+def test_a_replica_that_hangs_before_its_usual_time_is_known_leaves_half_for_another() -> None:
+    hangs, other = MemoryServer("hangs", (HOUR,), []), MemoryServer("other", (HOUR,), [])
+    hangs.delay_s = 3
+    pool, servers = replicas(hangs, other)
+
+    start = time.monotonic()
+    reply = asyncio.run(ask(pool, servers, deadline_s=1))
+    took_s = time.monotonic() - start
+
+    assert len(hangs.calls) == 1
+    assert reply.server.name == "other"
+    assert 0.5 <= took_s < 1
+
+
 def test_a_quick_replica_is_not_hedged() -> None:
     first, second = MemoryServer("first", (HOUR,), []), MemoryServer("second", (HOUR,), [])
     pool, servers = replicas(first, second)
