@@ -104,7 +104,7 @@ class Conversation:
     deadline: Deadline
     _answers: dict[str, WindowAnswer] = field(default_factory=dict)
     _failed: set[str] = field(default_factory=set)
-    _failures: list[Failure] = field(default_factory=list)
+    _failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
 
     async def gather(self, k: int, above: float = math.inf) -> Composition:
         """Ask every window of the cover for its share of the ``k`` best rows.
@@ -159,9 +159,9 @@ class Conversation:
     def _blame(self, call: Call, failures: Sequence[tuple[Server, str]]) -> None:
         for server, reason in failures:
             self._failed.add(server.address)
-            self._failures.extend(
-                Failure(planned.key, server.name, reason) for planned in call.windows
-            )
+            for planned in call.windows:  # who is asked again and fails again is told once
+                failure = Failure(planned.key, server.name, reason)
+                self._failures[failure.window, failure.served_by] = failure
 
     def _note(self, call: Call, reply: Reply, k: int) -> None:
         """Keep a reply window by window, so that a later round can drop some of them."""
@@ -197,7 +197,7 @@ class Conversation:
         """Take disjoint windows: those of the last plan, or older answers if those fill more."""
         if self._answers.keys() == plan.windows.keys():  # nobody failed
             answers = tuple(self._answers[key] for key in plan.windows)
-            return Composition(answers, plan.gaps, tuple(self._failures))
+            return Composition(answers, plan.gaps, tuple(self._failures.values()))
         answered = [answer.window for answer in self._answers.values()]
         planned = [one.window for one in plan.windows.values() if one.key in self._answers]
         beside = [
@@ -208,7 +208,7 @@ class Conversation:
             key=lambda one: sum((gap.end - gap.start for gap in one.gaps), timedelta()),
         )
         answers = tuple(self._answers[window.key] for window in chosen.windows)
-        return Composition(answers, chosen.gaps, tuple(self._failures))
+        return Composition(answers, chosen.gaps, tuple(self._failures.values()))
 
 
 def _overlap(one: Window, other: Window) -> bool:

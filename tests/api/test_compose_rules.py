@@ -249,3 +249,23 @@ def test_a_server_that_fails_when_asked_for_more_keeps_what_it_answered_before()
     assert [answer.window for answer in composition.answers] == [DAY]
     assert len(composition.listings()) == 3
     assert [one.reason.split(":")[0] for one in composition.failures] == ["day is down"]
+
+
+def test_a_server_that_fails_again_while_a_query_waits_is_told_once() -> None:
+    planner = planner_of([MemoryServer("day", (DAY,), [], failing=frozenset({-1}))])
+    conversation = Conversation(
+        planner.pool,
+        lambda failed: planner.plan(FINGERPRINT, failed),
+        QUESTION,
+        Deadline.after(20),
+    )
+
+    async def ask_thrice() -> Composition:
+        for _ in range(2):
+            await conversation.gather(3)
+            conversation.forgive()
+        return await conversation.gather(3)
+
+    composition = asyncio.run(ask_thrice())
+
+    assert [(one.window, one.served_by) for one in composition.failures] == [(DAY.key, "day")]
