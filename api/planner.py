@@ -58,7 +58,8 @@ class Planner:
             ApiProblem: if no hour has closed since the timeline's start.
         """
         now = self.now()
-        if self._span is not None and now - self._span.end < HOUR:
+        # A clock that is set back a little uncovers no hour; one that was far ahead is forgotten.
+        if self._span is not None and abs(now - self._span.end) < HOUR:
             return self._span
         end = Window.holding(Granularity.HOURLY, now).start
         if end <= self.timeline_start:

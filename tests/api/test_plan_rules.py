@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.plan import Current, Plan, plan_query
+from api.planner import Planner
+from api.servers import ServerPool
 from photosearch.windows import Span, Window
-from tests.api.memory import MemoryServer
+from tests.api.memory import MemoryServer, StillDiscovery, StillRepository
 
 MONTH = Window.parse("monthly/2026-10")
 DAYS = [Window.parse(f"daily/2026-11-0{day}") for day in (1, 2)]
@@ -131,3 +133,20 @@ def test_staleness_never_makes_a_gap(
     assert with_staleness.gap_time == without.gap_time
     spans = [one.window.span for one in with_staleness.windows.values()]
     assert all(one.end <= other.start for one, other in itertools.pairwise(spans))
+
+
+def test_the_span_follows_the_clock_also_back_from_a_time_that_was_wrong() -> None:
+    clock = [datetime(2026, 11, 3, 2, 0, 1, tzinfo=UTC)]
+    discovery = StillDiscovery([])
+    pool = ServerPool(discovery.connect)
+    planner = Planner(discovery, StillRepository(), pool, MONTH.start, lambda: clock[0])
+
+    ends = []
+    for moment in (clock[0], clock[0] - timedelta(seconds=2), datetime(2030, 1, 1, tzinfo=UTC)):
+        clock[0] = moment
+        ends.append(planner.span.end)
+    clock[0] = datetime(2026, 11, 3, 3, 5, tzinfo=UTC)
+    ends.append(planner.span.end)
+
+    two, three = (datetime(2026, 11, 3, hour, tzinfo=UTC) for hour in (2, 3))
+    assert ends == [two, two, datetime(2030, 1, 1, tzinfo=UTC), three]
