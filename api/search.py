@@ -124,7 +124,7 @@ class Searcher:
                 and (request.min_score is None or hit.score >= request.min_score)
                 and (asked.after is None or hit.rank > asked.after.rank)
             ]
-            found = await self._live(candidates, wanted, known)
+            found = await self._live(candidates, wanted, known, conversation.deadline)
             search_s += searched - began
             catalogue_s += time.perf_counter() - searched
             certain_from = found[-1][0].score if len(found) == wanted else -math.inf
@@ -154,7 +154,11 @@ class Searcher:
         return page
 
     async def _live(
-        self, candidates: Sequence[Hit], wanted: int, known: dict[str, Listing | None]
+        self,
+        candidates: Sequence[Hit],
+        wanted: int,
+        known: dict[str, Listing | None],
+        deadline: Deadline,
     ) -> list[tuple[Hit, Listing]]:
         """The first ``wanted`` of ``candidates`` that may be shown; ``known`` is filled."""
         found: list[tuple[Hit, Listing]] = []
@@ -163,10 +167,7 @@ class Searcher:
             part = candidates[start : start + step]
             unknown = [hit.listing_id for hit in part if hit.listing_id not in known]
             if unknown:
-                listings = await asyncio.get_running_loop().run_in_executor(
-                    self._lookups,
-                    functools.partial(self.catalogue.listings, unknown, with_photos=False),
-                )
+                listings = await self._looked_up(unknown, deadline)
                 known.update({one: listings.get(one) for one in unknown})
             for hit in part:
                 listing = known[hit.listing_id]
@@ -175,6 +176,18 @@ class Searcher:
             if len(found) >= wanted:
                 break
         return found[:wanted]
+
+    async def _looked_up(self, ids: Sequence[str], deadline: Deadline) -> dict[str, Listing]:
+        work = asyncio.get_running_loop().run_in_executor(
+            self._lookups, functools.partial(self.catalogue.listings, ids, with_photos=False)
+        )
+        try:
+            return await asyncio.wait_for(work, max(deadline.left_s, 0.001))
+        except TimeoutError:
+            raise deadline.missed(
+                "the catalogue did not answer in time",
+                "try again; if it goes on, see what keeps the catalogue's database",
+            ) from None
 
     def _page_size(self, k: int, after: Position | None) -> int:
         returned = after.returned if after else 0

@@ -1,9 +1,12 @@
 """The whole way: a query over REST, real index servers, listings back."""
 
 import base64
+import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -218,6 +221,29 @@ def test_sold_and_deleted_listings_are_left_out_and_k_stays_k(
     assert [one["listing_id"] for one in answer["results"]] == ranked[25:35]
     assert [one["listing_id"] for one in page["results"]] == ranked[35:45]
     assert answer["coverage"]["truncated"] is False
+
+
+def test_a_catalogue_that_hangs_costs_no_more_than_the_deadline(
+    start_api: StartApi, servers: Servers, shop: Shop, tmp_path: Path
+) -> None:
+    servers.serve_all()
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(copy, isolation_level=None)) as held:
+        with closing(sqlite3.connect(shop.settings.state / "catalogue.db")) as original:
+            original.backup(held)
+        held.execute("PRAGMA journal_mode=DELETE")  # of a shop's own database: readers wait
+        held.execute("BEGIN EXCLUSIVE")
+        api = start_api(database_url=f"sqlite:///{copy}", deadline_s=1)
+
+        start = time.monotonic()
+        hanging = api.post("/v1/search", json={"vector": shop.vectors[PHOTO].tolist()})
+        took_s = time.monotonic() - start
+        held.execute("ROLLBACK")
+
+    assert hanging.status_code == 504
+    assert "catalogue" in hanging.json()["what"]
+    assert took_s < 5
+    assert len(search(api, vector=shop.vectors[PHOTO].tolist(), k=5)["results"]) == 5
 
 
 @contextmanager
