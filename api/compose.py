@@ -41,7 +41,7 @@ class Hit(NamedTuple):
 
     @property
     def rank(self) -> tuple[float, str]:
-        """Best first; ties in the order of listing ids, so that pages are stable."""
+        """Best first; ties in the order of listing ids, so that an answer is stable."""
         return (-self.score, self.listing_id)
 
 

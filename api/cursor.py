@@ -1,40 +1,50 @@
-"""Where a page of results ended, so that the next one follows it exactly.
+"""Which listings a query has answered, so that the next page brings those that follow.
 
-A cursor holds the query's vector and the rank of the last listing. So the next page needs no
-photo and no embedding, and begins after that rank whatever was listed, sold or rolled up in
-between: pages are disjoint and in order. It is opaque to clients; a digest over it tells a
-cut or altered one from ours, and another query's cursor is refused by the query's own digest.
+A cursor holds the query's vector, so the next page needs no photo and no embedding, and a short
+mark of every listing answered so far. A place in the order would be shorter, but loses listings:
+an index looks deeper for a later page and then finds some that belong before that place; so it
+is where many look the same, and when windows are rolled up in between. It is opaque to clients;
+a digest over it tells a cut or altered one from ours, and another query's cursor is refused by
+the query's own digest.
 """
 
 import base64
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.problems import ApiProblem
 
 _CHECK_BYTES = 8
 _UNIT_TOLERANCE = 1e-3
+_MARK_BYTES = 5  # of a thousand listings and a thousand to come, two are alike once in a million
 
 
-class Position(BaseModel):
-    """The last listing of a page, and the query it was found for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+@dataclass(frozen=True)
+class Position:
+    """The query that was asked, and the marks of the listings that its pages have answered."""
 
     query: str
     fingerprint: str
-    score: FiniteFloat
-    listing_id: str
-    returned: int = Field(ge=1)
+    answered: frozenset[bytes]
     left_out: str | None = None
 
-    @property
-    def rank(self) -> tuple[float, str]:
-        """Comparable with :attr:`api.compose.Hit.rank`."""
-        return (-self.score, self.listing_id)
+
+class _Head(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    query: str
+    fingerprint: str
+    left_out: str | None
+    answered: int = Field(ge=1)
+
+
+def mark_of(listing_id: str) -> bytes:
+    """Tells one listing from another, in few bytes."""
+    return hashlib.blake2b(listing_id.encode(), digest_size=_MARK_BYTES).digest()
 
 
 def query_digest(kind: str, value: bytes) -> str:
@@ -44,8 +54,15 @@ def query_digest(kind: str, value: bytes) -> str:
 
 def write_cursor(position: Position, vector: NDArray[np.float32]) -> str:
     """The cursor for ``position`` of the query ``vector`` (float32 [d])."""
-    head = position.model_dump_json().encode()
-    body = len(head).to_bytes(2, "big") + head + vector.astype("<f4").tobytes()
+    head = _Head(
+        query=position.query,
+        fingerprint=position.fingerprint,
+        left_out=position.left_out,
+        answered=len(position.answered),
+    )
+    text = head.model_dump_json().encode()
+    marks = b"".join(sorted(position.answered))
+    body = len(text).to_bytes(2, "big") + text + marks + vector.astype("<f4").tobytes()
     return base64.urlsafe_b64encode(_check(body) + body).decode().rstrip("=")
 
 
@@ -60,9 +77,11 @@ def read_cursor(text: str) -> tuple[Position, NDArray[np.float32]]:
         body = raw[_CHECK_BYTES:]
         if raw[:_CHECK_BYTES] != _check(body):
             raise ValueError("it was cut or altered")
-        size = int.from_bytes(body[:2], "big")
-        position = Position.model_validate_json(body[2 : 2 + size])
-        vector = np.frombuffer(body[2 + size :], "<f4").astype(np.float32)
+        marks_at = 2 + int.from_bytes(body[:2], "big")
+        head = _Head.model_validate_json(body[2:marks_at])
+        vector_at = marks_at + head.answered * _MARK_BYTES
+        marks = (body[at : at + _MARK_BYTES] for at in range(marks_at, vector_at, _MARK_BYTES))
+        vector = np.frombuffer(body[vector_at:], "<f4").astype(np.float32)
         # Ours have unit length; the digest is no secret, so a longer one may have been made up.
         if not abs(np.linalg.norm(vector.astype(np.float64)) - 1) < _UNIT_TOLERANCE:
             raise ValueError("it holds no vector of unit length")
@@ -74,8 +93,8 @@ def read_cursor(text: str) -> tuple[Position, NDArray[np.float32]]:
             found=repr(text if len(text) <= 40 else f"{text[:37]}..."),
             remedy="send the cursor of the last answer unchanged, or none for the first page",
         ) from error
-    return position, vector
+    return Position(head.query, head.fingerprint, frozenset(marks), head.left_out), vector
 
 
 def _check(body: bytes) -> bytes:
-    return hashlib.sha256(b"photosearch cursor 1" + body).digest()[:_CHECK_BYTES]
+    return hashlib.sha256(b"photosearch cursor 2" + body).digest()[:_CHECK_BYTES]

@@ -37,7 +37,7 @@ class SearchRequest(BaseModel):
     )
     k: int = Field(10, ge=1, description="Listings to answer.")
     cursor: str | None = Field(
-        None, max_length=65536, description="The last answer's cursor: the listings after it."
+        None, max_length=196_608, description="The last answer's cursor: the listings after it."
     )
     min_score: FiniteFloat | None = Field(
         None, ge=-1, le=1, description="Leave out listings with a lower score."

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from api.answer import coverage_of, partial_problem, result_of
 from api.compose import Composition, Conversation, Hit
-from api.cursor import Position, write_cursor
+from api.cursor import Position, mark_of, write_cursor
 from api.deadline import Deadline
 from api.models import SearchAnswer, SearchRequest
 from api.planner import Planner
@@ -71,7 +71,7 @@ class Searcher:
         deadline = Deadline.after(self.settings.deadline_s)
         asked = await self.understanding.of(query, deadline)
         request = query.request
-        k = self._page_size(request.k, asked.after)
+        k = self._page_size(request.k, len(asked.answered))
         conversation = Conversation(
             self.pool,
             lambda failed: self.planner.plan(asked.question.fingerprint, failed),
@@ -107,9 +107,9 @@ class Searcher:
     async def _page(
         self, conversation: Conversation, asked: Asked, request: SearchRequest, k: int
     ) -> Page:
-        returned = asked.after.returned if asked.after else 0
         wanted = k + 1
-        fetch = min(self.max_fetch, math.ceil((returned + wanted) * SLACK) + SLACK_ROWS)
+        answered = asked.answered
+        fetch = min(self.max_fetch, math.ceil((len(answered) + wanted) * SLACK) + SLACK_ROWS)
         above = math.inf
         known: dict[str, Listing | None] = {}
         search_s = catalogue_s = 0.0
@@ -122,12 +122,12 @@ class Searcher:
                 for hit in composition.listings()
                 if hit.listing_id != asked.left_out
                 and (request.min_score is None or hit.score >= request.min_score)
-                and (asked.after is None or hit.rank > asked.after.rank)
+                and (not answered or mark_of(hit.listing_id) not in answered)
             ]
             found = await self._live(candidates, wanted, known, conversation.deadline)
             search_s += searched - began
             catalogue_s += time.perf_counter() - searched
-            certain_from = found[-1][0].score if len(found) == wanted else -math.inf
+            certain_from = found[k - 1][0].score if len(found) == wanted else -math.inf
             if request.min_score is not None:
                 certain_from = max(certain_from, request.min_score)
             is_certain = composition.floor <= certain_from
@@ -189,31 +189,24 @@ class Searcher:
                 "try again; if it goes on, see what keeps the catalogue's database",
             ) from None
 
-    def _page_size(self, k: int, after: Position | None) -> int:
-        returned = after.returned if after else 0
-        left = self.settings.max_k - returned
+    def _page_size(self, k: int, answered: int) -> int:
+        left = self.settings.max_k - answered
         if left <= 0:
             raise ApiProblem(
                 422,
                 "too-deep",
                 "these results have no further page",
-                found=f"{returned} listings were answered",
+                found=f"{answered} listings were answered",
                 limit=f"{self.settings.max_k} (max_k)",
                 remedy="search with another photo, or with a min_score",
             )
         return min(k, left)
 
     def _next(self, page: Page, asked: Asked, k: int) -> str | None:
-        returned = (asked.after.returned if asked.after else 0) + k
-        if len(page.found) <= k or returned >= self.settings.max_k:
+        answered = asked.answered | {mark_of(hit.listing_id) for hit, _ in page.found[:k]}
+        if len(page.found) <= k or len(answered) >= self.settings.max_k:
             return None
-        last = page.found[k - 1][0]
         position = Position(
-            query=asked.digest,
-            fingerprint=asked.question.fingerprint,
-            score=last.score,
-            listing_id=last.listing_id,
-            returned=returned,
-            left_out=asked.left_out,
+            asked.digest, asked.question.fingerprint, answered, left_out=asked.left_out
         )
         return write_cursor(position, asked.question.vector)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from api.cursor import Position, query_digest, read_cursor
+from api.cursor import query_digest, read_cursor
 from api.deadline import Deadline
 from api.embedding import EmbedderShelf
 from api.photo_url import PhotoUrls
@@ -31,13 +31,13 @@ class Asked:
     """A query in the form that servers understand.
 
     ``digest`` tells it from other queries, ``left_out`` is the listing that asked for more
-    like itself, ``after`` the end of the page before.
+    like itself, ``answered`` are the marks of the listings of the pages before.
     """
 
     question: Question
     digest: str
     left_out: str | None = None
-    after: Position | None = None
+    answered: frozenset[bytes] = frozenset()
     timings_ms: dict[str, float] = field(default_factory=dict)
 
 
@@ -151,7 +151,10 @@ class Understanding:
         self._require_served(position.fingerprint, "the cursor's embedder")
         self._require_length(vector.size, position.fingerprint, "the cursor's vector")
         return Asked(
-            Question(vector, position.fingerprint), position.query, position.left_out, position
+            Question(vector, position.fingerprint),
+            position.query,
+            position.left_out,
+            position.answered,
         )
 
     def _require_length(self, length: int, fingerprint: str, what: str) -> None:

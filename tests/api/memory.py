@@ -74,7 +74,8 @@ class MemoryServer:
             raise WindowNotHeld("not held", found=str(unknown))
         answered = [window for window in asked if window not in self.leaves_out]
         found = [(row, window) for window in answered for row in rows_in(self.rows, window)]
-        found.sort(key=lambda one: (-one[0].score, one[0].photo_id))
+        # Of rows with one score those come first that were listed first, as ScaNN finds them.
+        found.sort(key=lambda one: (-one[0].score, one[0].listed_at, one[0].photo_id))
         return SearchResponse(
             hits=[
                 Hit(

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from api.cursor import Position, write_cursor
+from api.cursor import Position, mark_of, write_cursor
 from tests.api.conftest import StartApi
 from tests.api.shop import Shop
 
@@ -328,9 +328,7 @@ def test_a_forged_cursor_with_a_monstrous_vector_is_refused(
     whole: httpx.Client, shop: Shop
 ) -> None:
     vector = np.full_like(shop.vectors[PHOTO], 3e38)
-    position = Position(
-        query="x", fingerprint=shop.fingerprint, score=1.0, listing_id="a", returned=1
-    )
+    position = Position("x", shop.fingerprint, frozenset([mark_of("a")]))
 
     response = whole.post("/v1/search", json={"cursor": write_cursor(position, vector)})
 

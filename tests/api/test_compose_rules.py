@@ -1,7 +1,10 @@
 """No listing twice, none lost silently: whatever the fleet looks like and whoever fails."""
 
 import asyncio
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any, cast
 
 import numpy as np
@@ -9,11 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.compose import Composition, Conversation
+from api.cursor import mark_of
 from api.deadline import Deadline
 from api.planner import Planner
-from api.search import Searcher
+from api.search import Page, Searcher
 from api.servers import Question, ServerPool
 from api.understand import Asked
+from index_grpc.wire.index_pb2 import SearchResponse
 from photosearch.catalogue.listing import Listing
 from photosearch.settings import Settings
 from photosearch.windows import Granularity, Span, Window, windows_within
@@ -197,17 +202,85 @@ def test_k_stays_k_when_listings_are_sold_or_gone(
     ids = sorted({row.listing_id for row in rows})
     sold = data.draw(st.sets(st.sampled_from(ids)))
     gone = data.draw(st.sets(st.sampled_from(ids)))
+
+    with searching(rows, servers, sold, gone) as page_after:
+        found = page_after(k, [])
+
+    covered = [row for one in found.composition.answers for row in rows_in(rows, one.window)]
+    expected = best_of(covered, sold | gone)
+    assert [hit.score for hit, _ in found.found[:k]] == [score for _, score in expected[:k]]
+    assert len(found.found) == len(expected[: k + 1])
+    assert {hit.listing_id for hit, _ in found.found}.isdisjoint(sold | gone)
+    assert len({hit.listing_id for hit, _ in found.found}) == len(found.found)
+
+
+@given(st.lists(st.integers(0, 2), min_size=20, max_size=60), st.randoms(), st.integers(1, 5))
+@settings(max_examples=60, deadline=None)
+def test_pages_have_each_listing_once_also_where_many_look_the_same(
+    alike: list[int], random: Random, k: int
+) -> None:
+    moments = [START + timedelta(minutes=number) for number in range(len(alike))]
+    random.shuffle(moments)  # of listings with one score, a server finds the first listed
+    rows = [
+        Row(f"p{number:02}", f"listing {number:02}", moment, like / 2)
+        for number, (moment, like) in enumerate(zip(moments, alike, strict=True))
+    ]
+
+    listed: list[tuple[str, float]] = []
+    with searching(rows, [MemoryServer("month", (MONTH,), rows)]) as page_after:
+        more = True
+        while more:
+            found = page_after(k, [listing_id for listing_id, _ in listed]).found
+            listed += [(hit.listing_id, hit.score) for hit, _ in found[:k]]
+            more = len(found) > k
+
+    assert sorted(listed) == sorted(best_of(rows))
+    assert [score for _, score in listed] == sorted((s for _, s in listed), reverse=True)
+
+
+def test_a_listing_that_is_only_found_by_looking_deeper_comes_on_a_later_page() -> None:
+    rows = [
+        Row(f"p{n:02}", f"listing {n:02}", MONTH.start + timedelta(minutes=n), 1 - n / 100)
+        for n in range(40)
+    ]
+
+    class Shallow(MemoryServer):
+        """Finds the fourth row only among fifteen and more, as an approximate index may."""
+
+        async def search(self, vector: Any, k: int, **asked: Any) -> SearchResponse:
+            answer = await super().search(vector, k + 1, **asked)
+            del answer.hits[3 if k < 15 else k]
+            return answer
+
+    with searching(rows, [Shallow("month", (MONTH,), rows)]) as page_after:
+        pages: list[str] = []
+        for _ in range(4):
+            pages += [hit.listing_id for hit, _ in page_after(4, pages).found[:4]]
+
+    assert "listing 03" not in pages[:4]
+    assert sorted(pages) == [f"listing {n:02}" for n in range(16)]
+
+
+@contextmanager
+def searching(
+    rows: list[Row],
+    servers: list[MemoryServer],
+    sold: Collection[str] = (),
+    gone: Collection[str] = (),
+) -> Iterator[Callable[[int, Collection[str]], Page]]:
+    """Finds the page of ``k`` listings that follows those with some ids."""
     planner = planner_of(servers)
+    catalogue = MemoryCatalogue(rows, {*sold}, {*gone})
     searcher = Searcher(
         Settings(),
         cast(Any, None),
         planner,
         planner.pool,
-        cast(Any, MemoryCatalogue(rows, sold, gone)),
+        cast(Any, catalogue),
         max_fetch=1000,
     )
 
-    async def page() -> Any:
+    async def page(k: int, before: Collection[str]) -> Page:
         conversation = Conversation(
             planner.pool,
             lambda failed: planner.plan(FINGERPRINT, failed),
@@ -215,16 +288,11 @@ def test_k_stays_k_when_listings_are_sold_or_gone(
             Deadline.after(20),
         )
         request = cast(Any, type("R", (), {"min_score": None}))
-        return await searcher._page(conversation, Asked(QUESTION, "q"), request, k)
+        asked = Asked(QUESTION, "q", answered=frozenset(map(mark_of, before)))
+        return await searcher._page(conversation, asked, request, k)
 
-    found = asyncio.run(page())
+    yield lambda k, before: asyncio.run(page(k, before))
     searcher.close()
-
-    covered = [row for one in found.composition.answers for row in rows_in(rows, one.window)]
-    expected = best_of(covered, sold | gone)[: k + 1]
-    assert [hit.score for hit, _ in found.found] == [score for _, score in expected]
-    assert {hit.listing_id for hit, _ in found.found}.isdisjoint(sold | gone)
-    assert len({hit.listing_id for hit, _ in found.found}) == len(found.found)
 
 
 def test_a_server_that_fails_when_asked_for_more_keeps_what_it_answered_before() -> None:
