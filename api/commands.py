@@ -32,7 +32,9 @@ def serve(
     import uvicorn
 
     from api.app import create_app
+    from photosearch.open_files import allow_open_files
 
+    allow_open_files()
     overrides: dict[str, Any] = {"api_host": host, "api_port": port}
     settings = load_settings(**{name: one for name, one in overrides.items() if one is not None})
     listening = _listen(settings)

@@ -5,6 +5,7 @@ is deleted; and unlike a mapping it gives an error, not SIGBUS, when it is cut s
 pages do not count as the process's memory. Closed when it is no longer referred to.
 """
 
+import errno
 import os
 import weakref
 from pathlib import Path
@@ -24,8 +25,12 @@ class OpenFile:
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
+            too_many = error.errno in (errno.EMFILE, errno.ENFILE)
             raise DamagedIndex(
-                f"{path} can't be opened: {error.strerror}", remedy="build the index anew"
+                f"{path} can't be opened: {error.strerror}",
+                remedy="raise the limit of open files (ulimit -Hn): a window needs two"
+                if too_many
+                else "build the index anew",
             ) from error
         self._finalizer = weakref.finalize(self, os.close, self._descriptor)
 

@@ -54,6 +54,7 @@ def index_server(
     from index_grpc.service import LoadedPack
     from index_grpc.serving import read_serving
     from index_grpc.serving_folder import serving_of_folder
+    from photosearch.open_files import allow_open_files
     from photosearch.settings import load_settings
     from photosearch.stop_signals import stop_on_signals
 
@@ -61,6 +62,7 @@ def index_server(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
     stop = stop_on_signals()
+    allow_open_files()
 
     settings = load_settings()
     wanted = serving_of_folder(serving) if serving.is_dir() else read_serving(serving)

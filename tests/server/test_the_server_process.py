@@ -45,7 +45,9 @@ def start(settings: Settings, tmp_path: Path) -> Iterator[Start]:
     """Starts an index server for manifests; it is killed at the end of the test."""
     processes: list[subprocess.Popen[bytes]] = []
 
-    def run(*manifests: Manifest, quantiser: str | None = None) -> subprocess.Popen[bytes]:
+    def run(
+        *manifests: Manifest, quantiser: str | None = None, limits: str = "true"
+    ) -> subprocess.Popen[bytes]:
         serving = Serving.of(
             [(Window.parse(m.window or ""), m.version) for m in manifests],
             fingerprint=FINGERPRINT,
@@ -54,8 +56,9 @@ def start(settings: Settings, tmp_path: Path) -> Iterator[Start]:
         file = tmp_path / "served" / "serving.json"
         file.parent.mkdir(exist_ok=True)
         file.write_text(serving.model_dump_json())
+        argv = photosearch_argv("index-server", "--serving", str(file))
         process = subprocess.Popen(
-            photosearch_argv("index-server", "--serving", str(file)),
+            ["sh", "-c", f'{limits} && exec "$@"', "sh", *argv],
             env=settings.environment(),
             stderr=subprocess.PIPE,
         )
@@ -124,6 +127,17 @@ def test_what_answers_has_the_usual_priority(
     assert len(threads) > 5
     # ScaNN keeps one for batches, which no query is.
     assert len(low) <= 1
+
+
+def test_a_pack_of_more_files_than_a_process_starts_with_is_served(
+    made: MadeRepository, start: Start, tmp_path: Path
+) -> None:
+    hours = [made.hour(hour.key, rows=1) for hour in Window.parse("daily/2026-11-22").children()]
+    start(*hours, limits="ulimit -S -n 40")
+
+    address = ready(tmp_path).address
+
+    assert describe_once(address).rows == 24
 
 
 def test_only_empty_windows_are_served_too(
