@@ -124,13 +124,13 @@ class EndpointDirectory:
             await self._change.wait_for(lambda: self._fleet.generation > generation)
 
     def _signature(self) -> object:
+        seen = []
         with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
-            return sorted(
-                (entry.name, stat.st_mtime_ns, stat.st_ino, stat.st_size)
-                for entry in entries
-                if (stat := entry.stat())
-            )
-        return []
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):  # gone since, or leads nowhere
+                    stat = entry.stat()
+                    seen.append((entry.name, stat.st_mtime_ns, stat.st_ino, stat.st_size))
+        return sorted(seen)
 
 
 def _server_of(endpoint: Endpoint) -> Server | None:

@@ -6,10 +6,9 @@ in microseconds; in a cluster EndpointSlices take their place behind the same in
 """
 
 import logging
-from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from photosearch.whole_file import write_whole
 
@@ -40,7 +39,7 @@ class Endpoint(BaseModel):
     windows: tuple[EndpointWindow, ...]
     pid: int
     #: When it began to answer. Of two servers that hold one window the later one is right.
-    ready_at: datetime
+    ready_at: AwareDatetime
 
 
 def endpoint_path(folder: Path, serving: str) -> Path:
@@ -72,4 +71,6 @@ def read_endpoints(folder: Path) -> list[Endpoint]:
             continue
         except ValidationError as error:
             _log.warning("%s is no endpoint file: %s", path, error.errors()[0]["msg"])
+        except OSError as error:
+            _log.warning("%s can't be read: %s", path, error.strerror)
     return endpoints

@@ -1,5 +1,6 @@
 """Index servers die, come back, are replaced: answers stay whole or say what they lack."""
 
+import re
 import threading
 import time
 from datetime import UTC, datetime
@@ -182,11 +183,17 @@ def test_without_any_server_the_answer_is_503_and_tells_what_to_do(
     assert response.json()["coverage"]["complete"] is False
 
 
-def test_a_broken_endpoint_file_hides_no_other_server(
-    start_api: StartApi, servers: Servers
-) -> None:
-    servers.serve_all()
+def test_broken_endpoint_files_hide_no_other_server(start_api: StartApi, servers: Servers) -> None:
+    servers.serve([MONTH])
+    (known,) = servers.endpoints.iterdir()
+    written = known.read_text()
     (servers.endpoints / "broken.json").write_text("{")
+    (servers.endpoints / "binary.json").write_bytes(b"\xff\x00")
+    (servers.endpoints / "folder.json").mkdir()
+    (servers.endpoints / "link.json").symlink_to("nowhere")
+    without_zone = re.sub(r'("ready_at": "[^"]*)(Z|\+00:00)"', r'\1"', written)
+    assert without_zone != written
+    (servers.endpoints / "no-zone.json").write_text(without_zone)
     (servers.endpoints / "odd.json").write_text(
         Endpoint(
             serving="odd",
@@ -198,10 +205,15 @@ def test_a_broken_endpoint_file_hides_no_other_server(
             ready_at=datetime.now(UTC),
         ).model_dump_json()
     )
+    api = start_api()
 
-    answer = search(start_api())
+    first = search(api)
+    servers.serve(DAYS)
+    servers.serve(TODAY)
+    later = eventually(lambda: search(api), lambda one: one["coverage"]["complete"])
 
-    assert answer["coverage"]["complete"] is True
+    assert windows_of(first) == [MONTH.key]
+    assert len(later["results"]) == EVERYTHING
 
 
 def test_a_server_of_another_embedder_is_never_asked(start_api: StartApi, servers: Servers) -> None:
