@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -166,35 +167,35 @@ def adopt_servers(servings_dir: Path, logs_dir: Path) -> Iterator[tuple[Serving,
     One server a Serving: of a process that has not announced itself yet, or whose folder is
     damaged, nothing is known that is worth keeping.
     """
-    adopted: set[int] = set()
+    running = {process.pid: (process, folder) for process, folder in _servers_below(servings_dir)}
     for folder in sorted(servings_dir.glob("*/")):
         announcement = read_announcement(folder)
-        process = None if announcement is None else announcement.process()
+        process, own = running.get(0 if announcement is None else announcement.pid, (None, None))
         try:
             serving = read_serving(folder / SERVING_FILE)
         except ServingError:
             process = None
-        if process is None or serving.name != folder.name:
-            continue
-        adopted.add(process.pid)
-        yield serving, ServerProcess(folder, process, log_path(logs_dir, serving.name))
-    for process in _servers_below(servings_dir):
-        if process.pid not in adopted:
-            with suppress(psutil.NoSuchProcess):  # it has just ended
-                process.kill()
-    for folder in servings_dir.glob("*/"):
-        announcement = read_announcement(folder)
-        if announcement is None or announcement.pid not in adopted:
+        if process is None or own != folder or serving.name != folder.name:
             shutil.rmtree(folder, ignore_errors=True)
+            continue
+        del running[process.pid]
+        yield serving, ServerProcess(folder, process, log_path(logs_dir, serving.name))
+    for process, _ in running.values():
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            process.kill()
 
 
-def _servers_below(servings_dir: Path) -> Iterator[psutil.Process]:
+def _servers_below(servings_dir: Path) -> Iterator[tuple[psutil.Process, Path]]:
+    """The index servers that run, each with its own folder.
+
+    Known by their command lines: a process id is used again, and the time a process started
+    at is another one after the clock was set.
+    """
     for process in psutil.process_iter(["cmdline"]):
         arguments = process.info["cmdline"] or []
-        if "--serving" in arguments and any(
-            Path(argument).is_relative_to(servings_dir) for argument in arguments
-        ):
-            yield process
+        for option, value in pairwise(arguments):
+            if option == "--serving" and Path(value).is_relative_to(servings_dir):
+                yield process, Path(value).parent
 
 
 def log_path(logs_dir: Path, name: str) -> Path:

@@ -9,7 +9,6 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
-import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from index_grpc.loading import Refusal
@@ -22,29 +21,17 @@ REFUSED = 65
 
 
 class Announcement(BaseModel):
-    """Where a server listens. A pid alone would be mistaken when it is used again."""
+    """Where a server listens."""
 
     model_config = ConfigDict(frozen=True)
 
     address: str
     pid: int
-    process_started: float
-
-    def process(self) -> psutil.Process | None:
-        """The process that announced itself, if it still runs."""
-        try:
-            process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.process_started) > 1.0:
-                return None
-            return process if process.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.NoSuchProcess:
-            return None
 
 
 def announce(folder: Path, address: str) -> None:
     """Say where this process listens."""
-    started = psutil.Process().create_time()
-    announcement = Announcement(address=address, pid=os.getpid(), process_started=started)
+    announcement = Announcement(address=address, pid=os.getpid())
     write_whole(folder / "announced.json", announcement.model_dump_json())
 
 

@@ -12,12 +12,17 @@ from pathlib import Path
 import psutil
 import pytest
 
+from controller.server_process import adopt_servers
 from controller.status import read_status
+from index_grpc.announcement import Announcement
 from index_grpc.client import is_serving_once
 from index_grpc.endpoints import read_endpoints
 from index_grpc.place_servings import place_servings
+from index_grpc.serving import Serving
 from photosearch.processes import SUPERVISED, photosearch_argv
 from photosearch.settings import Settings
+from photosearch.whole_file import write_whole
+from photosearch.windows import Window
 from tests.controller.conftest import index_servers
 from tests.controller.made_repository import MadeRepository
 
@@ -189,3 +194,23 @@ def test_a_server_killed_with_its_deployer_leaves_no_file(settings: Settings, st
     until(lambda: serves(settings))
     folders = list(Path(settings.state / "deployer" / "servings").iterdir())
     assert [folder.name for folder in folders] == [endpoint.serving]
+
+
+def test_a_process_that_has_a_former_servers_id_is_left_alone(
+    settings: Settings, tmp_path: Path
+) -> None:
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    serving = Serving.of([(Window.parse(HOUR), "1")], fingerprint="f", quantiser=None)
+    servings = settings.state / "deployer" / "servings"
+    folder = servings / serving.name
+    write_whole(folder / "serving.json", serving.model_dump_json())
+    announcement = Announcement(address="127.0.0.1:1", pid=stranger.pid)
+    write_whole(folder / "announced.json", announcement.model_dump_json())
+
+    adopted = list(adopt_servers(servings, tmp_path))
+
+    assert adopted == []
+    assert stranger.poll() is None
+    assert not folder.exists()
+    stranger.kill()
+    stranger.wait()
