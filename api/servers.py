@@ -3,8 +3,8 @@
 A call goes to the replica with the fewest calls under way. When replicas exist and the first
 has not answered by the time that 95 of its 100 last calls took, or when half of the call's own
 time is over, a second is asked and the first answer counts. A server that failed is suspect for
-a while: plans prefer the others when they cover as much, so that a dead pod costs one query its
-time and not every query.
+a while: plans prefer the others when they cover as much, and where nobody else holds its windows
+it is given little time, so that a hung pod costs one query its time and not every query.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from index_grpc.errors import IndexGrpcError, InvalidQuery
 from index_grpc.wire.index_pb2 import SearchResponse
 
 SUSPECT_S = (1.0, 30.0)  # first and longest time that a failed server is avoided
+SUSPECT_PATIENCE_S = 0.5  # a hundred times what a healthy server takes
 HEDGE_FROM = 20  # calls before their 95th percentile means something
 HEDGE_LEAST_S = 0.005
 
@@ -186,6 +187,8 @@ class ServerPool:
     ) -> SearchResponse:
         state = self._state(server.address)
         start = time.monotonic()
+        if state.suspect_until > start:
+            deadline_s = min(deadline_s, SUSPECT_PATIENCE_S)
         try:
             response = await state.client.search(
                 question.vector,

@@ -9,6 +9,7 @@ import pytest
 from api.discovery import Server
 from api.servers import HEDGE_FROM, NoReply, Question, Reply, ServerPool
 from index_grpc.errors import InvalidQuery
+from index_grpc.wire_errors import DeadlinePassed
 from photosearch.windows import Window
 from tests.api.memory import FINGERPRINT, MemoryServer, StillDiscovery
 
@@ -126,6 +127,30 @@ def test_a_refused_question_is_not_asked_again() -> None:
 
     assert len(one.calls) + len(two.calls) == 1
     assert pool.suspects() == frozenset()
+
+
+def test_a_server_that_hangs_and_has_no_stand_in_keeps_only_the_first_query_waiting() -> None:
+    class Hanging(MemoryServer):
+        async def search(self, *_: object, deadline_s: float, **__: object) -> None:  # type: ignore[override]
+            self.calls.append((0, ()))
+            await asyncio.sleep(deadline_s)
+            raise DeadlinePassed("it hangs")
+
+    pool, servers = replicas(Hanging("hangs", (HOUR,), []))
+
+    async def wait_for_it() -> float:
+        start = time.monotonic()
+        with pytest.raises(NoReply):
+            await ask(pool, servers, deadline_s=1.5)
+        return time.monotonic() - start
+
+    async def run() -> list[float]:
+        return [await wait_for_it() for _ in range(2)]
+
+    first_s, second_s = asyncio.run(run())
+
+    assert first_s >= 1.5
+    assert second_s < 1.4
 
 
 def test_a_suspect_is_forgiven_when_it_answers() -> None:
