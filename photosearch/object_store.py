@@ -24,8 +24,11 @@ from photosearch.errors import PhotosearchError
 from photosearch.settings import Settings
 
 RETRIES = 8
-_TIMEOUT = timedelta(seconds=30)
-_RETRY_FOR = timedelta(seconds=60)
+#: Without a byte for so long a store hangs; a part of an upload (5 MB) has so long as a whole.
+_SILENCE = timedelta(seconds=60)
+#: A month's index takes minutes on a slow line: obstore's limits on a whole request, and on how
+#: long after its start a transfer that broke off is taken up again, are out of the way.
+_LONGEST = timedelta(hours=6)
 _PROBE_RETRIES = 2
 _PROBE = "photosearch-reachable"
 
@@ -45,10 +48,10 @@ def open_object_store(url: str, settings: Settings, *, retries: int = RETRIES) -
         return LocalStore(Path(unquote(parts.path)))
     options: dict[str, Any] = {
         "prefix": unquote(parts.path).strip("/") or None,
-        "client_options": {"timeout": _TIMEOUT, "allow_http": True},
+        "client_options": {"timeout": _LONGEST, "read_timeout": _SILENCE, "allow_http": True},
         "retry_config": {
             "max_retries": retries,
-            "retry_timeout": _RETRY_FOR,
+            "retry_timeout": _LONGEST,
             "backoff": {
                 "init_backoff": timedelta(seconds=0.1),
                 "max_backoff": timedelta(seconds=10),

@@ -36,5 +36,6 @@ def new_bucket(request: pytest.FixtureRequest, scheme: str) -> Bucket:
     """A new bucket of the protocol; its server is started when first asked for."""
     server = cast(StoreServer, request.getfixturevalue("s3" if scheme == "s3" else "gcs"))
     server.front.script = works
+    server.front.pause_s = 0.0
     server.front.requests.clear()
     return server.bucket()

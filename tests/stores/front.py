@@ -8,6 +8,7 @@ after, when the store has done what was asked and the writer does not hear of it
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -76,6 +77,8 @@ class Front(ThreadingHTTPServer):
         self.speak = speak or (lambda request, ask: ask(request))
         self.requests: list[Request] = []
         self.script: Script = works
+        #: Before each tenth of an answer.
+        self.pause_s = 0.0
         self._connections = threading.local()
 
     @property
@@ -142,8 +145,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("Content-Length", length)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer.body)
+        if self.command == "HEAD":
+            return
+        step = len(answer.body) // (10 if self.server.pause_s else 1) + 1
+        for start in range(0, len(answer.body), step):
+            time.sleep(self.server.pause_s)
+            self.wfile.write(answer.body[start : start + step])
 
     def _reset(self) -> None:
         self.close_connection = True

@@ -1,5 +1,6 @@
 """What is wrong with a bucket is said before any work starts."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,21 @@ def test_a_url_that_names_no_store_is_refused(url: str) -> None:
         open_object_store(url, Settings())
     with pytest.raises(ImageStoreError, match="can't be opened"):
         ImageStore.open(url)
+
+
+def test_a_large_object_on_a_slow_line_takes_its_time(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photosearch.object_store._SILENCE", timedelta(seconds=1))
+    store = open_object_store(bucket.url, bucket.settings(tmp_path))
+    store.put("model", b"weights" * 1000)
+    bucket.front.requests.clear()
+    bucket.front.pause_s = 0.25  # 2.5 s for all of it, and never silent for one
+
+    found = bytes(store.get("model").bytes())
+
+    assert found == b"weights" * 1000
+    assert bucket.front.count("GET") == 1
 
 
 def test_photos_in_a_bucket_are_read_and_missing_ones_named(bucket: Bucket, tmp_path: Path) -> None:
