@@ -1,9 +1,9 @@
 """Requests to a registry: who we are, how long we wait, what an answer means.
 
-oras finds the credentials (Docker's configuration file and its helpers), fetches tokens and
-makes the addresses. Its way of sending is overridden, because it waits without limit, keeps a
-token that has expired or lacks a right, sends a body before it is let in, reads a layer
-into memory to send it, and sleeps two minutes before it says that nobody listens.
+oras makes the addresses and knows credentials (sign_in.py). Its way of sending is overridden,
+because it waits without limit, keeps a token that has expired or lacks a right, sends a body
+before it is let in, reads a layer into memory to send it, and sleeps two minutes before it
+says that nobody listens.
 """
 
 import logging
@@ -20,6 +20,8 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
 from photosearch.oci.errors import RegistryDown, RegistryRefused
+from photosearch.oci.names import ImageName
+from photosearch.oci.sign_in import BUSY, credentials, fetch_token, is_basic
 
 if TYPE_CHECKING:
     from photosearch.oci.image_registry import BlobContent
@@ -27,35 +29,40 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 5.0
 #: Without a byte from the registry for so long, it hangs.
 READ_TIMEOUT_S = 60.0
-_BUSY = (429, 500, 502, 503, 504)
+#: A registry's wish for a pause is granted up to this.
+LONGEST_PAUSE_S = 30
 
 
 class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
-    """One repository of a registry: ``name`` is ``host:port/path``.
+    """One repository of a registry; the name's tag and digest are of no account.
 
     ``verify``: True for the system's certificates, or a file of certificates.
     """
 
     def __init__(
         self,
-        name: str,
+        name: ImageName,
         *,
-        insecure: bool,
-        verify: bool | Path,
-        user: str | None,
-        password: str | None,
+        insecure: bool = False,
+        verify: bool | Path = True,
+        user: str | None = None,
+        password: str | None = None,
     ) -> None:
-        host = name.partition("/")[0]
         super().__init__(
-            hostname=host,
+            hostname=name.host,
             insecure=insecure,
             tls_verify=str(verify) if isinstance(verify, Path) else verify,
         )
-        self.container = Container(name, registry=host)
-        self.name = name
+        self.name = name.repository
+        self.container = Container(self.name)
+        # oras takes a host without a dot for a part of the path.
+        self.container.registry = name.host
+        self.container.namespace, _, self.container.repository = name.path.rpartition("/")
         self._user = user
         self._password = password
         self._credentials_read = False
+        self._basic: str | None = None
+        self._token: str | None = None
         # Else requests puts what ~/.netrc has in place of our own Authorization.
         self.session.auth = lambda request: request
         adapter = _Adapter(max_retries=_retries())
@@ -77,10 +84,12 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
         stream: bool = False,
         expected: tuple[int, ...] = (200, 201, 202, 204),
         absent: bool = False,
+        passing: tuple[int, ...] = (),
     ) -> requests.Response:
         """One request, signed in when asked to; ``what`` is the sentence of an error.
 
         With ``absent``, an answer that there is no such thing is returned as any other.
+        ``passing`` are answers that another try may be spared.
 
         Raises:
             RegistryRefused: if the registry can't be reached or refuses.
@@ -92,7 +101,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
         if response.status_code in expected or (absent and response.status_code == 404):
             return response
         with response:
-            raise self._refusal(response, what, method)
+            raise self._refusal(response, what, method, passing)
 
     def do_request(
         self,
@@ -132,8 +141,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
         self, url: str, method: str, data: Any, headers: Any, json: Any, stream: bool
     ) -> requests.Response:
         signed = dict(headers or {})
-        if self.auth.token is not None:
-            signed["Authorization"] = f"Bearer {self.auth.token}"
+        if self._token is not None:
+            signed["Authorization"] = f"Bearer {self._token}"
         response: requests.Response = self.session.request(
             method,
             url,
@@ -147,32 +156,24 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
 
     def _sign_in(self, response: requests.Response) -> bool:
         """Answer a registry's challenge; whether it is worth asking again."""
-        self._read_credentials()
-        challenge = response.headers.get("Www-Authenticate", "")
-        if challenge.lower().startswith("basic"):
-            basic = getattr(self.auth, "_basic_auth", None)
-            if basic is None or self.session.headers.get("Authorization"):
+        if not self._credentials_read:
+            self._basic = credentials(self._user, self._password, self.container.registry)
+            self._credentials_read = True
+        if is_basic(response):
+            if self._basic is None or self.session.headers.get("Authorization"):
                 return False
             # On every later request too: a layer is not sent twice only to be let in.
-            self.session.headers["Authorization"] = f"Basic {basic}"
+            self.session.headers["Authorization"] = f"Basic {self._basic}"
             return True
-        self.auth.token = None  # else oras gives the old one, which has just been refused
-        _, signed_in = self.auth.authenticate_request(response, {})
-        return bool(signed_in)
+        self._token = fetch_token(response, self._basic, self.session, self._tls_verify)
+        return self._token is not None
 
-    def _read_credentials(self) -> None:
-        if self._credentials_read:
-            return
-        self._credentials_read = True
-        if self._user is not None:
-            self.auth.set_basic_auth(self._user, self._password or "")
-        else:
-            self.auth.load_configs(self.container)
-
-    def _refusal(self, response: requests.Response, what: str, method: str) -> RegistryRefused:
+    def _refusal(
+        self, response: requests.Response, what: str, method: str, passing: tuple[int, ...]
+    ) -> RegistryRefused:
         status = response.status_code
         remedy = _REMEDIES.get(status, _SEE_LOG if status >= 500 else None)
-        kind = RegistryDown if status in _BUSY else RegistryRefused
+        kind = RegistryDown if status in (*BUSY, *passing) else RegistryRefused
         return kind(
             what,
             found=f"{status} {response.reason}{_told(response)} from {self.container.registry}",
@@ -196,10 +197,11 @@ def _retries() -> Retry:
         connect=2,
         other=0,  # a certificate that is not trusted stays so
         backoff_factor=0.3,
-        status_forcelist=_BUSY,
+        status_forcelist=BUSY,
         allowed_methods=("GET", "HEAD"),
         raise_on_status=False,
         respect_retry_after_header=True,
+        retry_after_max=LONGEST_PAUSE_S,
     )
 
 

@@ -5,14 +5,16 @@ document is there whole or not at all, and putting what is there already sends n
 is built on this interface runs unchanged on either.
 """
 
+import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
 from photosearch.oci.errors import ImageError
+from photosearch.oci.names import ALLOWED, ImageName, parse_image_name
 
 if TYPE_CHECKING:
     from photosearch.oci.base import BaseReference
@@ -123,36 +125,52 @@ def open_registry(settings: "Settings") -> ImageRegistry:
     """The registry of ``registry_url``; nothing is asked of it yet.
 
     Raises:
-        ImageError: if nothing keeps images at such a URL.
+        ImageError: if nothing keeps images at such a URL, or base_image names no image.
     """
     url = settings.image_registry_url
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-        return _folder(settings, Path(unquote(parts.path)), _base(settings))
-    if parts.scheme == "oci" and parts.netloc and parts.path.strip("/"):
-        return _remote(settings, f"{parts.netloc}/{parts.path.strip('/')}", _base(settings))
+    with suppress(ValueError):  # a URL that Python can't read
+        parts = urlsplit(url)
+        if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+            return _folder(settings, Path(unquote(parts.path)), _base(settings, None))
+    named = parse_image_name(url.removeprefix("oci://").rstrip("/"))
+    if url.startswith("oci://") and named is not None and not (named.tag or named.digest):
+        return _remote(settings, named, _base(settings, named.host), signed_in=True)
     raise ImageError(
         "registry_url is a folder or oci://HOST:PORT/NAME",
-        found=url,
+        found=re.sub("//[^/]*@", "//...@", url),  # it may be a password
+        limit=f"{ALLOWED}; user and password are settings of their own",
         remedy="correct registry_url",
     )
 
 
-def _base(settings: "Settings") -> "BaseReference | None":
+def _base(settings: "Settings", host: str | None) -> "BaseReference | None":
+    """``host`` is the registry's, whose user and certificates no other host gets to see."""
     from photosearch.oci.base import BaseReference
 
     name = settings.base_image
     if name is None:
         return None
+    if name.startswith((".", "/", "~", "oci:")):
+        place, reference = _folder_and_reference(name.removeprefix("oci:"))
+        folder = settings.base_dir / Path(place).expanduser()
+        return BaseReference(name, _folder(settings, folder, None), reference)
+    named = parse_image_name(name)
+    if named is None:
+        raise ImageError(
+            "base_image names no image",
+            found=repr(name),
+            limit=f"HOST:PORT/NAME:TAG, or ./FOLDER:TAG of an OCI layout; {ALLOWED}",
+            remedy="correct base_image",
+        )
+    registry = _remote(settings, named, None, signed_in=host in (None, named.host))
+    return BaseReference(name, registry, named.digest or named.tag or "latest")
+
+
+def _folder_and_reference(name: str) -> tuple[str, str]:
     place, digest_sign, reference = name.rpartition("@")
     if not digest_sign:
         place, _, reference = name.rpartition(":")
-        if "/" in reference or not place:  # the colon, if any, was a port's
-            place, reference = name, "latest"
-    if place.startswith((".", "/", "~", "oci:")):
-        folder = Path(place.removeprefix("oci:")).expanduser()
-        return BaseReference(name, _folder(settings, settings.base_dir / folder, None), reference)
-    return BaseReference(name, _remote(settings, place, None), reference)
+    return (place, reference) if place and "/" not in reference else (name, "latest")
 
 
 def _folder(settings: "Settings", folder: Path, base: "BaseReference | None") -> ImageRegistry:
@@ -161,7 +179,22 @@ def _folder(settings: "Settings", folder: Path, base: "BaseReference | None") ->
     return LayoutRegistry(folder, base=base, workplace=settings.state / WORKPLACE)
 
 
-def _remote(settings: "Settings", name: str, base: "BaseReference | None") -> ImageRegistry:
+def _remote(
+    settings: "Settings", name: ImageName, base: "BaseReference | None", *, signed_in: bool
+) -> ImageRegistry:
+    """``signed_in``: by the settings' user and way to the registry; else it is another host's."""
+    from photosearch.oci.client import RegistryClient
     from photosearch.oci.remote import RemoteRegistry
 
-    return RemoteRegistry.of(settings, name, base=base, workplace=settings.state / WORKPLACE)
+    password = settings.registry_password
+    certificates = settings.registry_ca_file
+    client = RegistryClient(name)
+    if signed_in:
+        client = RegistryClient(
+            name,
+            insecure=settings.registry_insecure,
+            verify=True if certificates is None else settings.base_dir / certificates,
+            user=settings.registry_user,
+            password=None if password is None else password.get_secret_value(),
+        )
+    return RemoteRegistry(client, base=base, workplace=settings.state / WORKPLACE)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode, urljoin
 
 import requests
@@ -32,9 +32,6 @@ from photosearch.oci.documents import (
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryDown, RegistryRefused
 from photosearch.oci.image_registry import Blob, BlobContent
 
-if TYPE_CHECKING:
-    from photosearch.settings import Settings
-
 CHUNK_BYTES = 1 << 20
 ATTEMPTS = 3
 _Result = TypeVar("_Result")
@@ -49,22 +46,6 @@ class RemoteRegistry:
         self.base = base
         self.workplace = workplace
         self.client = client
-
-    @classmethod
-    def of(
-        cls, settings: "Settings", name: str, *, base: BaseReference | None, workplace: Path
-    ) -> "RemoteRegistry":
-        """The repository ``name`` (``host:port/path``) with the settings' credentials."""
-        password = settings.registry_password
-        certificates = settings.registry_ca_file
-        client = RegistryClient(
-            name,
-            insecure=settings.registry_insecure,
-            verify=True if certificates is None else settings.base_dir / certificates,
-            user=settings.registry_user,
-            password=None if password is None else password.get_secret_value(),
-        )
-        return cls(client, base=base, workplace=workplace)
 
     def reference(self, digest: str) -> str:
         return f"{self.client.name}@{digest}"
@@ -135,7 +116,11 @@ class RemoteRegistry:
 
         def put() -> str:
             # Not oras's: it writes the JSON anew, and so the digest would be another.
-            self.client.send("PUT", url, what=what, body=content, headers=headers).close()
+            # docker-registry answers 400 while another machine's builder puts the same layer:
+            # it reads the note of that layer while it is written.
+            self.client.send(
+                "PUT", url, what=what, body=content, headers=headers, passing=(400,)
+            ).close()
             return digest
 
         return _again(put)

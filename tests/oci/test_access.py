@@ -2,15 +2,23 @@
 
 import base64
 import json
+import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from photosearch.oci.errors import RegistryRefused
+from index_grpc.serving_image import build_serving_image
+from photosearch.oci.base import read_base
+from photosearch.oci.documents import this_platform
+from photosearch.oci.errors import ImageMissing, RegistryRefused
 from photosearch.oci.image_registry import Bytes, ImageRegistry, open_registry
+from photosearch.settings import load_settings
+from tests.controller.made_repository import MadeRepository
 from tests.oci.conftest import registry_settings
 from tests.oci.docker_registry import HTPASSWD, DockerRegistry, running_registry
+from tests.oci.test_bad_input import put_base, serving_of
 from tests.oci.token_server import running_token_server
 
 CONTENT = b"layer " * 50_000
@@ -60,6 +68,81 @@ def test_dockers_configuration_lets_in(tmp_path: Path) -> None:
         assert keeps_blobs(open_registry(registry_settings(tmp_path, docker.address)))
 
 
+def test_dockers_configuration_is_where_docker_config_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_registry(tmp_path / "registry", auth=basic(tmp_path)) as docker:
+        docker_configuration(tmp_path / "home", docker.address, "wrong")
+        docker_configuration(tmp_path / "pod", docker.address)
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "pod" / ".docker"))
+
+        assert keeps_blobs(open_registry(registry_settings(tmp_path, docker.address)))
+
+
+def credential_helper(folder: Path, address: str, script: str, monkeypatch: Any) -> None:
+    """What ``docker login`` leaves where a helper keeps the passwords."""
+    file = folder / ".docker" / "config.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"auths": {address: {}}, "credHelpers": {address: "shop"}}))
+    helper = folder / "docker-credential-shop"
+    helper.write_text(f"#!/bin/sh\ncat > /dev/null\n{script}\n")
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def test_a_credential_helper_lets_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_registry(tmp_path / "registry", auth=basic(tmp_path)) as docker:
+        told = json.dumps({"Username": "shop", "Secret": "let me in"})
+        credential_helper(tmp_path / "home", docker.address, f"echo '{told}'", monkeypatch)
+
+        assert keeps_blobs(open_registry(registry_settings(tmp_path, docker.address)))
+
+
+@pytest.mark.parametrize("damage", ["no JSON", "a list", "a helper's words", "a helper's rights"])
+def test_credentials_that_can_not_be_read_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    home = tmp_path / "home"
+    with running_registry(tmp_path / "registry", auth=basic(tmp_path)) as docker:
+        credential_helper(home, docker.address, "echo what?", monkeypatch)
+        if damage == "a helper's rights":
+            (home / "docker-credential-shop").chmod(0o644)
+        elif damage != "a helper's words":
+            text = "{" if damage == "no JSON" else "[1]"
+            (home / ".docker" / "config.json").write_text(text)
+        registry = open_registry(registry_settings(tmp_path, docker.address))
+
+        with pytest.raises(RegistryRefused, match=r"credentials for .* found .*docker login"):
+            registry.tags()
+
+
+def test_the_base_images_host_never_sees_the_registrys_password(
+    tmp_path: Path, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, key = certificate
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(file))
+    auth = basic(tmp_path)
+    with (
+        running_registry(tmp_path / "registry", auth=auth) as ours,
+        running_registry(tmp_path / "other", auth=auth, certificate=file, key=key) as theirs,
+    ):
+        settings = registry_settings(
+            tmp_path,
+            ours.address,
+            registry_user="shop",
+            registry_password="let me in",
+            base_image=f"{theirs.address}/shop/index-server:1.0",
+        )
+
+        # Theirs is spoken to by TLS, though ours is not, and as nobody.
+        with pytest.raises(RegistryRefused, match=f"401 Unauthorized.* from {theirs.address}"):
+            read_base(open_registry(settings).base)
+        docker_configuration(tmp_path / "home", theirs.address)
+        with pytest.raises(ImageMissing, match="there is no base image"):
+            read_base(open_registry(settings).base)
+        assert keeps_blobs(open_registry(settings))
+
+
 @pytest.mark.parametrize("password", [None, "wrong"])
 def test_without_the_right_password_it_is_told_how_to_sign_in(
     tmp_path: Path, password: str | None
@@ -89,6 +172,29 @@ def test_a_token_is_fetched_for_each_right(tmp_path: Path, certificate: tuple[Pa
         # To read comes first, and its token does not do for writing.
         assert tokens.scopes[0].endswith(":pull")
         assert any("push" in scope for scope in tokens.scopes)
+
+
+def test_a_base_is_mounted_with_a_right_to_each_of_the_two_repositories(
+    tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
+    with (
+        running_token_server(certificate) as tokens,
+        running_registry(tmp_path / "registry", auth=tokens.auth()) as docker,
+    ):
+        docker_configuration(tmp_path / "home", docker.address)
+        bases = registry_settings(tmp_path / "bases", docker.address)
+        url = f"oci://{docker.address}/shop/base"
+        put_base(open_registry(load_settings(bases.file, registry_url=url)), "1", this_platform())
+        settings = registry_settings(
+            tmp_path / "shop", docker.address, base_image=f"{docker.address}/shop/base:1"
+        )
+        made = MadeRepository(settings)
+
+        serving = serving_of(made.hour("hourly/2026-11-22T00"))
+        build_serving_image(serving, made.repository, open_registry(settings))
+
+        mounts = [r.status for r in docker.requests() if "mount=" in r.path]
+        assert 201 in mounts
 
 
 def test_a_token_that_has_expired_is_fetched_anew(
