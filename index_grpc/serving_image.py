@@ -25,7 +25,14 @@ from index_grpc.serving_annotations import (
 from index_grpc.serving_layers import ROOT, ServingLayer, serving_layers
 from photosearch.oci.assemble import find_image, put_image
 from photosearch.oci.base import read_base
-from photosearch.oci.documents import LAYER, Descriptor, Manifest, images_in, parse_document
+from photosearch.oci.documents import (
+    LAYER,
+    Descriptor,
+    Manifest,
+    images_in,
+    is_digest,
+    parse_document,
+)
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.hints import NOTES, LayerHints
 from photosearch.oci.image_registry import Blob, ImageRegistry
@@ -86,7 +93,7 @@ def build_serving_image(
     with registry.lock(f"image/{serving.name}"):
         damage: DamagedImage | None = None
         try:
-            found = find_image(registry, serving.name, base)
+            found = find_image(registry, serving.name, base, image_annotations(serving))
         except DamagedImage as error:
             found, damage = None, error
         if found is not None:
@@ -127,7 +134,7 @@ def find_serving_image(serving: Serving, registry: ImageRegistry) -> str | None:
     """
     base = read_base(registry.base)
     try:
-        found = find_image(registry, serving.name, base)
+        found = find_image(registry, serving.name, base, image_annotations(serving))
     except DamagedImage:
         return None
     return None if found is None else found.digest
@@ -216,7 +223,7 @@ def _put_layer(
     hints = LayerHints(registry.workplace / NOTES)
     known = known or hints.digest(layer)  # noted by another builder while we waited
     # Only a hint: believed when the registry has a blob of that digest and of the right size.
-    if known is not None and registry.blob_size(known) == layer.size:
+    if known is not None and is_digest(known) and registry.blob_size(known) == layer.size:
         return Blob(known, layer.size, sent=False)
     blob = registry.put_blob(_Told(layer, lambda read: tell(done + read, total)))
     hints.note(layer, blob.digest)

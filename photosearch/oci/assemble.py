@@ -40,8 +40,13 @@ class PutImage:
     sent_documents: int
 
 
-def find_image(registry: ImageRegistry, tag: str, base: BaseImage) -> Descriptor | None:
-    """The image of this tag if it is whole and built on ``base``."""
+def find_image(
+    registry: ImageRegistry, tag: str, base: BaseImage, annotations: Mapping[str, str]
+) -> Descriptor | None:
+    """The image of this tag if it is whole, built on ``base``, and says that of itself.
+
+    Anyone who may write can have another image take the tag.
+    """
     found = registry.document(tag)
     if found is None:
         return None
@@ -50,6 +55,8 @@ def find_image(registry: ImageRegistry, tag: str, base: BaseImage) -> Descriptor
         return None
     image = document.manifests[0]
     if image.annotations.get(BASE_DIGEST) != base.digest:
+        return None
+    if not annotations.items() <= document.annotations.items():
         return None
     return image if registry.has_image(image.digest) else None
 

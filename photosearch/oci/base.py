@@ -95,9 +95,10 @@ def _without_layers(platform: str) -> BaseImage:
 
 
 def _for_platform(index: Index, platform: str, name: str) -> Descriptor:
-    for each in index.manifests:
-        if each.platform in (platform, None):
-            return each
+    for wanted in (platform, None):  # one that does not say is taken if no other says ours
+        for each in index.manifests:
+            if each.platform == wanted:
+                return each
     there = ", ".join(sorted({each.platform or "" for each in index.manifests})) or "none"
     raise _other_platform(there, platform, name)
 

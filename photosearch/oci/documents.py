@@ -11,6 +11,7 @@ no spaces. Base images keep fields that the models do not know.
 import hashlib
 import json
 import platform
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ _DOCKER = {
     "application/vnd.docker.image.rootfs.diff.tar.zstd": f"{LAYER}+zstd",
 }
 ACCEPTED = (INDEX, MANIFEST, *(name for name in _DOCKER if "manifest" in name))
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _Model = TypeVar("_Model", bound=BaseModel)
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 #: Documents beyond this are refused: registries refuse them too.
@@ -93,6 +95,11 @@ class Index:
 def digest_of(content: bytes) -> str:
     """The digest of a blob: ``sha256:`` and 64 hexadecimal digits."""
     return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def is_digest(text: str) -> bool:
+    """Whether this is a digest as ours are."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def to_bytes(document: Mapping[str, Any]) -> bytes:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from photosearch.oci.documents import is_digest
 from photosearch.oci.layers import Layer
 from photosearch.whole_file import write_whole
 
@@ -37,7 +38,7 @@ class LayerHints:
         with suppress(OSError, ValueError, KeyError, TypeError):
             path = self._path(layer)
             noted = json.loads(path.read_bytes())
-            if noted["size"] == layer.size and isinstance(noted["digest"], str):
+            if noted["size"] == layer.size and is_digest(noted["digest"]):
                 with suppress(OSError):
                     os.utime(path)
                 return str(noted["digest"])
@@ -56,7 +57,8 @@ class LayerHints:
         for path in self._folder.glob("*.json"):
             with suppress(OSError, ValueError, KeyError, TypeError):
                 noted = json.loads(path.read_bytes())
-                yield str(noted["digest"]), noted.get("folders")
+                if is_digest(noted["digest"]):
+                    yield noted["digest"], noted.get("folders")
 
     def _forget_oldest(self) -> None:
         names = os.listdir(self._folder)  # noqa: PTH208 (for each layer that is made)

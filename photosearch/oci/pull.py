@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from photosearch.file_lock import file_lock, locked_by_name
-from photosearch.oci.documents import Descriptor, Manifest, parse_document
+from photosearch.oci.documents import Descriptor, Manifest, is_digest, parse_document
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryRefused
 from photosearch.oci.image_registry import ImageRegistry
 from photosearch.oci.unpack import digest_of_files, files_in, unpack
@@ -177,7 +177,6 @@ def _remove(folder: Path) -> None:
 
 
 def _hex(digest: str) -> str:
-    algorithm, _, value = digest.partition(":")
-    if algorithm != "sha256" or len(value) != 64 or not value.isalnum():
+    if not is_digest(digest):
         raise DamagedImage("digests are sha256: and 64 digits", found=digest)
-    return value
+    return digest.removeprefix("sha256:")

@@ -21,13 +21,16 @@ from index_grpc.serving_image import (
     pull_serving_image,
 )
 from photosearch.oci.documents import (
+    BASE_DIGEST,
     CONFIG,
     LAYER,
+    MANIFEST,
     Descriptor,
     Manifest,
     parse_document,
     this_platform,
     to_bytes,
+    write_index,
     write_manifest,
 )
 from photosearch.oci.errors import DamagedImage, ImageError, ImageMissing, RegistryRefused
@@ -294,6 +297,32 @@ def test_a_base_image_that_is_missing_or_for_another_platform_is_told(
             build_serving_image(serving, made.repository, open_registry(based))
 
     assert registry.tags() == []
+
+
+def test_of_a_base_for_many_platforms_this_machines_is_taken(
+    made: MadeRepository, settings: Settings, registry: ImageRegistry, tmp_path: Path
+) -> None:
+    bases = open_registry(made_settings(tmp_path / "bases"))
+    digests = {
+        platform: put_base(bases, "1.0", platform or "linux/s390x")
+        for platform in (None, "linux/s390x", this_platform())
+    }
+    sizes = {platform: bases.blob_size(digest) or 0 for platform, digest in digests.items()}
+    # The first does not say what it is for, as a builder's attestations do not.
+    entries = [
+        Descriptor(MANIFEST, digest, sizes[platform], platform=platform)
+        for platform, digest in digests.items()
+    ]
+    bases.put_document(write_index(entries, {}), tag="all")
+    place = tmp_path / "bases" / ".photosearch" / "registry"
+    based = load_settings(settings.file, base_image=f"{place}:all")
+
+    built = build_serving_image(serving_of(made.hour(HOUR)), made.repository, open_registry(based))
+
+    found = registry.document(built.digest)
+    assert found is not None
+    document = parse_document(found[0], built.digest)
+    assert document.annotations[BASE_DIGEST] == digests[this_platform()]
 
 
 def test_the_base_images_layers_come_along_and_a_new_base_is_a_new_image(

@@ -255,6 +255,23 @@ def test_a_deleted_image_is_missed_and_built_again(
     assert find_serving_image(serving, registry) == built.digest
 
 
+def test_a_tag_that_another_image_took_is_built_again(
+    made: MadeRepository, registry: ImageRegistry
+) -> None:
+    ours, other = serving_of(made.hour(hour(0))), serving_of(made.hour(hour(1)))
+    built = build_serving_image(ours, made.repository, registry)
+    build_serving_image(other, made.repository, registry)
+    named = registry.document(other.name)
+    assert named is not None
+
+    registry.put_document(named[0], tag=ours.name)
+
+    assert find_serving_image(ours, registry) is None
+    again = build_serving_image(ours, made.repository, registry)
+    assert (again.digest, again.pushed_layers) == (built.digest, 0)
+    assert find_serving_image(ours, registry) == built.digest
+
+
 def test_progress_counts_the_bytes_of_the_image(
     made: MadeRepository, registry: ImageRegistry
 ) -> None:
