@@ -23,7 +23,9 @@ def collect_garbage(
     dry_run: bool = False,
     without: Collection[str] = (),
 ) -> list[Blob]:
-    """Delete what no tag leads to and is older than ``grace``; of a registry, nothing.
+    """Delete what a folder's index does not lead to and is older than ``grace``.
+
+    Of a registry, nothing: it does so itself.
 
     A dry run takes the tags ``without`` for deleted. Returns what went, or would go.
 
@@ -34,10 +36,10 @@ def collect_garbage(
         return []
     with registry.changing_tags():
         kept: set[str] = set()
-        for tag in registry.tags():
+        for tag, digest in registry.named():
             # A deleted tag's documents are gone with it, and are no garbage.
             reached = _documents if tag in without else _reached
-            kept.update(reached(registry, tag))
+            kept.update(reached(registry, digest))
         youngest = time.time() - grace.total_seconds()
         gone = [
             Blob(digest, registry.blob_size(digest) or 0, sent=False)
@@ -50,22 +52,21 @@ def collect_garbage(
     return gone
 
 
-def _documents(registry: LayoutRegistry, tag: str) -> Iterator[str]:
+def _documents(registry: LayoutRegistry, digest: str) -> Iterator[str]:
     """What goes at once when a tag is deleted."""
     with suppress(DamagedImage):
-        found = registry.document(tag)
+        found = registry.document(digest)
         if found is not None:
             yield from (found[1], *images_in(found[0]))
 
 
-def _reached(registry: LayoutRegistry, reference: str) -> Iterator[str]:
+def _reached(registry: LayoutRegistry, digest: str) -> Iterator[str]:
     with suppress(DamagedImage):  # such an image is built again, and what it had is not needed
-        found = registry.document(reference)
+        found = registry.document(digest)
         if found is None:
             return
-        content, digest = found
         yield digest
-        document = parse_document(content, reference)
+        document = parse_document(found[0], digest)
         if isinstance(document, Index):
             for image in document.manifests:
                 yield from _reached(registry, image.digest)

@@ -2,20 +2,20 @@
 
 Any tool that knows the format (skopeo, buildah, podman) reads the images in it. Blobs are
 written beside and linked to their digest when they are on the disk; ``index.json`` is replaced
-whole under a lock, after all that it names. A writer that is killed leaves a staged file that
-nobody reads, and whose lock died with it; the next writer takes it away.
+whole under a lock, after all that it names. Other tools may keep images here too; they know
+of no lock, and an image whose tag one of them lost is built again.
 
 olot reads and checks the folder's own documents; oras's layouts hold one image for transfer
 and read a file into memory to move it, so blobs are written here.
 """
 
-import fcntl
 import hashlib
+import json
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from photosearch.disk import remedy_for, sync
 from photosearch.file_lock import file_lock, locked_by_name
@@ -29,11 +29,13 @@ from photosearch.oci.documents import (
     Index,
     digest_of,
     images_in,
+    is_digest,
     parse_document,
-    write_index,
+    to_bytes,
 )
-from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryRefused
+from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage, RegistryRefused
 from photosearch.oci.image_registry import Blob, BlobContent, Bytes
+from photosearch.oci.staging import Staging, write
 
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 CHUNK_BYTES = 1 << 20
@@ -47,7 +49,7 @@ class LayoutRegistry:
         self.workplace = workplace
         self.folder = folder
         self._blobs = folder / "blobs" / "sha256"
-        self._staging = folder / ".staging"
+        self._staging = Staging(folder / ".staging")
         self._locks = folder / ".locks"
 
     def reference(self, digest: str) -> str:
@@ -65,11 +67,12 @@ class LayoutRegistry:
             return Blob(digest, len(content), sent=False)
         hashed = hashlib.sha256()
         size = 0
-        with self._telling("written"), self._staged() as (staged, descriptor):
+        with self._telling("written"), self._staging.file() as (staged, descriptor):
+            self._blobs.mkdir(parents=True, exist_ok=True)
             for chunk in content:
                 hashed.update(chunk)
                 size += len(chunk)
-                _write(descriptor, chunk)
+                write(descriptor, chunk)
             found = f"sha256:{hashed.hexdigest()}"
             if digest is not None and found != digest:
                 raise DamagedImage(f"a blob should have the digest {digest}", found=found)
@@ -97,10 +100,10 @@ class LayoutRegistry:
     def document(self, reference: str) -> tuple[bytes, str] | None:
         digest = reference
         if not reference.startswith("sha256:"):
-            tagged = self._tagged().get(reference)
+            tagged = dict(self.named()).get(reference)
             if tagged is None:
                 return None
-            digest = tagged.digest
+            digest = tagged
         with self._telling("read"):
             try:
                 with self._path(digest).open("rb") as file:
@@ -135,13 +138,18 @@ class LayoutRegistry:
         self.put_blob(Bytes(content), digest=digest)
         if tag is not None:
             kind = INDEX if isinstance(document, Index) else MANIFEST
-            named = Descriptor(kind, digest, len(content), {REF_NAME: tag})
+            named = Descriptor(kind, digest, len(content), {REF_NAME: tag}).to_json()
             with self.changing_tags():
-                self._write_tags({**self._tagged(), tag: named})
+                others = [entry for entry in self._entries() if _tag(entry) != tag]
+                self._write_index([*others, named])
         return digest
 
     def tags(self) -> list[str]:
-        return sorted(self._tagged())
+        return sorted(tag for tag, _ in self.named() if tag is not None)
+
+    def named(self) -> list[tuple[str | None, str]]:
+        """Tag and digest of all that the folder's index names; others' may have no tag."""
+        return [(_tag(entry), entry["digest"]) for entry in self._entries()]
 
     def delete(self, reference: str) -> None:
         with self.changing_tags():
@@ -149,13 +157,13 @@ class LayoutRegistry:
             if found is None:
                 return
             content, digest = found
-            kept = {
-                tag: named
-                for tag, named in self._tagged().items()
-                if reference not in (tag, named.digest)
-            }
-            self._write_tags(kept)
-            if digest not in {named.digest for named in kept.values()}:
+            kept = [
+                entry
+                for entry in self._entries()
+                if reference not in (_tag(entry), entry["digest"])
+            ]
+            self._write_index(kept)
+            if digest not in {entry["digest"] for entry in kept}:
                 for each in (digest, *images_in(content)):
                     self.delete_blob(each)
 
@@ -189,57 +197,41 @@ class LayoutRegistry:
             yield
 
     def _path(self, digest: str) -> Path:
-        algorithm, _, value = digest.partition(":")
-        if algorithm != "sha256" or len(value) != 64 or not value.isalnum():
+        if not is_digest(digest):
             raise DamagedImage("digests are sha256: and 64 digits", found=digest)
-        return self._blobs / value
+        return self._blobs / digest.removeprefix("sha256:")
 
-    def _tagged(self) -> dict[str, Descriptor]:
+    def _entries(self) -> list[dict[str, Any]]:
+        """What the folder's index names, as it was written: others' tools know more fields."""
         path = self.folder / "index.json"
         with self._telling("read"):
             try:
                 content = path.read_bytes()
             except FileNotFoundError:
-                return {}
-        index = parse_document(content, str(path))
-        named = index.manifests if isinstance(index, Index) else ()
-        return {each.annotations[REF_NAME]: each for each in named if REF_NAME in each.annotations}
+                return []
+        try:
+            index = parse_document(content, str(path))
+        except NoImage as error:
+            raise RegistryRefused(
+                f"the image folder {self.folder} could not be read",
+                found=str(error),
+                remedy="if no other tool writes there now, delete that file: images of ours are "
+                "named again when they are built, and their layers are there",
+            ) from error
+        return json.loads(content)["manifests"] if isinstance(index, Index) else []
 
-    def _write_tags(self, tagged: dict[str, Descriptor]) -> None:
-        content = write_index([tagged[tag] for tag in sorted(tagged)], {})
+    def _write_index(self, entries: list[dict[str, Any]]) -> None:
+        entries = sorted(entries, key=lambda entry: (_tag(entry) or "", entry["digest"]))
+        content = to_bytes({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
         with self._telling("written"):
             for name, text in (("oci-layout", _LAYOUT), ("index.json", content)):
                 if name == "oci-layout" and (self.folder / name).exists():
                     continue
-                with self._staged() as (staged, descriptor):
-                    _write(descriptor, text)
+                with self._staging.file() as (staged, descriptor):
+                    write(descriptor, text)
                     os.fsync(descriptor)
                     staged.replace(self.folder / name)
             sync(self.folder)
-
-    @contextmanager
-    def _staged(self) -> Iterator[tuple[Path, int]]:
-        """A file of this writer's own; gone at the end if it was not renamed."""
-        self._blobs.mkdir(parents=True, exist_ok=True)
-        self._staging.mkdir(exist_ok=True)
-        self._sweep()
-        descriptor, name = tempfile.mkstemp(dir=self._staging)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            os.fchmod(descriptor, 0o644)
-            yield Path(name), descriptor
-        finally:
-            with suppress(FileNotFoundError):
-                Path(name).unlink()
-            os.close(descriptor)
-
-    def _sweep(self) -> None:
-        """Take away what killed writers left: whoever lives holds the lock on his file."""
-        for left in self._staging.iterdir():
-            with suppress(OSError), left.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(file.fileno()).st_size:  # else someone may just have made it
-                    left.unlink()
 
     @contextmanager
     def _telling(self, done: str) -> Iterator[None]:
@@ -253,13 +245,11 @@ class LayoutRegistry:
             ) from error
 
 
+def _tag(entry: Mapping[str, Any]) -> str | None:
+    return (entry.get("annotations") or {}).get(REF_NAME)
+
+
 def _parts(document: object) -> tuple[Descriptor, ...]:
     if isinstance(document, Index):
         return document.manifests
     return (document.config, *document.layers)  # type: ignore[attr-defined]
-
-
-def _write(descriptor: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]

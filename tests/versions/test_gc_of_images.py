@@ -102,7 +102,7 @@ def test_a_tag_that_is_not_understood_is_told_and_the_others_are_collected(
         registry._path(blob.digest).write_bytes(content[::-1])
     with registry.changing_tags():
         named = Descriptor(MANIFEST, blob.digest, blob.size, {REF_NAME: "foreign"})
-        registry._write_tags({**registry._tagged(), "foreign": named})
+        registry._write_index([*registry._entries(), named.to_json()])
 
     code, out, _ = run(capsys, "verify")
     assert code == 1
