@@ -58,6 +58,8 @@ def compute_logs(settings: Settings, folder: str) -> dict[str, Any]:
 
 
 def tell_google(settings: Settings) -> None:
-    """Lead Google's own client, which takes no endpoint, to ``gcs_endpoint``."""
-    if settings.gcs_endpoint is not None and settings.anonymous_stores:
-        os.environ.setdefault("STORAGE_EMULATOR_HOST", settings.gcs_endpoint)
+    """Lead Google's own client, which Dagster gives no endpoint, to ``gcs_endpoint``."""
+    if settings.gcs_endpoint is not None:
+        # The first makes it ask without credentials too.
+        name = "STORAGE_EMULATOR_HOST" if settings.anonymous_stores else "API_ENDPOINT_OVERRIDE"
+        os.environ.setdefault(name, settings.gcs_endpoint)

@@ -1,5 +1,6 @@
 """Photos in S3 and models in GCS: made by Dagster, answered by an index server."""
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -25,6 +27,7 @@ from photosearch.repository.addresses import Kind
 from photosearch.repository.readiness import ready_indexes
 from photosearch.windows import Window
 from photosearch_assets.dagster_home import open_instance
+from photosearch_assets.step_logs import tell_google
 from photosearch_assets.steps.context import StepContext
 from tests.assets.conftest import START, Shop, draw, shop
 from tests.assets.test_materialize import materialize_all
@@ -188,6 +191,26 @@ def test_dagster_shows_the_stores_and_gives_steps_clients_of_both(
     assert resources["gcs"].get_client().bucket(models.name).exists()
     assert Stores(models_url="gs://other").settings().repository_url == "gs://other"
     assert Stores().settings().model_dump() == cloud_shop.settings.model_dump()
+
+
+@pytest.mark.parametrize("anonymous", [True, False])
+def test_googles_own_client_asks_the_endpoint_of_the_settings(
+    models: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anonymous: bool
+) -> None:
+    storage: Any = importlib.import_module("google.cloud.storage")
+    credentials: Any = importlib.import_module("google.auth.credentials")
+    # Set first, so that what is set below goes at the end.
+    for name in ("STORAGE_EMULATOR_HOST", "API_ENDPOINT_OVERRIDE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    tell_google(models.settings(tmp_path, anonymous_stores=anonymous))
+    nobody = None if anonymous else credentials.AnonymousCredentials()
+    client = storage.Client("shop", nobody)
+
+    client.bucket(models.name).blob("step.out").upload_from_string("hello")
+
+    store = open_object_store(models.url, models.settings(tmp_path))
+    assert bytes(store.get("step.out").bytes()) == b"hello"
 
 
 def test_a_folder_needs_no_client_of_a_cloud(shop: Shop) -> None:
