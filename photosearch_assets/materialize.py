@@ -213,13 +213,15 @@ def stretches(windows: Collection[Window], longest: int, gap: int) -> list[Seque
 
 def _reasons(stage: Stage, windows: Sequence[Window], ended: Any) -> Iterator[str]:
     span = f" {windows[0].key} to {windows[-1].key}" if windows else ""
-    told = False
-    for event in ended.get_step_failure_events():
-        error = event.step_failure_data.error
+    errors = [event.step_failure_data.error for event in ended.get_step_failure_events()]
+    # Before its first step, for example where its logs should go.
+    errors = errors or [
+        event.job_failure_data.error
+        for event in ended.all_events
+        if event.event_type is dg.DagsterEventType.RUN_FAILURE
+    ]
+    for error in errors or [None]:
         while error is not None and error.cause is not None:
             error = error.cause
-        message = error.message.strip() if error is not None else "failed"
-        told = True
+        message = f"run {ended.run_id} failed" if error is None else error.message.strip()
         yield f"{stage.name}{span}: {message.split(': ', 1)[-1]}"
-    if not told:
-        yield f"{stage.name}{span}: run {ended.run_id} failed"

@@ -17,6 +17,7 @@ from photosearch_assets.commands import materialize as materialize_command
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.materialize import Materializer, Summary, stretches
+from photosearch_assets.resources import Stores
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.result import CheckOutcome, StepResult
 from tests.assets.conftest import START, Materialize, Shop, hours
@@ -71,6 +72,21 @@ def test_a_day_is_made_from_nothing_by_either_runner(
         ready = ready_indexes(context.repository, context.fingerprint)
     assert ready[DAY].rows == 6
     assert not any(index.stale for index in ready.values())
+
+
+def test_a_run_that_ends_before_its_first_step_says_why(
+    shop: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.list_hours(1)
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("the bucket is closed")
+
+    monkeypatch.setattr(Stores, "setup_for_execution", refuse)
+
+    summary = materialize_all(shop, instance)
+
+    assert summary.failed_runs == ["embedder: the bucket is closed"]
 
 
 def test_a_second_call_starts_no_run(shop: Shop, instance: dg.DagsterInstance) -> None:
