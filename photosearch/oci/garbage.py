@@ -49,6 +49,7 @@ def collect_garbage(
         if not dry_run:
             for blob in gone:
                 registry.delete_blob(blob.digest)
+            registry.sweep()
     return gone
 
 

@@ -177,6 +177,10 @@ class LayoutRegistry:
         with self._telling("deleted"):
             self._path(digest).unlink(missing_ok=True)
 
+    def sweep(self) -> None:
+        """Take away what killed writers left."""
+        self._staging.sweep()
+
     @contextmanager
     def changing_tags(self) -> Iterator[None]:
         """Keep the tags as they are while the block runs."""

@@ -22,7 +22,7 @@ class Staging:
     def file(self) -> Iterator[tuple[Path, int]]:
         """A file of this writer's own, open; gone at the end if it was not renamed."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._sweep()
+        self.sweep()
         descriptor, name = tempfile.mkstemp(dir=self._folder)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -33,9 +33,9 @@ class Staging:
                 Path(name).unlink()
             os.close(descriptor)
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Take away what killed writers left: whoever lives holds the lock on his file."""
-        for left in self._folder.iterdir():
+        for left in self._folder.iterdir() if self._folder.exists() else ():
             with suppress(OSError), left.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.fstat(file.fileno()).st_size:  # else someone may just have made it

@@ -27,8 +27,7 @@ from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
 from photosearch_assets.erasure.places import Places
 
-_TEXT = rb'"((?:[^"\\]|\\.)*)"'
-_ROW = re.compile(rb'"listing_id":' + _TEXT + rb',"photo_id":' + _TEXT)
+_LISTING = re.compile(rb'"listing_id":"((?:[^"\\]|\\.)*)","photo_id":')
 _SHA256 = re.compile(rb'"sha256":"([0-9a-f]{64})"')
 _LONGEST_LINE = 1 << 20
 
@@ -37,7 +36,8 @@ _LONGEST_LINE = 1 << 20
 class _Erased:
     """What all receipts say together: digests."""
 
-    ids: frozenset[str]
+    listings: frozenset[str]
+    photos: frozenset[str]
     contents: frozenset[str]
     vectors: frozenset[str]
     layers: frozenset[str]
@@ -46,7 +46,8 @@ class _Erased:
     def of(cls, found: Iterable[Receipt]) -> "_Erased":
         done = list(found)
         return cls(
-            frozenset(d for receipt in done for d in (receipt.listing, *receipt.photos)),
+            frozenset(receipt.listing for receipt in done),
+            frozenset(d for receipt in done for d in receipt.photos),
             frozenset(d for receipt in done for d in receipt.contents),
             frozenset(d for receipt in done for d in receipt.vectors),
             frozenset(d for receipt in done for d in receipt.layers),
@@ -55,8 +56,7 @@ class _Erased:
     def rows_in(self, content: bytes) -> int:
         """How many rows in some bytes are of a listing that was erased."""
         return sum(
-            digest_of(_plain(listing)) in self.ids or digest_of(_plain(photo)) in self.ids
-            for listing, photo in _ROW.findall(content)
+            digest_of(_plain(listing)) in self.listings for listing in _LISTING.findall(content)
         )
 
     def shared(self, content: bytes) -> set[str]:
@@ -126,7 +126,7 @@ def _in_manifest(
         manifest = repository.manifest(address, version)
     except (ArtifactMissing, DamagedArtifact):
         return  # told by verify itself
-    if any(digest_of(failure.photo_id) in erased.ids for failure in manifest.failures):
+    if any(digest_of(failure.photo_id) in erased.photos for failure in manifest.failures):
         yield f"{address.manifest_path(version)}: tells of a photo that was erased"
 
 
@@ -135,11 +135,11 @@ def _in_cache(settings: Settings, erased: _Erased, shared: set[str]) -> Iterator
     for path in sorted((cache.folder / "reports").glob("*/*.json")):
         try:
             report = json.loads(path.read_bytes())
-            named = [*report["photos"], *report["failures"]]
-        except (OSError, ValueError, KeyError):
+            listings = {digest_of(photo["listing_id"]) for photo in report["photos"]}
+            failed = {digest_of(failure["photo_id"]) for failure in report["failures"]}
+        except (OSError, ValueError, KeyError, TypeError):
             continue
-        ids = {photo.get(key) for photo in named for key in ("photo_id", "listing_id")}
-        if any(digest_of(name) in erased.ids for name in ids if name):
+        if listings & erased.listings or failed & erased.photos:
             yield f"{path}: the report names a listing that was erased"
     for entry in cache.entries():
         digest = hashlib.sha256(entry.read_bytes()).hexdigest()

@@ -72,7 +72,7 @@ class Erasure:
         self.record = Record(self.repository.storage, listing_id)
         self._places = Places(settings)
         self._tell = tell
-        self._runs = run_locks.living(settings)
+        self._runs: set[str] = set()
         self._vectors: set[bytes] = set()
         self._damaged: set[Key] = set()
 
@@ -102,6 +102,8 @@ class Erasure:
         self.record.add_photos(known)
         self.record.receipt.finished_at = None
         self.record.save()
+        # Only now: one that begins later reads the list.
+        self._runs = run_locks.living(self.settings)
         self._tell("the listing is on the list of what was erased: nothing brings it back")
 
     def clean_reports(self) -> None:

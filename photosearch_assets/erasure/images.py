@@ -75,6 +75,8 @@ def delete_images(settings: Settings, record: Record) -> int:
         registry.delete(reference)
     for layer in record.receipt.layers:
         registry.delete_blob(layer)
+    if isinstance(registry, LayoutRegistry):
+        registry.sweep()  # a builder that was killed leaves half of a layer
     return len(found.tags)
 
 
@@ -176,7 +178,7 @@ class _BlobSearch:
                     # A needle may lie across two chunks.
                     if self._needles.are_in(tail + chunk):
                         return True
-                    tail = (tail + chunk)[-self._needles.longest :]
+                    tail = (tail + chunk)[-len(self._needles.row) :]
         except ImageMissing:
             return False
         return False

@@ -123,11 +123,13 @@ class Places:
 
         One that was out of date stays so: the step makes it anew.
         """
+        # As a step sees it, without the others that were erased before and are hidden.
+        with Catalogue.open(self._settings) as catalogue:
+            left = [p for p in catalogue.photos_in(window) if p.listing_id != listing_id]
         with Catalogue.open(self._settings, with_erased=True) as catalogue:
-            listed = catalogue.photos_in(window)
-        left = [photo for photo in listed if photo.listing_id != listing_id]
+            own = [p for p in catalogue.photos_in(window) if p.listing_id == listing_id]
         # Its rows may be gone from the catalogue already.
-        before = [catalogue_digest(listed), catalogue_digest([*left, *(p.photo for p in gone)])]
+        before = [catalogue_digest([*left, *mine]) for mine in (own, [p.photo for p in gone])]
         digest = catalogue_digest(left) if report.catalogue_digest in before else OUT_OF_DATE
         photos = [photo for photo in report.photos if photo not in gone]
         update = {"photos": photos, "failures": failures, "catalogue_digest": digest}

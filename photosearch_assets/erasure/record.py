@@ -15,6 +15,7 @@ from photosearch.repository.erasures import (
     RemovedVersion,
     digest_of,
     read_receipt,
+    receipt_path,
     write_receipt,
 )
 from photosearch.repository.storage import Storage
@@ -108,6 +109,9 @@ class Record:
 
     def close(self) -> None:
         """Finish it: from now on it holds no id in the open."""
+        # Drafts of an erasure that was killed while it wrote have the ids in the open too.
+        folder = receipt_path(self.receipt.listing).rpartition("/")[0]
+        self._storage.delete(file.path for file in self._storage.files(folder) if file.staged)
         self.receipt.pending = None
         self.receipt.finished_at = datetime.now(UTC)
         self.save()

@@ -25,27 +25,21 @@ Key = tuple[Address, str]
 
 @dataclass(frozen=True)
 class Needles:
-    """What a listing looks like in a file of rows."""
+    """What a listing looks like in a file of rows, and in a list of failed photos.
 
-    listing: bytes
-    photos: tuple[bytes, ...]
+    A row is its listing's, whatever its photo: a shop may since have given the photo, with its
+    id, to another listing, and that row is the other's own.
+    """
+
+    row: bytes
     photo_ids: frozenset[str]
 
     @classmethod
     def of(cls, listing_id: str, photo_ids: Collection[str]) -> "Needles":
-        return cls(
-            b'"listing_id":' + _quoted(listing_id),
-            tuple(b'"photo_id":' + _quoted(photo_id) for photo_id in sorted(photo_ids)),
-            frozenset(photo_ids),
-        )
-
-    @property
-    def longest(self) -> int:
-        """Bytes of the longest."""
-        return max(map(len, (self.listing, *self.photos)))
+        return cls(b'"listing_id":' + json.dumps(listing_id).encode(), frozenset(photo_ids))
 
     def are_in(self, content: bytes) -> bool:
-        return self.listing in content or any(needle in content for needle in self.photos)
+        return self.row in content
 
     def rows_in(self, content: bytes) -> list[int]:
         """The numbers of the listing's rows in the content of a ``rows.jsonl``."""
@@ -181,7 +175,3 @@ def _rows_of(repository: Repository, paths: Iterable[str]) -> bytes:
 def _read(repository: Repository, path: str) -> bytes:
     stored = repository.storage.read(path)
     return b"" if stored is None else stored.content
-
-
-def _quoted(text: str) -> bytes:
-    return json.dumps(text).encode()

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,13 +16,16 @@ import pytest
 
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.folder import scan_folder
+from photosearch.catalogue.listing import Listing
 from photosearch.cli import main
 from photosearch.images.cache import ImageCache
 from photosearch.repository.addresses import Address, Kind
-from photosearch.repository.erasures import Receipt, receipt_path, receipts
+from photosearch.repository.erasures import Receipt, digest_of, receipt_path, receipts
+from photosearch.repository.folder import STAGED_MARK
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
 from photosearch.windows import Window
+from photosearch_assets.erasure.check import still_there
 from photosearch_assets.erasure.erase import STAGES, Erasure, ErasureOptions
 from photosearch_assets.erasure.waiting import ErasureError
 from photosearch_assets.steps.context import StepContext
@@ -180,6 +184,20 @@ def test_what_killed_steps_left_behind_goes_too(made: Shop) -> None:
     assert other.exists()
 
 
+def test_drafts_of_killed_writers_that_name_it_go_too(made: Shop) -> None:
+    """Of half a layer in the image folder, and of the receipt, which has the id in the open."""
+    layer = made.settings.state / "registry" / ".staging" / "tmp1"
+    receipt = made.settings.state / "repository" / receipt_path(digest_of(GONE))
+    draft = receipt.with_name(f"{receipt.name}{STAGED_MARK}123-456")
+    for file in (layer, draft):
+        file.parent.mkdir(parents=True)
+        file.write_text(f'"listing_id":"{GONE}"')
+
+    erase(made)
+
+    assert files_with(made, GONE.encode()) == []
+
+
 def test_copies_in_the_image_cache_go_whatever_their_name(made: Shop) -> None:
     cache = ImageCache(made.settings.cache_dir)
     content = (made.root / "photos" / GONE).read_bytes()
@@ -232,6 +250,38 @@ def test_a_row_that_stays_in_the_shops_own_database_is_hidden(made: Shop) -> Non
     assert erase(made).removed == receipt.removed  # again: nothing more to do
 
 
+def test_a_second_one_of_the_same_hour_leaves_nothing_to_be_made_again(made: Shop) -> None:
+    """Both stay in the shop's own database, where a step sees neither."""
+    made.configure(database_url=f"sqlite:///{made.settings.state / 'catalogue.db'}")
+    made.list_photo("p99.png", START + timedelta(hours=1, minutes=30))
+    make_all(made)
+    erase(made, "p2.png")
+
+    erase(made)
+
+    assert index(made, HOUR)[2].rows == 1
+    assert due(made).is_empty
+
+
+def test_a_photo_that_now_belongs_to_another_listing_stays_there(made: Shop) -> None:
+    with Catalogue.open(made.settings) as catalogue:
+        photo = catalogue.photo(GONE)
+        assert photo is not None
+        other = Listing("other", None, None, None, "live", photo.listed_at, (GONE,))
+        catalogue.write([other], [replace(photo, listing_id="other")])
+    make_all(made)
+
+    erase(made)
+
+    repository, address, manifest = index(made, HOUR)
+    rows = (repository.local_files(address, manifest.version) / "rows.jsonl").read_text()
+    owners = {json.loads(line)["photo_id"]: json.loads(line)["listing_id"] for line in rows.split()}
+    assert owners == {"p2.png": "p2.png", GONE: "other"}
+    assert due(made).is_empty
+    assert files_with(made, f'"listing_id":"{GONE}"'.encode()) == []
+    assert list(still_there(made.settings)) == []
+
+
 def test_a_run_that_read_the_catalogue_before_publishes_nothing_of_it(made: Shop) -> None:
     """The photo was fetched and embedded while the erasure went over everything."""
     with StepContext(made.settings) as context:
@@ -260,19 +310,7 @@ def test_it_waits_for_a_run_that_began_before_and_then_looks_again(
     kept.mkdir()
     for file in old.iterdir():
         (kept / file.name).write_bytes(file.read_bytes())
-    running = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import sys, time; from photosearch.settings import load_settings;"
-            "from photosearch_assets import run_locks;"
-            "run_locks.hold(load_settings(), 'run-1'); print('on', flush=True); time.sleep(60)",
-        ],
-        stdout=subprocess.PIPE,
-        env=made.settings.environment(),
-    )
-    assert running.stdout is not None
-    running.stdout.readline()
+    running = _run_under_way(made)
 
     def publish_late() -> None:
         until = time.monotonic() + 20
@@ -298,13 +336,24 @@ def test_it_waits_for_a_run_that_began_before_and_then_looks_again(
     finally:
         publisher.join()
         running.kill()
-        running.stdout.close()
         running.wait()
 
     (kept / "rows.jsonl").unlink()
     assert files_with(made, GONE.encode()) == []
     assert list(repository.verify()) == []
     assert index(made, HOUR)[2].rows == 1
+
+
+def test_it_waits_for_a_run_that_began_while_it_waited_for_another_erasure(made: Shop) -> None:
+    """Such a run has read a catalogue that still had the listing."""
+    work = Erasure(made.settings, GONE, ErasureOptions(wait_s=0.3))
+    running = _run_under_way(made)
+    try:
+        with pytest.raises(ErasureError, match="a run that began before"):
+            work.run()
+    finally:
+        running.kill()
+        running.wait()
 
 
 def test_versions_are_deleted_only_when_no_server_holds_them(made: Shop) -> None:
@@ -462,3 +511,19 @@ def test_the_command_tells_what_it_did(made: Shop, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         main(["erase", GONE, "--json"])
     assert json.loads(capsys.readouterr().out)["pending"] is None
+
+
+def _run_under_way(shop: Shop) -> "subprocess.Popen[bytes]":
+    """A process that works on a run until it is killed."""
+    work = (
+        "import time; from photosearch.settings import load_settings;"
+        "from photosearch_assets import run_locks;"
+        "run_locks.hold(load_settings(), 'run-1'); print('on', flush=True); time.sleep(60)"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", work], stdout=subprocess.PIPE, env=shop.settings.environment()
+    )
+    assert running.stdout is not None
+    with running.stdout as told:
+        told.readline()
+    return running
