@@ -239,12 +239,16 @@ class Repository:
             return None
 
     def versions(self, address: Address) -> list[Manifest]:
-        """Every version's manifest, newest first."""
-        found = [
-            self.manifest(address, version)
-            for version in self.storage.folders(address.path)
-            if self.storage.exists(address.manifest_path(version))
-        ]
+        """Every version's manifest, newest first.
+
+        One that can't be read is left out, and verify names it: of the others a person may
+        then choose.
+        """
+        found = []
+        for version in self.storage.folders(address.path):
+            if self.storage.exists(address.manifest_path(version)):
+                with suppress(ArtifactMissing, DamagedArtifact):  # missing: gc has just taken it
+                    found.append(self.manifest(address, version))
         return sorted(found, key=lambda manifest: manifest.created_at, reverse=True)
 
     def heads(self, fingerprint: str, kind: Kind) -> dict[Window, str]:

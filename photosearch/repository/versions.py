@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from photosearch.repository.addresses import Address, Kind
-from photosearch.repository.errors import ArtifactMissing, RepositoryError
+from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, RepositoryError
 from photosearch.repository.heads import Head
 from photosearch.repository.manifest import Input, Manifest
 from photosearch.repository.readiness import current_fingerprint
@@ -54,8 +54,11 @@ def index_address(repository: Repository, window: Window) -> Address:
 def version_lines(
     repository: Repository, address: Address, held: Collection[tuple[Address, str]] = ()
 ) -> list[VersionLine]:
-    """Every version of an address, newest first; ``held`` are those in index servers."""
-    head = repository.head(address)
+    """Every version of an address, newest first; ``held`` are those in index servers.
+
+    Under a damaged HEAD none is current.
+    """
+    head = head_if_sound(repository, address)
     manifests = repository.versions(address)
     current = next((m for m in manifests if head is not None and m.version == head.version), None)
     base = current or (manifests[0] if manifests else None)
@@ -69,6 +72,14 @@ def version_lines(
         )
         for manifest in manifests
     ]
+
+
+def head_if_sound(repository: Repository, address: Address) -> Head | None:
+    """HEAD; None also of a damaged one, which to roll back is to mend."""
+    try:
+        return repository.head(address)
+    except DamagedArtifact:
+        return None
 
 
 def differences(manifest: Manifest, base: Manifest) -> tuple[str, ...]:
@@ -164,7 +175,7 @@ def roll_back(
             remedy="choose another version",
         )
     for coarser in _coarser(address):
-        head = repository.head(coarser)
+        head = head_if_sound(repository, coarser)
         if head is not None and head.is_pinned:
             raise RollbackRefused(
                 f"{coarser.window} is pinned and would go on answering for {address.window}",

@@ -18,6 +18,7 @@ from photosearch.repository.repository import Repository
 from photosearch.repository.versions import (
     VersionLine,
     find_version,
+    head_if_sound,
     index_address,
     other_fingerprints,
     pinned_windows,
@@ -83,7 +84,7 @@ def rollback(
         typer.echo(_released(repository, address))
         _tell_others(settings)
         return
-    before = repository.head(address)
+    before = head_if_sound(repository, address)
     chosen = find_version(repository, address, version)
     roll_back(repository, address, chosen, recall_target=settings.recall_target)
     typer.echo(_moved(repository, address, before, chosen.version))
@@ -109,7 +110,8 @@ def _moved(repository: Repository, address: Address, before: Head | None, versio
     was = "nothing" if before is None else before.version
     text = f"{address.window} is now version {version} (was {was}), pinned\n"
     coarser = None if address.window is None else address.window.parent()
-    if coarser is not None and repository.head(Address.index(str(address.fingerprint), coarser)):
+    fingerprint = str(address.fingerprint)
+    if coarser is not None and head_if_sound(repository, Address.index(fingerprint, coarser)):
         text += f"{coarser} is glued again from it; until then {address.window} answers itself\n"
     return text + f"let it go again with 'photosearch rollback {address.window} --release'"
 

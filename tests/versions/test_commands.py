@@ -159,6 +159,22 @@ def test_a_rollback_to_a_damaged_version_is_refused(
     assert shop.reopened().current(HOUR) == second
 
 
+@pytest.mark.parametrize("damaged", ["HEAD", "manifest.json"])
+def test_a_rollback_mends_a_window_whose_current_version_cannot_be_read(
+    shop: Shelf, capsys: pytest.CaptureFixture[str], damaged: str
+) -> None:
+    first, second = hour(shop, b"1"), hour(shop, b"2")
+    path = shop.folder / HOUR.path / ("" if damaged == "HEAD" else second.version) / damaged
+    path.write_bytes(b"{")
+
+    assert first.version in run(capsys, "versions", KEY)[1]
+    code, out, _ = run(capsys, "rollback", KEY, first.version)
+
+    assert code == 0
+    assert f"{KEY} is now version {first.version}" in out
+    assert shop.reopened().current(HOUR) == first
+
+
 def test_a_rollback_under_a_pinned_day_is_refused(
     shop: Shelf, capsys: pytest.CaptureFixture[str]
 ) -> None:
