@@ -23,7 +23,7 @@ Key = tuple[Address, str]
 
 @dataclass(frozen=True)
 class ServingImage:
-    """One image: its tag, its digest, the indexes in it, and its own layers.
+    """One image: its tag, its digest, the indexes in it, its own layers, and all its blobs.
 
     ``created_at`` is when its tag was put, None if it does not say.
     """
@@ -32,6 +32,8 @@ class ServingImage:
     digest: str
     indexes: frozenset[Key]
     layers: tuple[Descriptor, ...]
+    #: What a pull fetches: the configuration, and the base's layers too.
+    blobs: tuple[Descriptor, ...]
     created_at: datetime | None = None
 
     def layers_of(self, window: Window) -> list[Descriptor]:
@@ -72,7 +74,8 @@ def _images_of(tag: str, registry: ImageRegistry) -> Iterator[ServingImage]:
         if isinstance(document, Manifest) and f"{NAMES}.windows" in document.annotations:
             layers = [la for la in document.layers if f"{NAMES}.layer" in la.annotations]
             indexes = _indexes(document, tag)
-            yield ServingImage(tag, digest, indexes, tuple(layers), created_at)
+            blobs = (document.config, *document.layers)
+            yield ServingImage(tag, digest, indexes, tuple(layers), blobs, created_at)
 
 
 def indexes_in(registry: ImageRegistry, digest: str) -> frozenset[Key] | None:

@@ -1,6 +1,8 @@
 """Whether the serving images of the registry are what their digests say.
 
-A layer is compared when it is pulled, which may be months after it rotted; this looks now.
+A layer is compared when it is pulled, which may be months after it rotted; this looks now. A
+builder takes a blob of the right name and size for whole, so a damaged one has to go before its
+image is built again.
 """
 
 import hashlib
@@ -13,12 +15,12 @@ from photosearch.oci.errors import ImageMissing
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.settings import Settings
 
-_REMEDY = "delete the image; it is built again"
+_REMEDY = "run 'photosearch verify --discard'; its images are built again"
 
 
-def damaged_images(settings: Settings) -> Iterator[str]:
-    """One line for each layer that is damaged or missing, for each tag that is no image, and
-    for each Serving without image."""
+def damaged_images(settings: Settings, *, discard: bool = False) -> Iterator[str]:
+    """One line for each blob that is damaged or missing, for each tag that is no image, and
+    for each Serving without image; damaged blobs go with ``discard``."""
     problems: list[str] = []
     try:
         registry = open_registry(settings)
@@ -33,7 +35,7 @@ def damaged_images(settings: Settings) -> Iterator[str]:
     yield from problems
     checked: dict[str, str | None] = {}
     for image in images:
-        yield from _damages(registry, image, checked)
+        yield from _damages(registry, image, checked, discard=discard)
     there = {image.digest for image in images}
     for serving in read_servings(settings.servings_dir).values():
         if serving.image is not None and serving.image not in there:
@@ -44,17 +46,26 @@ def damaged_images(settings: Settings) -> Iterator[str]:
 
 
 def _damages(
-    registry: ImageRegistry, image: ServingImage, checked: dict[str, str | None]
+    registry: ImageRegistry, image: ServingImage, checked: dict[str, str | None], *, discard: bool
 ) -> Iterator[str]:
-    for layer in image.layers:
-        if layer.digest in checked:
+    for blob in image.blobs:
+        if blob.digest in checked:
             continue
-        checked[layer.digest] = found = _found(registry, layer.digest, layer.size)
+        checked[blob.digest] = found = _found(registry, blob.digest, blob.size)
         if found is not None:
+            then = _discarded(registry, blob.digest) if discard else _REMEDY
             yield (
-                f"image {image.tag}: layer {layer.digest} of {layer.size} bytes is damaged: "
-                f"found {found}; {_REMEDY}"
+                f"image {image.tag}: blob {blob.digest} of {blob.size} bytes is damaged: "
+                f"found {found}; {then}"
             )
+
+
+def _discarded(registry: ImageRegistry, digest: str) -> str:
+    try:
+        registry.delete_blob(digest)
+    except PhotosearchError as error:
+        return f"it can't be discarded: {error}"
+    return "discarded, and its images are built again"
 
 
 def _found(registry: ImageRegistry, digest: str, size: int) -> str | None:

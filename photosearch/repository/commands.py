@@ -32,7 +32,8 @@ _Other = tuple[str, int, str]
 
 def verify(
     discard: Annotated[
-        bool, typer.Option("--discard", help="Take damaged versions away, to be made again.")
+        bool,
+        typer.Option("--discard", help="Take damaged versions and layers away, to be made again."),
     ] = False,
 ) -> None:
     """Read all that was made, and name what is damaged, missing, or should be gone.
@@ -54,7 +55,7 @@ def verify(
             if discard:
                 repository.discard(address, version)
     others = 0
-    for problem in _beyond(settings):
+    for problem in _beyond(settings, discard=discard):
         others += 1
         typer.echo(problem)
     read = counted(sum(version is not None for _, version in artifacts), "version")
@@ -158,7 +159,7 @@ def _as_json(report: GcReport, others: Iterable[_Other]) -> dict[str, object]:
     }
 
 
-def _beyond(settings: Settings) -> Iterator[str]:
+def _beyond(settings: Settings, *, discard: bool) -> Iterator[str]:
     for point in entry_points(group=VERIFY):
-        problems: Callable[[Settings], Iterable[str]] = point.load()
-        yield from problems(settings)
+        problems: Callable[..., Iterable[str]] = point.load()
+        yield from problems(settings, discard=discard)

@@ -8,9 +8,9 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from photosearch.repository.addresses import Address
+from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import MAKE_AGAIN, DamagedArtifact, RepositoryError
-from photosearch.repository.manifest import FileEntry, Manifest
+from photosearch.repository.manifest import FileEntry, Manifest, content_version, recipe_digest
 
 
 def damages(manifest: Manifest, folder: Path, address: Address) -> Iterator[DamagedArtifact]:
@@ -31,6 +31,38 @@ def damages(manifest: Manifest, folder: Path, address: Address) -> Iterator[Dama
                 found=found,
                 remedy=MAKE_AGAIN,
             )
+
+
+def contradictions(manifest: Manifest, address: Address, version: str) -> Iterator[DamagedArtifact]:
+    """An error if the manifest of a version is not the one that was written there.
+
+    What decides the content decides the version, so all of that can be worked out again.
+    """
+    is_embedder = address.kind is Kind.EMBEDDER  # whose version is its fingerprint
+    window = None if address.window is None else address.window.key
+    fingerprint = version if is_embedder else address.fingerprint
+    digest = recipe_digest(manifest.inputs, manifest.recipe)
+    content = content_version(address.kind, window, fingerprint, digest, manifest.files)
+    expected = {
+        "kind": address.kind,
+        "window": window,
+        "fingerprint": fingerprint,
+        "version": version,
+        "recipe_digest": digest,
+    }
+    found = [
+        f"{name} {getattr(manifest, name)} instead of {value}"
+        for name, value in expected.items()
+        if getattr(manifest, name) != value
+    ]
+    if not is_embedder and content != version:
+        found.append(f"the content of version {content}")
+    if found:
+        yield DamagedArtifact(
+            f"{address.manifest_path(version)} is not as it was written",
+            found=", ".join(found),
+            remedy=MAKE_AGAIN,
+        )
 
 
 def file_entry(path: Path) -> FileEntry:

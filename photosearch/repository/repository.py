@@ -22,7 +22,7 @@ from photosearch.repository.addresses import (
     Kind,
     require_name,
 )
-from photosearch.repository.contents import damages, file_entry
+from photosearch.repository.contents import contradictions, damages, file_entry
 from photosearch.repository.errors import (
     MAKE_AGAIN,
     ArtifactMissing,
@@ -359,6 +359,7 @@ class Repository:
             )
         else:
             if manifest is not None:  # else gc took it since it was listed
+                yield from contradictions(manifest, address, version)
                 place = address.folder(version)
                 with self.storage.using():
                     folder = self.storage.local_folder(place, manifest.files, fresh=True)

@@ -64,8 +64,11 @@ class _Erased:
         return {sha.decode() for sha in _SHA256.findall(content)} & self.contents
 
 
-def still_there(settings: Settings) -> Iterator[str]:
-    """One line for everything of an erased listing that is found somewhere."""
+def still_there(settings: Settings, *, discard: bool = False) -> Iterator[str]:
+    """One line for everything of an erased listing that is found somewhere.
+
+    None of it is discarded here: running the erasure again does that, and proves it.
+    """
     repository = Repository.of(settings)
     try:
         found = receipts(repository.storage)

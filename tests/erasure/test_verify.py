@@ -184,13 +184,32 @@ def test_a_damaged_layer_and_a_missing_image_are_told(made: Shop) -> None:
     blob.write_bytes(content)
 
     [found] = damaged_images(made.settings)
-    assert f"layer {image.layers[0].digest}" in found
+    assert f"blob {image.layers[0].digest}" in found
     blob.unlink()
     assert "found no blob" in next(damaged_images(made.settings))
     registry.delete(image.tag)
     [asked] = read_servings(made.settings.servings_dir).values()
     [found] = damaged_images(made.settings)
     assert f"Serving {asked.name} asks for an image that the registry does not have" in found
+
+
+def test_a_damaged_blob_of_an_image_is_discarded_and_made_again(made: Shop) -> None:
+    """Of the right size, it would be taken for whole by whoever builds the image again."""
+    place_servings(made.settings)
+    registry = open_registry(made.settings)
+    assert isinstance(registry, LayoutRegistry)
+    [image] = serving_images(registry)
+    for blob in image.blobs:
+        path = registry._path(blob.digest)
+        path.write_bytes(path.read_bytes()[:-1] + b"#")
+    assert len(image.blobs) == len(list(damaged_images(made.settings))) >= 2
+
+    found = list(damaged_images(made.settings, discard=True))
+    place_servings(made.settings)
+
+    assert all("discarded" in line for line in found)
+    assert list(damaged_images(made.settings)) == []
+    assert [one.digest for one in serving_images(registry)] == [image.digest]
 
 
 def test_a_registry_that_is_down_is_told_and_the_rest_is_verified(

@@ -1,12 +1,14 @@
 """Readers refuse what is not what its manifest says, and name it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from photosearch.repository.addresses import Address
 from photosearch.repository.errors import DamagedArtifact
-from tests.repository.artifacts import HOUR, Shelf
+from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, as_input
 
 
 def flip_a_bit(file: Path) -> None:
@@ -86,6 +88,31 @@ def test_verify_names_every_damaged_file_and_no_other(shelf: Shelf) -> None:
     assert len(found) == 2
     assert all(damaged.version in what for what in found)
     assert not any(whole.version in what for what in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("kind", "embeddings"),
+        ("window", "hourly/2026-11-22T15"),
+        ("fingerprint", "f2"),
+        ("version", "0123456789abcdef"),
+        ("inputs", []),
+        ("recipe", {"step": "u"}),
+        ("recipe_digest", "0" * 64),
+    ],
+)
+def test_verify_finds_another_word_in_a_manifest_that_can_be_read(
+    folder_shelf: Shelf, name: str, value: object
+) -> None:
+    source = folder_shelf.made_current(b"network", Address.embedders(), version=FINGERPRINT)
+    made = folder_shelf.made_current(b"vectors", inputs=[as_input(source)])
+    path = folder_shelf.version_folder(made) / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+
+    (damage,) = folder_shelf.reopened().verify()
+
+    assert f"{made.version}/manifest.json is not as it was written" in damage.what
 
 
 def test_a_discarded_version_is_gone_and_is_made_again(shelf: Shelf) -> None:
