@@ -131,9 +131,11 @@ def choose(
 
 def living_runs(instance: dg.DagsterInstance, settings: Settings) -> list[dg.DagsterRun]:
     """The unfinished runs; one whose process is gone is declared failed and left out."""
+    records = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
+    unfinished = [record.dagster_run for record in records]
+    run_locks.sweep(settings, {run.run_id for run in unfinished})
     living = []
-    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
-        run = record.dagster_run
+    for run in unfinished:
         if run.status is dg.DagsterRunStatus.STARTED and run_locks.is_dead(settings, run.run_id):
             instance.report_run_failed(
                 run, "The run's process ended without a word (killed, or out of memory)."

@@ -8,9 +8,14 @@ process ends.
 
 import fcntl
 import os
+import time
+from collections.abc import Collection
 from pathlib import Path
 
 from photosearch.settings import Settings
+
+_KEPT_S = 3600.0
+"""Between making a file and locking it a process looks dead, for some microseconds."""
 
 _held: dict[str, int] = {}
 
@@ -57,6 +62,21 @@ def living(settings: Settings) -> set[str]:
 def forget(settings: Settings, run_id: str) -> None:
     """Remove the file of a run that has ended."""
     _file(settings, run_id).unlink(missing_ok=True)
+
+
+def sweep(settings: Settings, unfinished: Collection[str]) -> None:
+    """Remove the files of runs that ended a while ago: a process leaves its last one."""
+    folder = settings.state / "runs"
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name not in unfinished and _age_s(path) > _KEPT_S and is_dead(settings, path.name):
+            path.unlink(missing_ok=True)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _file(settings: Settings, run_id: str) -> Path:

@@ -216,6 +216,27 @@ def test_a_run_whose_process_was_killed_is_declared_failed(
     assert not run_locks.is_dead(shop.settings, "never-seen")
 
 
+def test_files_of_runs_that_ended_long_ago_go(shop: Shop, instance: dg.DagsterInstance) -> None:
+    """A process leaves that of its last run, and every run is a process."""
+    [unfinished] = queue(instance, load(), [Demand(("embedder",), ()).request(Attempt().again(1))])
+    folder = shop.settings.state / "runs"
+    for name in ("ended", "alive", unfinished):
+        worker = _process_of(shop, name)
+        os.utime(folder / name, (0, 0))
+        if name == "alive":
+            alive = worker
+        else:
+            worker.kill()
+            worker.wait(10)
+    (folder / "just begun").touch()
+
+    reconciler.living_runs(instance, shop.settings)
+    alive.kill()
+    alive.wait(10)
+
+    assert {path.name for path in folder.iterdir()} == {"alive", unfinished, "just begun"}
+
+
 def _names(demands: Iterator[Demand]) -> list[str]:
     return ["+".join(demand.assets) for demand in demands]
 
