@@ -8,6 +8,7 @@ in microseconds; in a cluster EndpointSlices take their place behind the same in
 import logging
 from pathlib import Path
 
+import psutil
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from photosearch.whole_file import write_whole
@@ -55,6 +56,17 @@ def write_endpoint(folder: Path, endpoint: Endpoint) -> None:
 def remove_endpoint(folder: Path, serving: str) -> None:
     """Withdraw a server; nothing happens when it is withdrawn already."""
     endpoint_path(folder, serving).unlink(missing_ok=True)
+
+
+def has_process(endpoint: Endpoint) -> bool:
+    """Whether the server's process lives; its file stays behind when the machine goes down.
+
+    A process that began after the server was ready has only its number.
+    """
+    try:
+        return psutil.Process(endpoint.pid).create_time() < endpoint.ready_at.timestamp()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def read_endpoints(folder: Path) -> list[Endpoint]:

@@ -1,13 +1,14 @@
 """The trail of a listing: back to its photo if it is served, else to where it stopped."""
 
 import json
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from index_grpc.endpoints import Endpoint, EndpointWindow, write_endpoint
+from index_grpc.endpoints import Endpoint, EndpointWindow, endpoint_path, write_endpoint
 from index_grpc.explain import explain
 from index_grpc.place_servings import place_servings
 from index_grpc.serving import Serving
@@ -201,6 +202,18 @@ def test_where_a_listing_stops_on_its_way_is_told(shop: Shop) -> None:
     run_step(shop, "hourly_index", [HOUR])
     assert stopped(shop) == "serving: no index server runs"
     assert trail(shop).agrees
+
+
+def test_the_file_of_a_server_that_went_down_with_its_machine_serves_nothing(made: Shop) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        announce(made, DAY, pid=ended.pid)
+
+    assert stopped(made) == "serving: no index server runs"
+
+    file = endpoint_path(made.settings.endpoints_dir, announce(made, DAY).serving)
+    of_before = json.loads(file.read_text()) | {"ready_at": "2026-01-01T00:00:00Z"}
+    file.write_text(json.dumps(of_before))  # its number is another's by now
+    assert stopped(made) == "serving: no index server runs"
 
 
 def test_a_photo_that_could_not_be_used_says_why(made: Shop) -> None:
