@@ -44,10 +44,11 @@ def explain(settings: Settings, listing_id: str, file: bytes | None = None) -> E
     repository = Repository.of(settings)
     with Catalogue.open(settings) as catalogue:
         listing = catalogue.listings([listing_id]).get(listing_id)
-        photos = [] if listing is None else _photos(catalogue, listing)
-    if listing is None:
-        told = listing_id.encode("utf-8", "backslashreplace").decode()  # may be no UTF-8
-        return Explanation(listing_id=told, stopped=_absence(repository, listing_id))
+        if listing is None:
+            told = listing_id.encode("utf-8", "backslashreplace").decode()  # may be no UTF-8
+            why = _absence(settings, repository, catalogue, listing_id)
+            return Explanation(listing_id=told, stopped=why)
+        photos = _photos(catalogue, listing)
     stopped = _misplaced(settings, listing)
     explanation = Explanation(
         listing_id=listing_id,
@@ -169,10 +170,14 @@ def _photos(catalogue: Catalogue, listing: Listing) -> list[Photo]:
     return [photo for photo in found if photo is not None]
 
 
-def _absence(repository: Repository, listing_id: str) -> str:
+def _absence(
+    settings: Settings, repository: Repository, catalogue: Catalogue, listing_id: str
+) -> str:
     receipt, _ = read_receipt(repository.storage, digest_of(listing_id))
     if receipt is None:
-        return "catalogue: no listing has this id"
+        outside = catalogue.outside(settings.timeline_start, datetime.now(UTC))
+        reasons = (one.reason for one in outside if one.listing_id == listing_id)
+        return f"catalogue: {next(reasons, 'no listing has this id')}"
     if receipt.finished_at is None:
         return f"catalogue: its erasure began {receipt.begun_at:%Y-%m-%d %H:%M} UTC, not finished"
     return f"catalogue: it was erased {receipt.finished_at:%Y-%m-%d %H:%M} UTC"

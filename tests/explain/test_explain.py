@@ -1,6 +1,7 @@
 """The trail of a listing: back to its photo if it is served, else to where it stopped."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -254,6 +255,20 @@ def test_a_listing_of_this_hour_and_one_from_before_the_timeline_have_no_window(
 
     assert "is not over yet" in stopped(made, "listing of p98.png")
     assert "before the timeline starts" in stopped(made, "listing of p97.png")
+
+
+def test_a_listing_whose_time_cannot_be_read_is_not_said_to_be_missing(made: Shop) -> None:
+    made.list_photo("p98.png", START)
+    made.list_photo("p97.png", START)
+    with sqlite3.connect(made.settings.state / "catalogue.db") as database:
+        change = "UPDATE listings SET listed_at = ? WHERE id = ?"
+        database.execute("PRAGMA ignore_check_constraints = ON")
+        database.execute(change, ("soon", "listing of p97.png"))
+        database.execute(change, ("", "listing of p98.png"))
+    database.close()
+
+    assert stopped(made, "listing of p97.png") == "catalogue: its time can't be read: 'soon'"
+    assert stopped(made, "listing of p98.png") == "catalogue: its time can't be read: ''"
 
 
 def test_an_erased_listing_is_said_to_be_erased(made: Shop) -> None:
