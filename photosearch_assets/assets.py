@@ -10,7 +10,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -21,6 +21,7 @@ from photosearch.version import CODE_VERSION
 from photosearch.windows import Granularity, Window
 from photosearch_assets import run_locks
 from photosearch_assets.dag import DagStep
+from photosearch_assets.errors import StepError
 from photosearch_assets.evaluations import evaluations
 from photosearch_assets.metadata import metadata_of, strip_entry, with_strips
 from photosearch_assets.partitions import partitions_of, window_of
@@ -93,6 +94,7 @@ def asset_of(
         results: list[StepResult] = []
         error: PhotosearchError | None = None
         try:
+            _require_over(asked, settings)
             for result in runner_for(step, settings).run(step, asked, context):
                 results.append(result)  # noqa: PERF402 (an error must leave those before it)
         except PhotosearchError as raised:
@@ -100,6 +102,23 @@ def asset_of(
         yield from _record(step, asked, results, error, settings, context)
 
     return body
+
+
+def _require_over(asked: Sequence[Window], settings: Settings) -> None:
+    """Dagster takes runs for partitions that there are not yet, without a word.
+
+    Raises:
+        StepError: naming a window that is not over.
+    """
+    now = datetime.now(UTC)
+    for window in asked:
+        if not window.is_closed(now):
+            raise StepError(
+                f"{window.key} is not over",
+                found=f"it ends at {window.end.isoformat()}",
+                limit=f"windows from {settings.timeline_start.isoformat()} until now",
+                remedy="choose one of the asset's partitions",
+            )
 
 
 def _record(
@@ -135,7 +154,7 @@ def _record(
             )
     yield from evaluations(step, results, context)
     raise dg.Failure(
-        description=_failure(step, missing, error),
+        description=_failure(step, missing, results, error),
         metadata={"windows": [window.key for window in missing[:100]]},
         allow_retries=False,
     ) from error
@@ -149,10 +168,19 @@ def _data_version(results: Sequence[StepResult]) -> dg.DataVersion:
     return dg.DataVersion(hashlib.sha256(json.dumps(digests).encode()).hexdigest()[:16])
 
 
-def _failure(step: DagStep, missing: Sequence[Window], error: PhotosearchError | None) -> str:
+def _failure(
+    step: DagStep,
+    missing: Sequence[Window],
+    results: Sequence[StepResult],
+    error: PhotosearchError | None,
+) -> str:
     named = ", ".join(window.key for window in missing[:5])
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-    why = str(error) if error is not None else "not published; see the failed checks"
+    why = "the step ended without a word of it"
+    if error is not None:
+        why = str(error)
+    elif {result.window for result in results} >= {*missing}:
+        why = "not published; see the failed checks"
     return f"{step.name} {named}{more}: {why}".strip()
 
 

@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Protocol
 
 import dagster as dg
+from pydantic import ValidationError
 
 from photosearch.settings import SETTINGS_VARIABLE, Settings
 from photosearch.windows import Window
@@ -30,6 +31,7 @@ from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import StepResult
 
 _LOOK_S = 0.2  # how often a process's messages are looked for
+_SHOWN = 200  # characters of a message in an error
 _ENDS_IN_S = 20.0  # how long a process that is told to end has for it
 
 
@@ -78,10 +80,10 @@ class InSubprocess:
                 with suppress(subprocess.TimeoutExpired):
                     child.wait(_LOOK_S)
                 messages = session.get_custom_messages()
-                yield from _told(messages[reported:])
+                yield from _told(step, windows, messages[reported:])
                 reported = len(messages)
         # Closing the session has read what was written last.
-        yield from _told(session.get_custom_messages()[reported:])
+        yield from _told(step, windows, session.get_custom_messages()[reported:])
         if child.returncode:
             raise StepError(
                 f"the step {step.name} failed",
@@ -143,19 +145,43 @@ def _process(
                     child.wait(_ENDS_IN_S)
 
 
-def _told(messages: Iterable[Any]) -> Iterator[StepResult]:
-    """The results among ``messages``; the watchers hear of them and of photos done."""
+def _told(
+    step: DagStep, windows: Sequence[Window], messages: Iterable[Any]
+) -> Iterator[StepResult]:
+    """The results among ``messages``; the watchers hear of them and of photos done.
+
+    Raises:
+        StepError: at a message that is no result, or of a window that was not asked for.
+    """
     for message in messages:
         if not _is_result(message):
             tell_photos(message[PHOTOS_DONE])
             continue
-        result = StepResult.model_validate(message)
+        try:
+            result = StepResult.model_validate(message)
+        except ValidationError as error:
+            raise _no_result(step, repr(message), error.errors()[0]["msg"]) from None
+        if result.window not in (windows or (None,)):
+            where = "no window" if result.window is None else result.window.key
+            raise _no_result(step, where, "of a window that it was not asked for")
         tell_result(result)
         yield result
 
 
+def _no_result(step: DagStep, message: str, why: str) -> StepError:
+    return StepError(
+        f"the step {step.name} reported something else than a result ({why})",
+        found=message if len(message) <= _SHOWN else f"{message[:_SHOWN]}…",
+        remedy="a step of your own need only call report_asset_materialization",
+    )
+
+
 def _is_result(message: Any) -> bool:
-    return not (isinstance(message, dict) and message.keys() == {PHOTOS_DONE})
+    return not (
+        isinstance(message, dict)
+        and message.keys() == {PHOTOS_DONE}
+        and isinstance(message[PHOTOS_DONE], int)
+    )
 
 
 def _foreign_results(

@@ -108,6 +108,31 @@ def test_what_a_process_made_before_it_died_is_kept(
     assert len(listener.results) == 1
 
 
+@pytest.mark.parametrize(
+    ("between", "told"),
+    [
+        ('pipes.report_custom_message("done!")', "found 'done!'"),
+        ('pipes.report_custom_message({"step": "slow", "window": "noon"})', "'window': 'noon'"),
+        ('pipes.report_custom_message({"photos_done": "all"})', "found {'photos_done': 'all'}"),
+        (
+            'pipes.report_custom_message({"step": "slow", "window": "hourly/2026-01-01T07"})',
+            "a window that it was not asked for): found hourly/2026-01-01T07",
+        ),
+        ("os._exit(0)", "T01: the step ended without a word of it"),
+    ],
+)
+def test_a_message_that_is_no_result_is_named_and_what_came_before_is_kept(
+    shop: Shop, instance: dg.DagsterInstance, between: str, told: str
+) -> None:
+    ended = run_step(between, shop, instance)
+
+    assert not ended.success
+    [failure] = ended.get_step_failure_events()
+    assert told in str(failure.step_failure_data.error)
+    made = instance.get_materialized_partitions(dg.AssetKey("slow"))
+    assert set(made) == {hours(0, 1)[0].start_text}
+
+
 def test_a_process_ends_with_its_run_where_interrupts_are_ignored(
     shop: Shop, tmp_path: Path
 ) -> None:
