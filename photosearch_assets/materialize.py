@@ -2,7 +2,8 @@
 
 Few large runs, a month of hours each, recorded in the instance that Dagit shows. What a run
 does is decided by looking at the stores before each stage, because each stage changes what
-the next one finds: a new quantiser makes every index stale.
+the next one finds: a new quantiser makes every index stale. A window that fails takes along
+only what would be made from it.
 """
 
 import time
@@ -33,11 +34,13 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class Stage:
-    """Assets to make for some windows; without windows for assets that have none."""
+    """Assets to make for some windows, none of those to ``avoid``; without windows for assets
+    that have none."""
 
     name: str
     assets: Sequence[str]
     windows: Sequence[Window] = ()
+    avoid: Collection[Window | None] = ()
 
     @property
     def size(self) -> int:
@@ -49,7 +52,8 @@ class Stage:
         if not self.windows:
             return [()]
         longest = WINDOWS_A_RUN[self.windows[0].granularity]
-        return list(reversed(stretches(self.windows, longest, GAP_WINDOWS)))
+        avoid = {window for window in self.avoid if window is not None}
+        return list(reversed(stretches(self.windows, longest, GAP_WINDOWS, avoid)))
 
 
 @dataclass
@@ -113,13 +117,10 @@ class Materializer:
             with stop_signals_noticed() as stopped:
                 for stage in self._stages(timeline):
                     yield stage
-                    failed = False
                     for windows in stage.stretches():
-                        failed |= not self._execute(stage, windows)
+                        self._execute(stage, windows)
                         if stopped():
                             raise KeyboardInterrupt
-                    if failed:
-                        return  # what follows would fail over the same windows
         finally:
             self.summary.seconds = time.monotonic() - started
 
@@ -127,6 +128,8 @@ class Materializer:
         due = self._due(timeline)
         if due.embedder:
             yield Stage("embedder", ["embedder"])
+            if self.summary.has_failed:
+                return  # everything else needs it
             due = self._due(timeline)
         hours = sorted({*due.images, *due.embeddings})
         if hours:
@@ -136,14 +139,21 @@ class Materializer:
         if due.quantiser:
             yield Stage("quantiser", ["quantiser"])
             due = self._due(timeline)
-        if due.hours:
-            yield Stage("hourly indexes", ["hourly_index"], due.hours)
-        if due.days:
-            yield Stage("daily indexes", ["daily_index"], due.days)
-        if due.months:
-            yield Stage("monthly indexes", ["monthly_index"], due.months)
+        failed = self._failed(timeline)
+        yield from _stage("hourly indexes", due.hours, {*failed.images, *failed.embeddings})
+        incomplete = {hour.parent() for hour in self._failed(timeline).hours}
+        yield from _stage("daily indexes", due.days, incomplete)
+        incomplete = {day.parent() for day in self._failed(timeline).days}
+        yield from _stage("monthly indexes", due.months, incomplete)
         if self._images_are_due():
             yield Stage("serving images", ["serving_image", "index_service"])
+
+    def _failed(self, timeline: Timeline) -> DueWork:
+        """What is still due though its stage is over; nothing as long as no run failed."""
+        if not self.summary.has_failed:
+            return DueWork()
+        with StepContext(self.settings) as context:
+            return find_due(context, timeline)
 
     def _images_are_due(self) -> bool:
         with StepContext(self.settings) as context:
@@ -157,7 +167,7 @@ class Materializer:
         hours, days, months = list(timeline.hours), list(timeline.days), list(timeline.months)
         return DueWork(due.embedder, hours, hours, due.quantiser, hours, days, months)
 
-    def _execute(self, stage: Stage, windows: Sequence[Window]) -> bool:
+    def _execute(self, stage: Stage, windows: Sequence[Window]) -> None:
         tags = {SOURCE_TAG: "materialize"}
         if windows:
             tags["dagster/asset_partition_range_start"] = windows[0].start_text
@@ -172,7 +182,15 @@ class Materializer:
             )
         if not ended.success:
             self.summary.failed_runs.extend(_reasons(stage, windows, ended))
-        return bool(ended.success)
+
+
+def _stage(
+    name: str, windows: Sequence[Window], avoid: Collection[Window | None]
+) -> Iterator[Stage]:
+    """The stage of one granularity's indexes, if it has a window."""
+    left = [window for window in windows if window not in avoid]
+    if left:
+        yield Stage(name, [f"{left[0].granularity.value}_index"], left, avoid)
 
 
 class _Both:
@@ -193,9 +211,15 @@ class _Both:
         self.watcher.result(result)
 
 
-def stretches(windows: Collection[Window], longest: int, gap: int) -> list[Sequence[Window]]:
-    """Unbroken stretches in time order that hold ``windows`` and bridge gaps of up to ``gap``."""
+def stretches(
+    windows: Collection[Window], longest: int, gap: int, avoid: Collection[Window] = ()
+) -> list[Sequence[Window]]:
+    """Unbroken stretches in time order that hold ``windows`` and bridge gaps of up to ``gap``.
+
+    None holds a window to ``avoid``: a step that can't make one refuses all of its run.
+    """
     found: list[list[Window]] = []
+    avoided = frozenset(avoid)
     for window in sorted(windows):
         last = found[-1] if found else None
         between: list[Window] = []
@@ -204,7 +228,8 @@ def stretches(windows: Collection[Window], longest: int, gap: int) -> list[Seque
             while following < window and len(between) <= gap:
                 between.append(following)
                 following = Window(window.granularity, following.end)
-        if last is None or len(between) > gap or len(last) + len(between) >= longest:
+        is_bridged = len(between) <= gap and avoided.isdisjoint(between)
+        if last is None or not is_bridged or len(last) + len(between) >= longest:
             found.append([window])
         else:
             last.extend([*between, window])

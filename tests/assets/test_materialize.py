@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from index_grpc.servings import read_servings
 from photosearch.repository.addresses import Kind
 from photosearch.repository.readiness import ready_indexes
 from photosearch.windows import Window
@@ -257,12 +258,7 @@ def test_one_bad_hour_does_not_lose_the_others(
     shop.list_hours(3)
     materialize("embedder")
     materialize("images", "embeddings", windows=hours(0, 3))
-    with StepContext(shop.settings) as context:
-        shelf = context.shelf(Kind.EMBEDDINGS)
-        folder = shelf.folder(shelf.require(hours(1, 1)[0], ""))
-    damaged = folder / "vectors.npy"
-    damaged.chmod(0o644)
-    damaged.write_bytes(damaged.read_bytes()[:-8])
+    _cut_vectors(shop, hours(1, 1)[0])
 
     ended = materialize("hourly_index", windows=hours(0, 3))
 
@@ -272,6 +268,57 @@ def test_one_bad_hour_does_not_lose_the_others(
     assert materialized(instance, "hourly_index") == {
         hour.start_text for hour in hours(0, 3) if hour != hours(1, 1)[0]
     }
+
+
+def test_what_a_bad_hour_has_no_part_in_is_made_and_shipped_all_the_same(
+    shop: Shop, instance: dg.DagsterInstance, materialize: Materialize
+) -> None:
+    shop.list_hours(2)
+    shop.list_photo("p99.png", TOMORROW + timedelta(hours=3))
+    materialize("embedder")
+    materialize("images", "embeddings", windows=hours(0, 48))
+    _cut_vectors(shop, hours(1, 1)[0])
+
+    summary = materialize_all(shop, instance, now=START + timedelta(days=2))
+
+    [failure] = summary.failed_runs
+    assert "hourly/2026-01-01T01" in failure
+    with StepContext(shop.settings) as context:
+        ready = ready_indexes(context.repository, context.fingerprint)
+    assert {*hours(0, 48)} - ready.keys() == {hours(1, 1)[0]}
+    assert [day for day in ready if day.granularity is DAY.granularity] == [
+        Window.parse("daily/2026-01-02")
+    ]
+    served = {
+        held.window
+        for one in read_servings(shop.settings.servings_dir).values()
+        for held in one.windows
+    }
+    assert {"hourly/2026-01-01T00", "daily/2026-01-02"} <= served
+
+
+def test_a_window_that_is_not_over_is_refused_whoever_asks(
+    shop: Shop, instance: dg.DagsterInstance, materialize: Materialize
+) -> None:
+    """Dagster's launchRun takes any partition of the right form."""
+    ahead = Window.parse("hourly/2099-01-01T00")
+    materialize("embedder")
+
+    ended = materialize("images", windows=[ahead])
+
+    assert not ended.success
+    [event] = ended.get_step_failure_events()
+    assert "hourly/2099-01-01T00 is not over" in str(event.step_failure_data.error)
+    with StepContext(shop.settings) as context:
+        assert context.image_cache.read_report(ahead) is None
+
+
+def _cut_vectors(shop: Shop, hour: Window) -> None:
+    with StepContext(shop.settings) as context:
+        shelf = context.shelf(Kind.EMBEDDINGS)
+        damaged = shelf.folder(shelf.require(hour, "")) / "vectors.npy"
+    damaged.chmod(0o644)
+    damaged.write_bytes(damaged.read_bytes()[:-8])
 
 
 def test_stretches_bridge_small_gaps_and_keep_to_their_length() -> None:
@@ -284,6 +331,8 @@ def test_stretches_bridge_small_gaps_and_keep_to_their_length() -> None:
         (24, hours(100, 1)[0]),
         (6, hours(124, 1)[0]),
     ]
+    around = stretches([*hours(0, 3), *hours(5, 2)], longest=24, gap=2, avoid=hours(4, 1))
+    assert [len(part) for part in around] == [3, 2]
 
 
 def test_the_command_names_a_window_that_is_not_over(shop: Shop) -> None:
