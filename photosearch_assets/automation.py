@@ -7,7 +7,8 @@ lands. A failed window is not asked for again here: that is the reconciler's, wh
 attempts, and which also finds the updates that conditions lose within one tick.
 
 The embedder and the quantiser touch every window. They are waited for where a step cannot do
-without, and never trigger anything: re-encoding a year in the right order is the reconciler's.
+without, and never trigger anything. Making them, and re-encoding a year in the right order, is
+the reconciler's alone: two that ask at once would fit a projection twice.
 """
 
 from collections.abc import Sequence
@@ -24,10 +25,13 @@ OPTIONAL = frozenset({"quantiser"})
 DEPLOYED = frozenset({"serving_image", "index_service"})
 """What the sensor of deployment.py asks for: it compares with a registry, not with Dagster."""
 
+ASKED_FOR_BY_STATE = DEPLOYED | {"embedder", "quantiser"}
+"""Steps without a condition: a sensor looks at the stores, and alone asks for them."""
+
 
 def condition_of(step: DagStep, steps: Sequence[DagStep]) -> dg.AutomationCondition[Any] | None:
     """The condition of ``step``; None for what the reconciler or the deployment asks for."""
-    if step.name in OPTIONAL | DEPLOYED:
+    if step.name in ASKED_FOR_BY_STATE:
         return None
     without_windows = {other.name for other in steps if other.windows is None}
     optional = dg.AssetSelection.assets(*(OPTIONAL & set(step.after)))
@@ -61,7 +65,7 @@ def sensors_of(
         names = [
             step.name
             for step in steps
-            if step.granularity is granularity and step.name not in OPTIONAL | DEPLOYED
+            if step.granularity is granularity and step.name not in ASKED_FOR_BY_STATE
         ]
         if names:
             label = "once" if granularity is StepGranularity.NONE else granularity.value

@@ -79,7 +79,10 @@ class DueWork:
 
 
 def find_due(context: StepContext, timeline: Timeline) -> DueWork:
-    """What of ``timeline`` is missing or out of date, with all that follows from it."""
+    """What of ``timeline`` is missing or out of date, with all that follows from it.
+
+    With a quantiser that is due: what is due under the present one. Once it is trained, all is.
+    """
     images = fetch_images.due(timeline.hours, context)
     if not build_embedder.is_current(context):
         return DueWork(
@@ -93,17 +96,13 @@ def find_due(context: StepContext, timeline: Timeline) -> DueWork:
         )
     embeddings = _with(images, embed_photos.due(timeline.hours, context), timeline.hours)
     quantiser = train_quantiser.verdict(context).is_due
-    hours = list(timeline.hours)
-    days = list(timeline.days)
-    months = list(timeline.months)
-    if not quantiser:
-        pinned = context.shelf(Kind.INDEX).pinned
-        free_hours = [hour for hour in timeline.hours if hour not in pinned]
-        hours = _with(embeddings, encode_hours.due(timeline.hours, context), free_hours)
-        free_days = glue.without_pinned(timeline.days, context)
-        free_months = glue.without_pinned(timeline.months, context)
-        days = _with(_parents(hours), glue.due(timeline.days, context), free_days)
-        months = _with(_parents(days), glue.due(timeline.months, context), free_months)
+    pinned = context.shelf(Kind.INDEX).pinned
+    free_hours = [hour for hour in timeline.hours if hour not in pinned]
+    hours = _with(embeddings, encode_hours.due(timeline.hours, context), free_hours)
+    free_days = glue.without_pinned(timeline.days, context)
+    free_months = glue.without_pinned(timeline.months, context)
+    days = _with(_parents(hours), glue.due(timeline.days, context), free_days)
+    months = _with(_parents(days), glue.due(timeline.months, context), free_months)
     return DueWork(False, images, embeddings, quantiser, hours, days, months)
 
 

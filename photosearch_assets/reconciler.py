@@ -4,13 +4,10 @@ It looks at the stores and never at events, so it does not matter why a window i
 listings came late, a quantiser was trained, a run failed or was killed, an update was lost. It
 is the backbone; the automation conditions are only quicker.
 
-It asks for little at a time: never for windows that a run is making, a few runs a tick, newest
-first, and for the same windows again only after a growing pause. Dagster remembers a run key
-for ever, so the number of the attempt is part of it.
+It never asks for windows that a run is making, and for a few runs a tick; demands.py says which.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -18,19 +15,18 @@ import dagster as dg
 from photosearch.settings import Settings, load_settings
 from photosearch.windows import Granularity, Span, Window, windows_within
 from photosearch_assets import run_locks
-from photosearch_assets.assets import WINDOWS_A_RUN
-from photosearch_assets.attempts import Attempt, read_attempts, write_attempts
-from photosearch_assets.materialize import GAP_WINDOWS, SOURCE_TAG, stretches
+from photosearch_assets.attempts import read_attempts, write_attempts
+from photosearch_assets.demands import SOURCE, choose, demands_of
+from photosearch_assets.materialize import SOURCE_TAG
 from photosearch_assets.partitions import window_of
 from photosearch_assets.plan import DueWork, Timeline, find_due
 from photosearch_assets.steps.context import StepContext
+from photosearch_assets.untold import untold
 
-SOURCE = "reconciler"
 TICK_S = 60
 RUNS_A_TICK = 4
-FIRST_PAUSE_S = 60.0
-LONGEST_PAUSE_S = 3600.0
-_REMEMBERED_S = 2 * LONGEST_PAUSE_S
+BACKFILL_STARTS_S = 60.0
+_LOOKED_AT = 20  # the newest backfills
 SETTLING = timedelta(minutes=2)
 """A window that has just ended is the automation's; the reconciler takes what it left."""
 
@@ -43,38 +39,14 @@ OWN_ASSETS = (
     "daily_index",
     "monthly_index",
 )
+_STARTED = dg.DagsterRunStatus.STARTED
 _UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
+    _STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-
-
-@dataclass(frozen=True)
-class Demand:
-    """One run to ask for: assets, and an unbroken stretch of windows (or none)."""
-
-    assets: tuple[str, ...]
-    windows: Sequence[Window]
-
-    @property
-    def key(self) -> str:
-        if not self.windows:
-            return "+".join(self.assets)
-        return f"{'+'.join(self.assets)}:{self.windows[0].key}:{self.windows[-1].start_text}"
-
-    def request(self, attempt: Attempt) -> dg.RunRequest:
-        tags = {SOURCE_TAG: SOURCE, "photosearch/attempt": str(attempt.count)}
-        if self.windows:
-            tags["dagster/asset_partition_range_start"] = self.windows[0].start_text
-            tags["dagster/asset_partition_range_end"] = self.windows[-1].start_text
-        return dg.RunRequest(
-            run_key=f"{self.key}@{attempt.since}#{attempt.count}",
-            asset_selection=[dg.AssetKey(name) for name in self.assets],
-            tags=tags,
-        )
 
 
 def reconciler_of(
@@ -97,10 +69,15 @@ def reconciler_of(
         timeline = Timeline.until(settings.timeline_start, now - SETTLING)
         with StepContext(settings) as work:
             due = find_due(work, timeline)
+            told_late = untold(work, context.instance, timeline, due)
+        busy |= about_to_be_made(context.instance, due, now)
         attempts = read_attempts(context.cursor)
         asked = sum(run.tags.get(SOURCE_TAG) == SOURCE for run in unfinished)
         requests, attempts = choose(
-            list(demands_of(due, busy)), attempts, RUNS_A_TICK - asked, int(now.timestamp())
+            list(demands_of(due, busy, told_late)),
+            attempts,
+            RUNS_A_TICK - asked,
+            int(now.timestamp()),
         )
         return dg.SensorResult(
             run_requests=requests,
@@ -111,38 +88,21 @@ def reconciler_of(
     return reconciler
 
 
-def choose(
-    demands: Sequence[Demand], attempts: Mapping[str, Attempt], most: int, now: int
-) -> tuple[list[dg.RunRequest], dict[str, Attempt]]:
-    """The runs to ask for now, at most ``most``, and the attempts to remember.
-
-    What is no longer demanded is forgotten only after the longest pause: a demand also
-    vanishes while its run is at work.
-    """
-    kept = {key: attempt for key, attempt in attempts.items() if now - attempt.at < _REMEMBERED_S}
-    requests: list[dg.RunRequest] = []
-    for demand in demands:
-        attempt = kept.get(demand.key, Attempt())
-        if len(requests) < most and attempt.may_repeat(now, FIRST_PAUSE_S, LONGEST_PAUSE_S):
-            kept[demand.key] = attempt.again(now)
-            requests.append(demand.request(kept[demand.key]))
-    return requests, kept
-
-
 def living_runs(instance: dg.DagsterInstance, settings: Settings) -> list[dg.DagsterRun]:
     """The unfinished runs; one whose process is gone is declared failed and left out."""
-    records = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
-    unfinished = [record.dagster_run for record in records]
-    run_locks.sweep(settings, {run.run_id for run in unfinished})
     living = []
-    for run in unfinished:
-        if run.status is dg.DagsterRunStatus.STARTED and run_locks.is_dead(settings, run.run_id):
-            instance.report_run_failed(
-                run, "The run's process ended without a word (killed, or out of memory)."
-            )
-            run_locks.forget(settings, run.run_id)
-        else:
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
+        run = record.dagster_run
+        if run.status is not _STARTED or not run_locks.is_dead(settings, run.run_id):
             living.append(run)
+            continue
+        # Read again: until its process ended, it may have said how the run ended.
+        ended = instance.get_run_by_id(run.run_id)
+        if ended is not None and ended.status is _STARTED:
+            instance.report_run_failed(
+                ended, "The run's process ended without a word (killed, or out of memory)."
+            )
+        run_locks.forget(settings, run.run_id)
     return living
 
 
@@ -167,42 +127,19 @@ def being_made(
     return busy
 
 
-def demands_of(due: DueWork, busy: Collection[tuple[str, Window | None]]) -> Iterator[Demand]:
-    """The runs that bring everything up to date, in order; ``busy`` is being made already.
-
-    A coarse window waits until nothing finer in it is due, so that it is glued once.
-    """
-    if due.embedder:
-        if ("embedder", None) not in busy:
-            yield Demand(("embedder",), ())
-        return  # everything else needs it
-    fetched = {*due.images, *due.embeddings}
-    yield from _stretched(("images", "embeddings", "hourly_index"), fetched, busy)
-    if due.quantiser:
-        if not fetched and ("quantiser", None) not in busy:
-            yield Demand(("quantiser",), ())
-        return  # every index would be made for a quantiser about to change
-    hours = set(due.hours)
-    yield from _stretched(("hourly_index",), hours - fetched, busy)
-    waiting = {window.parent() for window in hours}
-    days = {day for day in due.days if day not in waiting}
-    yield from _stretched(("daily_index",), days, busy)
-    waiting = {window.parent() for window in due.days}
-    months = {month for month in due.months if month not in waiting}
-    yield from _stretched(("monthly_index",), months, busy)
-
-
-def _stretched(
-    assets: tuple[str, ...],
-    windows: Collection[Window],
-    busy: Collection[tuple[str, Window | None]],
-) -> Iterator[Demand]:
-    free = [window for window in windows if not any((asset, window) in busy for asset in assets)]
-    if not free:
-        return
-    longest = WINDOWS_A_RUN[free[0].granularity]
-    for stretch in reversed(stretches(free, longest, GAP_WINDOWS)):
-        yield Demand(assets, stretch)
+def about_to_be_made(
+    instance: dg.DagsterInstance, due: DueWork, now: datetime
+) -> set[tuple[str, Window | None]]:
+    """What a backfill of the automation is about: for some seconds it has no runs yet."""
+    names = {
+        key.to_user_string()
+        for backfill in instance.get_backfills(limit=_LOOKED_AT)
+        if backfill.status.value == "REQUESTED"
+        and now.timestamp() - backfill.backfill_timestamp < BACKFILL_STARTS_S
+        for key in backfill.asset_selection or ()
+    }
+    windows = {*due.images, *due.embeddings, *due.hours, *due.days, *due.months}
+    return {(name, window) for name in names for window in windows}
 
 
 def _in_words(due: DueWork, busy: Collection[object]) -> str:

@@ -9,14 +9,15 @@ process ends.
 import fcntl
 import os
 import time
-from collections.abc import Collection
 from pathlib import Path
+from tempfile import mkstemp
 
 from photosearch.settings import Settings
 
-_KEPT_S = 3600.0
-"""Between making a file and locking it a process looks dead, for some microseconds."""
+KEPT_S = 24 * 3600.0
+"""So long the file of a run that ended stays, for the reconciler to find if it was killed."""
 
+_DRAFT = ".draft-"
 _held: dict[str, int] = {}
 
 
@@ -30,33 +31,26 @@ def hold(settings: Settings, run_id: str) -> None:
         del _held[other]
     path = _file(settings, run_id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    _remove_old(settings)
+    # Locked before it has its name: a run whose file is found unlocked is taken for dead.
+    descriptor, draft = mkstemp(prefix=_DRAFT, dir=path.parent)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
+    Path(draft).replace(path)
     _held[run_id] = descriptor
 
 
 def is_dead(settings: Settings, run_id: str) -> bool:
     """Whether a process worked on ``run_id`` and is gone; False when none ever said so."""
-    if run_id in _held:
-        return False
-    try:
-        descriptor = os.open(_file(settings, run_id), os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
+    path = _file(settings, run_id)
+    return run_id not in _held and path.exists() and not _is_locked(path)
 
 
 def living(settings: Settings) -> set[str]:
     """The runs that another process works on now."""
-    folder = settings.state / "runs"
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return {name for name in names if name not in _held and not is_dead(settings, name)}
+    folder = _folder(settings)
+    paths = folder.iterdir() if folder.is_dir() else ()
+    names = [path.name for path in paths if not path.name.startswith(_DRAFT)]
+    return {name for name in names if name not in _held and _is_locked(folder / name)}
 
 
 def forget(settings: Settings, run_id: str) -> None:
@@ -64,20 +58,33 @@ def forget(settings: Settings, run_id: str) -> None:
     _file(settings, run_id).unlink(missing_ok=True)
 
 
-def sweep(settings: Settings, unfinished: Collection[str]) -> None:
-    """Remove the files of runs that ended a while ago: a process leaves its last one."""
-    folder = settings.state / "runs"
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name not in unfinished and _age_s(path) > _KEPT_S and is_dead(settings, path.name):
+def _remove_old(settings: Settings) -> None:
+    for path in _folder(settings).iterdir():
+        try:
+            is_old = time.time() - path.stat().st_mtime > KEPT_S
+        except FileNotFoundError:
+            continue
+        if is_old and not _is_locked(path):
             path.unlink(missing_ok=True)
 
 
-def _age_s(path: Path) -> float:
+def _is_locked(path: Path) -> bool:
     try:
-        return time.time() - path.stat().st_mtime
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return 0.0
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # not in another asker's way
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.state / "runs"
 
 
 def _file(settings: Settings, run_id: str) -> Path:
-    return settings.state / "runs" / run_id
+    return _folder(settings) / run_id

@@ -1,27 +1,31 @@
 """The reconciler: what it asks for when the stores differ, and when it keeps still."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from photosearch.settings import Settings
 from photosearch.windows import Granularity, Window
 from photosearch_assets import reconciler, run_locks
 from photosearch_assets.attempts import Attempt, read_attempts
 from photosearch_assets.definitions import load
+from photosearch_assets.demands import FETCH, Demand, choose, demands_of
 from photosearch_assets.plan import DueWork
-from photosearch_assets.reconciler import Demand, being_made, choose, demands_of
+from photosearch_assets.reconciler import being_made
 from photosearch_assets.steps.context import StepContext
 from tests.assets.by_hand import TOMORROW, due, run_step
 from tests.assets.conftest import START, Shop, hours
-from tests.assets.sensing import evaluate, queue
+from tests.assets.sensing import evaluate, queue, run, sensor_named
 
 DAY = Window.parse("daily/2026-01-01")
 MONTH = Window.parse("monthly/2026-01")
@@ -131,7 +135,74 @@ def test_an_attempt_is_repeated_after_a_growing_pause_under_a_new_key() -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_it_does_not_flood_thequeue() -> None:
+def test_an_hour_that_fails_again_and_again_holds_up_neither_quantiser_nor_indexes() -> None:
+    stuck = hours(5, 1)
+    work = DueWork(images=[], embeddings=stuck, quantiser=True, hours=hours(0, 9), days=[DAY])
+
+    requests, attempts = choose([*demands_of(work, set())], {}, 4, 1000)
+    assert _assets(requests) == ["images+embeddings+hourly_index"], "it is given its try first"
+    busy: set[tuple[str, Window | None]] = {("embeddings", stuck[0])}
+    assert [*demands_of(work, busy)] == []
+    requests, attempts = choose([*demands_of(work, set())], attempts, 4, 1010)
+    assert _assets(requests) == ["quantiser"], "and in its pause the quantiser is trained"
+
+    trained = DueWork(embeddings=stuck, hours=hours(0, 9), days=[DAY])
+    requests, _ = choose([*demands_of(trained, set())], attempts, 4, 1020)
+    assert _assets(requests) == ["hourly_index", "hourly_index"], "on both sides of it"
+    starts = [request.tags["dagster/asset_partition_range_start"] for request in requests]
+    assert starts == ["2026-01-01T06", "2026-01-01T00"]
+
+
+def test_a_quantiser_that_can_not_be_trained_holds_up_no_index() -> None:
+    work = DueWork(quantiser=True, hours=hours(0, 2))
+
+    requests, attempts = choose([*demands_of(work, set())], {}, 4, 1000)
+    assert _assets(requests) == ["quantiser"], "every index waits for it"
+    assert [*demands_of(work, {("quantiser", None)})] == []
+    requests, _ = choose([*demands_of(work, set())], attempts, 4, 1010)
+
+    assert _assets(requests) == ["hourly_index"]
+
+
+def test_what_was_made_and_never_recorded_is_asked_for_to_be_recorded(
+    built: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a run that was killed before its end."""
+    put_clock(monkeypatch)
+    defs = load()
+    tell_all(instance, without=("hourly_index", hours(3, 2)))
+
+    first = evaluate(sensor_named(defs, "reconciler"), instance, defs, None)
+    [request] = first.run_requests
+    assert run(instance, defs, request)
+    second = evaluate(sensor_named(defs, "reconciler"), instance, defs, first.cursor)
+
+    assert request.asset_selection == [dg.AssetKey("hourly_index")]
+    told = instance.get_materialized_partitions(dg.AssetKey("hourly_index"))
+    assert told == {hour.start_text for hour in hours(0, 24)}
+    assert second.run_requests == []
+
+
+def test_a_backfill_that_was_just_asked_for_is_waited_for(
+    built: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built.list_photo("p99.png", START + timedelta(hours=5, minutes=30))
+    work = due(built)
+    backfill = SimpleNamespace(
+        status=SimpleNamespace(value="REQUESTED"),
+        backfill_timestamp=TOMORROW.timestamp(),
+        asset_selection=[dg.AssetKey("embeddings")],
+    )
+    monkeypatch.setattr(dg.DagsterInstance, "get_backfills", lambda _self, **_how: [backfill])
+
+    young = reconciler.about_to_be_made(instance, work, TOMORROW + timedelta(seconds=5))
+    later = reconciler.about_to_be_made(instance, work, TOMORROW + timedelta(minutes=5))
+
+    assert _names(demands_of(work, young)) == []
+    assert _names(demands_of(work, later)) == ["images+embeddings+hourly_index"]
+
+
+def test_it_does_not_flood_the_queue() -> None:
     demands = [Demand(("hourly_index",), [hour]) for hour in hours(0, 50)]
 
     requests, attempts = choose(demands, {}, 4, 1000)
@@ -149,18 +220,10 @@ def test_a_broken_cursor_begins_anew(built: Shop) -> None:
 def test_the_sensor_asks_for_late_listings_and_keeps_still_while_they_are_made(
     built: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
-            return TOMORROW + timedelta(minutes=10)
-
-    monkeypatch.setattr(reconciler, "datetime", Clock)
+    put_clock(monkeypatch)
     defs = load()
-    sensor = next(
-        sensor
-        for sensor in defs.sensors or ()
-        if isinstance(sensor, dg.SensorDefinition) and sensor.name == "reconciler"
-    )
+    sensor = sensor_named(defs, "reconciler")
+    tell_all(instance)
     built.list_photo("p99.png", START + timedelta(hours=5, minutes=30))
 
     first = evaluate(sensor, instance, defs, None)
@@ -216,25 +279,81 @@ def test_a_run_whose_process_was_killed_is_declared_failed(
     assert not run_locks.is_dead(shop.settings, "never-seen")
 
 
-def test_files_of_runs_that_ended_long_ago_go(shop: Shop, instance: dg.DagsterInstance) -> None:
-    """A process leaves that of its last run, and every run is a process."""
-    [unfinished] = queue(instance, load(), [Demand(("embedder",), ()).request(Attempt().again(1))])
+def test_a_run_that_ended_while_it_was_looked_at_stays_as_it_ended(
+    shop: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [run_id] = queue(instance, load(), [Demand(("embedder",), ()).request(Attempt().again(1))])
+    _started(instance, run_id)
+
+    def ends_well(_settings: Settings, run_id: str) -> bool:
+        _tell(instance, run_id, "PIPELINE_SUCCESS")
+        return True  # its process is gone too
+
+    monkeypatch.setattr(run_locks, "is_dead", ends_well)
+
+    assert reconciler.living_runs(instance, shop.settings) == []
+
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.status is dg.DagsterRunStatus.SUCCESS
+
+
+def test_no_file_of_a_run_is_ever_seen_unlocked_and_old_ones_go(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = shop.settings.state / "runs"
-    for name in ("ended", "alive", unfinished):
-        worker = _process_of(shop, name)
-        os.utime(folder / name, (0, 0))
-        if name == "alive":
-            alive = worker
-        else:
-            worker.kill()
-            worker.wait(10)
-    (folder / "just begun").touch()
+    folder.mkdir()
+    (folder / "long-ago").touch()
+    os.utime(folder / "long-ago", (0, 0))
+    (folder / "killed-lately").touch()
+    seen = []
+    lock = fcntl.flock
 
-    reconciler.living_runs(instance, shop.settings)
-    alive.kill()
-    alive.wait(10)
+    def look_first(descriptor: int, kind: int) -> None:
+        if kind == fcntl.LOCK_EX:
+            seen.append(run_locks.is_dead(shop.settings, "now"))
+        lock(descriptor, kind)
 
-    assert {path.name for path in folder.iterdir()} == {"alive", unfinished, "just begun"}
+    monkeypatch.setattr(fcntl, "flock", look_first)
+    monkeypatch.setattr(run_locks, "_held", {})
+
+    run_locks.hold(shop.settings, "now")
+
+    assert seen == [False]
+    assert {path.name for path in folder.iterdir()} == {"now", "killed-lately"}
+    assert run_locks.is_dead(shop.settings, "killed-lately")
+    assert not run_locks.is_dead(shop.settings, "now")
+    os.close(run_locks._held.pop("now"))
+
+
+def put_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the sensor think that the first day is over."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return TOMORROW + timedelta(minutes=10)
+
+    monkeypatch.setattr(reconciler, "datetime", Clock)
+
+
+def tell_all(instance: dg.DagsterInstance, *, without: tuple[str, list[Window]] = ("", [])) -> None:
+    """Record all of the first day in Dagster, which was made by hand."""
+    made: dict[str, list[Window]] = dict.fromkeys(FETCH, hours(0, 24)) | {"daily_index": [DAY]}
+    asset, left_out = without
+    for name, windows in made.items():
+        for window in windows:
+            if name != asset or window not in left_out:
+                told = dg.AssetMaterialization(name, partition=window.start_text)
+                instance.report_runless_asset_event(told)
+    instance.report_runless_asset_event(dg.AssetMaterialization("embedder"))
+
+
+def _assets(requests: Sequence[dg.RunRequest]) -> list[str]:
+    return [
+        "+".join(key.to_user_string() for key in request.asset_selection or ())
+        for request in requests
+    ]
 
 
 def _names(demands: Iterator[Demand]) -> list[str]:
@@ -242,13 +361,15 @@ def _names(demands: Iterator[Demand]) -> list[str]:
 
 
 def _started(instance: dg.DagsterInstance, run_id: str) -> None:
-    from dagster._core.events import DagsterEvent, DagsterEventType
+    _tell(instance, run_id, "PIPELINE_START")
+
+
+def _tell(instance: dg.DagsterInstance, run_id: str, event: str) -> None:
+    from dagster._core.events import DagsterEvent
 
     run = instance.get_run_by_id(run_id)
     assert run is not None
-    instance.report_dagster_event(
-        DagsterEvent(DagsterEventType.PIPELINE_START.value, run.job_name), run_id
-    )
+    instance.report_dagster_event(DagsterEvent(event, run.job_name), run_id)
 
 
 def _process_of(shop: Shop, run_id: str) -> "subprocess.Popen[bytes]":
