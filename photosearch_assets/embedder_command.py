@@ -10,12 +10,17 @@ from photosearch.settings import load_settings
 from photosearch_assets.errors import AssetsError
 
 if TYPE_CHECKING:
-    from index_grpc.serving import Serving
+    import dagster as dg
+
+    from photosearch_assets.commands import Bars
     from photosearch_assets.switch_embedder import EmbedderSwitch
 
 embedder = typer.Typer(no_args_is_help=True, help="Show or change the embedder.")
 WORSE = 0.02
 """So much recall may be lost before a switch wants to be confirmed."""
+
+_ROUNDS = 5
+"""A catalogue that changes all the time is never caught up with; the current embedder neither."""
 
 
 @embedder.command()
@@ -67,24 +72,22 @@ def use(
     console = Console()
     settings = load_settings()
     switch = EmbedderSwitch(settings)
-    with open_instance(settings) as instance, Bars(console) as bars:
-        if network is None:
-            switch.prepare_previous()
-        else:
-            bars.start("embedder", 1)
-            switch.prepare(network, on_photos=bars.photos)
-            bars.advance()
-        served = False
-        servings: list[Serving] = []
-        while not servings or switch.lacks():  # an hour may have closed meanwhile
-            for stage in switch.materialize(instance, bars):
-                bars.start(stage.name, stage.size)
-            servings = switch.servings()
-            bars.start("index servers", len(servings))
-            served = switch.wait_for_servers(servings)
-            for _ in servings:
+    with open_instance(settings) as instance:
+        with Bars(console) as bars:
+            if network is None:
+                switch.prepare_previous()
+            else:
+                bars.start("embedder", 1)
+                switch.prepare(network, on_photos=bars.photos)
                 bars.advance()
-    _compare(console, switch, yes=yes or back)
+            served, _ = _catch_up(switch, instance, bars)
+        _compare(console, switch, yes=yes or back)
+        # Comparing takes a while, in which an hour may have closed or a listing come late.
+        for _ in range(_ROUNDS):
+            with Bars(console) as bars:
+                served, was_behind = _catch_up(switch, instance, bars)
+            if not was_behind:
+                break
     if prepare_only:
         console.print("Prepared. 'photosearch embedder use' with the same network switches.")
         return
@@ -96,6 +99,27 @@ def use(
     if served:
         with console.status("The old embedder's servers retire…"):
             switch.retire_before()
+
+
+def _catch_up(
+    switch: "EmbedderSwitch", instance: "dg.DagsterInstance", bars: "Bars"
+) -> tuple[bool, bool]:
+    """Make, ship and serve what the next embedder lacks.
+
+    Returns whether anything is served on this machine, and whether there was anything to make.
+    """
+    was_behind = False
+    while True:
+        for stage in switch.materialize(instance, bars):
+            bars.start(stage.name, stage.size)
+            was_behind = True
+        servings = switch.servings()
+        bars.start("index servers", len(servings))
+        is_served = switch.wait_for_servers(servings)
+        for _ in servings:
+            bars.advance()
+        if not switch.lacks():  # else an hour has closed meanwhile
+            return is_served, was_behind
 
 
 @embedder.command()

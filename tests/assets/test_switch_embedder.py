@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from photosearch.cli import main
 from photosearch.repository.addresses import Address
 from photosearch.repository.folder import FolderStorage
 from photosearch.repository.prepared import Role, note, read_noted
-from photosearch.repository.readiness import current_fingerprint
+from photosearch.repository.readiness import current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
 from photosearch.settings import load_settings
 from photosearch.windows import Window
-from photosearch_assets import embedder_settings
+from photosearch_assets import embedder_command, embedder_settings
 from photosearch_assets.switch_embedder import EmbedderSwitch
+from tests.assets.by_hand import run_step
+from tests.assets.conftest import START, Shop, hours
+from tests.embedder.own_networks import write_means
 from tests.repository.artifacts import FINGERPRINT, Shelf
 
 VARIABLE = "PHOTOSEARCH_EMBEDDER_NETWORK"
@@ -129,6 +133,32 @@ def test_the_next_embedder_lacks_what_only_the_current_one_covers(
     assert [f"{gap.start:%H}-{gap.end:%H}" for gap in switch.lacks()] == ["01-02", "04-05"]
     make("before", 1, 4)
     assert switch.lacks() == []
+
+
+@pytest.mark.slow
+def test_what_comes_late_while_both_are_compared_is_there_before_the_switch(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing, or a whole hour: after the switch it would be missing until it is made."""
+    shop.configure(embedder_precision="float32")
+    shop.list_hours(2)
+    run_step(shop, "embedder")
+    for name in ("images", "embeddings", "hourly_index"):
+        run_step(shop, name, hours(0, 2))
+    late = START + timedelta(hours=1, minutes=30)
+
+    def compare(*_what: object, **_how: object) -> None:
+        shop.list_photo("p99.png", late)
+
+    monkeypatch.setattr(embedder_command, "_compare", compare)
+    network = str(write_means(shop.root / "means.onnx"))
+    embedder_command.use(network, back=False, yes=False, prepare_only=False)
+
+    repository = Repository.of(shop.settings)
+    fingerprint = current_fingerprint(repository)
+    assert fingerprint is not None
+    assert repository.manifest(Address.embedders(), fingerprint).recipe["network"] == network
+    assert ready_indexes(repository, fingerprint)[hours(1, 1)[0]].rows == 3
 
 
 def test_settings_that_only_the_next_embedder_had_go_when_it_goes(repository: Repository) -> None:
