@@ -41,10 +41,12 @@ class FetchedPhoto:
 
 @dataclass
 class FetchReport:
-    """What became of the photos; ``failed`` is in the order in which they were asked for."""
+    """What became of the photos; ``failed`` is in the order in which they were asked for, and
+    ``unreachable`` of these might be had another time."""
 
     fetched: dict[str, FetchedPhoto] = field(default_factory=dict)
     failed: list[PhotoFailure] = field(default_factory=list)
+    unreachable: int = 0
     from_cache: int = 0
     downloaded_bytes: int = 0
 
@@ -151,6 +153,7 @@ def _identity(content: bytes | Bytes) -> FetchedPhoto:
 def _count(report: FetchReport, photo: Photo, outcome: _Had | PhotoError) -> None:
     if isinstance(outcome, PhotoError):
         report.failed.append(PhotoFailure(photo_id=photo.photo_id, reason=str(outcome)))
+        report.unreachable += isinstance(outcome, PhotoUnreachable)
         return
     report.fetched[photo.photo_id] = outcome.photo
     report.from_cache += outcome.from_cache

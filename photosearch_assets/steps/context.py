@@ -61,7 +61,7 @@ class StepContext(Closing):
 
     @cached_property
     def image_store(self) -> ImageStore:
-        require_reachable(self.settings.image_store_url, self.settings, "the image store")
+        self.require_image_store()
         return ImageStore.of(self.settings)
 
     @cached_property
@@ -109,6 +109,14 @@ class StepContext(Closing):
             ),
             threads=self.settings.embed_threads,
         )
+
+    def require_image_store(self) -> None:
+        """Ask the image store whether it answers: one in trouble is no fault of its photos.
+
+        Raises:
+            StoreUnreachable: if it is a bucket that does not exist, refuses, or does not answer.
+        """
+        require_reachable(self.settings.image_store_url, self.settings, "the image store")
 
     def shelf(self, kind: Kind) -> Shelf:
         """The current artifacts of a kind, listed once for this context."""

@@ -86,6 +86,7 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
 
     Raises:
         StepError: if an hour's photos have not been fetched.
+        StoreUnreachable: if photos are no longer in the cache, and their bucket does not answer.
     """
     cache = context.image_cache
     reports = (cache.read_report(window) for window in windows)
@@ -142,11 +143,14 @@ def _embed(hours: Sequence[_Hour], context: StepContext) -> Iterator[StepResult]
     started = time.monotonic()
     photos = {photo.sha256: photo for hour in hours for photo in hour.missing}
     sha_of = {photo.photo_id: sha256 for sha256, photo in photos.items()}
+    unreachable: list[str] = []
     embedded = embed_batch(
-        [(photo.photo_id, _decoder(photo, context)) for photo in photos.values()],
+        [(photo.photo_id, _decoder(photo, context, unreachable)) for photo in photos.values()],
         context.embedder,
         on_progress=lambda _done: context.on_photos(1),
     )
+    if unreachable:
+        context.require_image_store()
     vectors = {
         sha_of[name]: vector
         for name, vector in zip(embedded.photo_ids, embedded.vectors, strict=True)
@@ -198,7 +202,11 @@ def _publish(
     return manifest, vectors
 
 
-def _decoder(photo: ReportedPhoto, context: StepContext) -> Callable[[], NDArray[np.uint8]]:
+def _decoder(
+    photo: ReportedPhoto, context: StepContext, unreachable: list[str]
+) -> Callable[[], NDArray[np.uint8]]:
+    """Reads and decodes ``photo``; into ``unreachable`` goes one that the store did not give."""
+
     def decode() -> NDArray[np.uint8]:
         content = context.image_cache.read(photo.path)
         if content is None:
@@ -207,6 +215,7 @@ def _decoder(photo: ReportedPhoto, context: StepContext) -> Callable[[], NDArray
                 [photo.photo], context.image_store, context.image_cache, settings=context.settings
             )
             for failure in report.failed:
+                unreachable.extend([photo.photo_id] * report.unreachable)
                 raise StepError(failure.reason)
             content = context.image_cache.read(photo.path)
         if content is None:

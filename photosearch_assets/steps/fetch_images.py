@@ -41,6 +41,8 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
 
     Raises:
         ImageStoreError: if the image store is gone or the cache's disk is full.
+        StoreUnreachable: if a bucket went away meanwhile: its photos are not lost, and their
+            hours stay due.
     """
     photos = photos_by_hour(context.catalogue, windows)
     to_fetch: list[Window] = []
@@ -81,6 +83,8 @@ def _fetch(
             settings=context.settings,
             on_progress=context.on_photos,
         )
+    if fetched.unreachable:
+        context.require_image_store()
     failed = {failure.photo_id: failure for failure in fetched.failed}
     shared_s = (time.monotonic() - started) / len(windows)
     for window in windows:
