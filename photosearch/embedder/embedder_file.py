@@ -3,7 +3,8 @@
 The fingerprint is taken over content: the model's and the projection's digests, the
 preprocessing and what is done to the output. Names, dates and devices are left out, so that the
 same network built twice, anywhere, is one embedder, and any change that could move a vector is
-another.
+another. What decodes and resizes a photo is code and not content: whoever changes the pixels
+that come out (a test holds them) raises ``format``, which the fingerprint has in it.
 """
 
 import hashlib

@@ -1,8 +1,13 @@
+import hashlib
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from photosearch.embedder.preprocessing import Preprocessing
 from photosearch.embedder.registry import DEFAULT_PREPROCESSING
+from photosearch.images.decode import decode_photo
 from tests.embedder.pictures import whole_number_picture
 
 
@@ -52,3 +57,24 @@ def test_photos_of_any_shape_become_a_square(shape: tuple[int, int]) -> None:
     photo = np.full((*shape, 3), 90, np.uint8)
 
     assert DEFAULT_PREPROCESSING.prepare(photo).shape == (3, 224, 224)
+
+
+@pytest.mark.parametrize(
+    ("mode", "digest"),
+    [("RGB", "7c81ae7aa8c07f91"), ("RGBA", "616f55849343fd1d"), ("P", "a80376095845c6f0")],
+)
+def test_a_photo_comes_to_the_network_bit_for_bit_as_in_earlier_releases(
+    mode: str, digest: str
+) -> None:
+    """If this fails, a catalogue's vectors and its queries' come apart: see embedder_file.py."""
+    file = io.BytesIO()
+    picture = Image.fromarray(whole_number_picture(3, 700, 1000))
+    if mode == "RGBA":
+        picture.putalpha(Image.fromarray(whole_number_picture(1, 700, 1000)[..., 0]))
+    elif mode == "P":
+        picture = picture.convert("P", palette=Image.Palette.WEB, dither=Image.Dither.NONE)
+    picture.save(file, "PNG")
+
+    planes = DEFAULT_PREPROCESSING.prepare(decode_photo(file.getvalue(), max_megapixels=50))
+
+    assert hashlib.sha256(planes.tobytes()).hexdigest()[:16] == digest
