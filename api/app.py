@@ -28,7 +28,7 @@ from api.models import (
     Timeline,
 )
 from api.photos import THUMBNAIL_SIDES
-from api.problems import ApiProblem
+from api.problems import ApiProblem, overloaded
 from api.query import read_query
 from api.samples import MOST
 from api.state import ApiState
@@ -98,21 +98,11 @@ def _add_search(app: FastAPI, state: ApiState) -> None:
     )
     async def search(request: Request) -> Response:
         """Ask with a photo (a form's file, or base64 or a URL in JSON), a vector, or a listing."""
-        if state.queries >= settings.max_concurrent_queries:
-            raise ApiProblem(
-                429,
-                "overloaded",
-                "too many queries are under way",
-                found=str(state.queries),
-                limit=f"{settings.max_concurrent_queries} (max_concurrent_queries)",
-                remedy="try again in a second",
-                headers={"Retry-After": "1"},
-            )
+        _require_room(state)  # before the body comes: what is turned away need not be sent
+        query = await read_query(request, settings, state.uploads)
+        _require_room(state)
         state.queries += 1
         try:
-            query = await read_query(
-                request, settings.max_photo_bytes, settings.max_k, settings.upload_timeout_s
-            )
             return _json(await state.searcher.answer(query), {"Cache-Control": "no-store"})
         finally:
             state.queries -= 1
@@ -130,6 +120,16 @@ def _add_search(app: FastAPI, state: ApiState) -> None:
         troubles = await asyncio.to_thread(read_troubles, state.settings)
         answer = timeline_of(state.planner, state.repository, state.pool, fingerprint, troubles)
         return _json(answer, {"Cache-Control": "no-cache"})
+
+
+def _require_room(state: ApiState) -> None:
+    limit = state.settings.max_concurrent_queries
+    if state.queries >= limit:
+        raise overloaded(
+            "too many queries are under way",
+            str(state.queries),
+            f"{limit} (max_concurrent_queries)",
+        )
 
 
 def _add_catalogue(app: FastAPI, state: ApiState) -> None:

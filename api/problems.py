@@ -92,6 +92,19 @@ def problem_response(error: PhotosearchError, status: int = 422, kind: str = "re
     )
 
 
+def overloaded(what: str, found: str, limit: str) -> ApiProblem:
+    """429: more than the service takes on at once."""
+    return ApiProblem(
+        429,
+        "overloaded",
+        what,
+        found=found,
+        limit=limit,
+        remedy="try again in a second",
+        headers={"Retry-After": "1"},
+    )
+
+
 def _status(error: PhotosearchError) -> tuple[int, str]:
     """The status and kind for an error of the lower floors.
 

@@ -2,13 +2,13 @@
 
 Multipart and JSON become the same :class:`SearchRequest` plus the photo's bytes. The body is
 read here, chunk by chunk, because its size must be bounded before anything parses it: a limit
-after parsing is no limit.
+after parsing is no limit. A body that is on its way takes no query's place, for phones are slow;
+what has come of all bodies together is bounded by what as many queries as may run could send.
 """
 
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -17,7 +17,8 @@ from starlette.requests import ClientDisconnect
 
 from api.form import FormError, parse_form
 from api.models import SearchRequest
-from api.problems import ApiProblem, invalid_input
+from api.problems import ApiProblem, invalid_input, overloaded
+from photosearch.settings import Settings
 
 #: A vector of 8192 numbers has fewer, and so has any URL or cursor; base64 has none. JSON of
 #: millions of members would be taken apart for seconds, and held in many times its size.
@@ -36,19 +37,40 @@ class Query:
     name: str = "the photo"
 
 
-async def read_query(
-    http: Request, max_photo_bytes: int, max_k: int, upload_timeout_s: float
-) -> Query:
+@dataclass
+class Uploads:
+    """The bodies that are being read, and how many bytes of them there may be together."""
+
+    limit_bytes: int
+    held_bytes: int = 0
+
+    def take(self, size: int) -> None:
+        """Count a part that has come.
+
+        Raises:
+            ApiProblem: 429 if there are too many.
+        """
+        self.held_bytes += size
+        if self.held_bytes > self.limit_bytes:
+            raise overloaded(
+                "too much is being uploaded at once",
+                f"{self.held_bytes} bytes",
+                f"{self.limit_bytes} bytes (max_concurrent_queries times max_photo_bytes)",
+            )
+
+
+async def read_query(http: Request, settings: Settings, uploads: Uploads) -> Query:
     """Read and check the request's body.
 
     Raises:
         ApiProblem: 415 for a media type that is neither JSON nor a form, 413 for too large a
             body, 408 for one that comes too slowly, 400 for one that breaks off, 422 for one
-            that can't be read or holds what is not allowed.
+            that can't be read or holds what is not allowed, 429 when others upload too much.
     """
+    upload_timeout_s, max_k = settings.upload_timeout_s, settings.max_k
     try:
         async with asyncio.timeout(upload_timeout_s):
-            query = await _read(http, max_photo_bytes)
+            query = await _read(http, settings.max_photo_bytes, uploads)
     except ClientDisconnect:  # nobody hears this; unsaid, it would be a failure in the log
         raise ApiProblem(
             400,
@@ -77,12 +99,12 @@ async def read_query(
     return query
 
 
-async def _read(http: Request, max_photo_bytes: int) -> Query:
+async def _read(http: Request, max_photo_bytes: int, uploads: Uploads) -> Query:
     media_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == FORM_TYPE:
-        return await _from_form(http, max_photo_bytes)
+        return await _from_form(http, max_photo_bytes, uploads)
     if media_type in JSON_TYPES:
-        return await _from_json(http, max_photo_bytes)
+        return await _from_json(http, max_photo_bytes, uploads)
     raise ApiProblem(
         415,
         "wrong-content-type",
@@ -93,9 +115,9 @@ async def _read(http: Request, max_photo_bytes: int) -> Query:
     )
 
 
-async def _from_json(http: Request, max_photo_bytes: int) -> Query:
+async def _from_json(http: Request, max_photo_bytes: int, uploads: Uploads) -> Query:
     limit = max_photo_bytes * 4 // 3 + FORM_OVERHEAD_BYTES
-    body = b"".join([chunk async for chunk in _bounded(http, limit)])
+    body = await _body(http, limit, uploads)
     if not body:
         raise ApiProblem(
             422,
@@ -127,9 +149,9 @@ async def _from_json(http: Request, max_photo_bytes: int) -> Query:
     return Query(request, photo)
 
 
-async def _from_form(http: Request, max_photo_bytes: int) -> Query:
+async def _from_form(http: Request, max_photo_bytes: int, uploads: Uploads) -> Query:
     limit = max_photo_bytes + FORM_OVERHEAD_BYTES
-    body = b"".join([chunk async for chunk in _bounded(http, limit)])
+    body = await _body(http, limit, uploads)
     try:
         parts = parse_form(http.headers["content-type"], body)
     except FormError as error:
@@ -170,16 +192,22 @@ def _bad_form(what: str, found: str, limit: str | None = None) -> ApiProblem:
     )
 
 
-async def _bounded(http: Request, limit: int) -> AsyncGenerator[bytes, None]:
+async def _body(http: Request, limit: int, uploads: Uploads) -> bytes:
     declared = http.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(f"{declared} bytes", limit)
+    chunks = []
     size = 0
-    async for chunk in http.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(f"more than {limit} bytes", limit)
-        yield chunk
+    try:
+        async for chunk in http.stream():
+            size += len(chunk)
+            uploads.take(len(chunk))
+            if size > limit:
+                raise _too_large(f"more than {limit} bytes", limit)
+            chunks.append(chunk)
+    finally:
+        uploads.held_bytes -= size
+    return b"".join(chunks)
 
 
 def _require_size(photo: bytes, limit: int) -> None:

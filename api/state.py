@@ -16,6 +16,7 @@ from api.embedding import EmbedderShelf
 from api.photo_url import PhotoUrls
 from api.photos import PhotoStore
 from api.planner import Planner, utc_now
+from api.query import Uploads
 from api.repository_watch import RepositoryWatch
 from api.samples import SampleShelf
 from api.search import Searcher
@@ -45,6 +46,7 @@ class ApiState:
     planner: Planner
     searcher: Searcher
     samples: SampleShelf
+    uploads: Uploads
     queries: int = 0
 
     @classmethod
@@ -82,6 +84,7 @@ class ApiState:
             planner,
             searcher,
             SampleShelf(catalogue, settings.live_status),
+            Uploads(settings.max_concurrent_queries * settings.max_photo_bytes),
         )
 
     @contextlib.asynccontextmanager

@@ -6,6 +6,8 @@ import socket
 import struct
 import time
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -309,19 +311,44 @@ def test_a_form_of_countless_parts_is_refused_unread(whole: httpx.Client) -> Non
     assert "more than 32 parts" in problem["found"]
 
 
-def test_a_body_that_drips_is_cut_off_and_makes_room(start_api: StartApi) -> None:
-    api = start_api(upload_timeout_s=0.5, max_concurrent_queries=1)
-    host, port = api.base_url.host, api.base_url.port
-    head = "POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    with socket.create_connection((host, port or 80)) as dripping:
-        dripping.sendall(f"{head}Content-Length: 1000\r\n\r\n".encode())
-        dripping.settimeout(10)
+def test_a_body_that_drips_takes_nobodys_place_and_is_cut_off(start_api: StartApi) -> None:
+    api = start_api(upload_timeout_s=3, max_concurrent_queries=1)
+
+    with uploading(api, size=1000) as dripping:
+        meanwhile = api.post("/v1/search", json={"listing_id": "no"})
         answer = dripping.recv(65536).decode()
 
+    assert meanwhile.status_code == 404
     assert answer.startswith("HTTP/1.1 408 ")
     assert "urn:photosearch:slow-body" in answer
     assert "connection: close" in answer.lower()
-    assert api.post("/v1/search", json={"listing_id": "no"}).status_code == 404
+
+
+def test_all_bodies_that_are_on_their_way_are_bounded_together(start_api: StartApi) -> None:
+    api = start_api(max_concurrent_queries=1, max_photo_bytes=1 << 20)
+    part = b" " * (700 << 10)
+
+    with uploading(api, size=1 << 20) as first:
+        first.sendall(part)
+        time.sleep(0.5)
+        with uploading(api, size=1 << 20) as second:
+            second.sendall(part)
+            refused = second.recv(65536).decode()
+    after = api.post("/v1/search", json={"listing_id": "no"})
+
+    assert refused.startswith("HTTP/1.1 429 ")
+    assert "max_concurrent_queries times max_photo_bytes" in refused
+    assert after.status_code == 404
+
+
+@contextmanager
+def uploading(api: httpx.Client, size: int) -> Iterator[socket.socket]:
+    """A connection on which a search's body of ``size`` bytes is to come."""
+    head = "POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((api.base_url.host, api.base_url.port or 80)) as connection:
+        connection.settimeout(20)
+        connection.sendall(f"{head}Content-Length: {size}\r\n\r\n".encode())
+        yield connection
 
 
 def test_a_forged_cursor_with_a_monstrous_vector_is_refused(
