@@ -137,10 +137,11 @@ class ServerProcess:
         if self._asked is not None:
             if not self._asked.done():
                 return None
-            failed = self._asked.exception() is not None
-            answer = not failed and (
-                self._asked.result().status == health_pb2.HealthCheckResponse.SERVING
-            )
+            error = self._asked.exception()
+            if error is None:
+                answer = self._asked.result().status == health_pb2.HealthCheckResponse.SERVING
+            else:  # one that has all the calls it takes says so at once, and is not silent
+                answer = error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         if self._channel is None:
             self._channel = grpc.insecure_channel(self.address, options=CHANNEL_OPTIONS)
         self._asked = health_pb2_grpc.HealthStub(self._channel).Check.future(

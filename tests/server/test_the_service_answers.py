@@ -4,14 +4,18 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
+import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from controller.server_process import ServerProcess
+from index_grpc.announcement import announce
 from index_grpc.client import (
     IndexClient,
     describe_once,
@@ -23,7 +27,12 @@ from index_grpc.errors import InvalidQuery, WindowNotHeld
 from index_grpc.server import SEARCH_THREADS, IndexServer
 from index_grpc.service import LoadedPack
 from index_grpc.wire.index_pb2_grpc import IndexServiceStub
-from index_grpc.wire_errors import DeadlinePassed, ForeignFingerprint, ServerUnavailable
+from index_grpc.wire_errors import (
+    DeadlinePassed,
+    ForeignFingerprint,
+    IndexServiceError,
+    ServerUnavailable,
+)
 
 Serve = Callable[[], Any]
 FINGERPRINT = "f" * 16
@@ -291,3 +300,33 @@ def test_a_thousand_long_hits_fit_in_an_answer(loaded: LoadedPack) -> None:
         assert len(answer.hits) == 10_000
     finally:
         server.drain(linger_s=0, grace_s=0)
+
+
+def test_a_server_with_all_the_calls_it_takes_refuses_more_and_is_not_silent(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index_grpc.server.MAX_CALLS", 1)
+    served = serve()
+    announce(tmp_path, served.address)
+    watched = ServerProcess(tmp_path, psutil.Process(), tmp_path / "log")
+    vector = served.pack.vectors[0]
+
+    served.pack.leave.clear()
+    holding = threading.Thread(
+        target=search_once, args=(served.address, vector, 5), kwargs={"fingerprint": FINGERPRINT}
+    )
+    holding.start()
+    assert served.pack.entered.wait(10)
+    with pytest.raises(IndexServiceError, match="exceeded"):
+        search_once(served.address, vector, 5, fingerprint=FINGERPRINT)
+    asked_first = watched.health()
+    ends = time.monotonic() + 10
+    while (health := watched.health()) is None:
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    served.pack.leave.set()
+    holding.join()
+    watched.forget()
+
+    assert asked_first is None
+    assert health is True
