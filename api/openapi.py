@@ -61,6 +61,10 @@ SEARCH: dict[str, Any] = {
                         "summary": "A photo in base64",
                         "value": {"photo": "/9j/4AAQSkZJRg...", "on_partial": "wait"},
                     },
+                    "vector": {
+                        "summary": "An embedding of your own (256 numbers by default)",
+                        "value": {"vector": [0.0431, -0.0127, 0.0885], "fingerprint": "3f9a1c"},
+                    },
                     "next page": {
                         "summary": "The listings that follow",
                         "value": {"cursor": "Zm9sbG93..."},
