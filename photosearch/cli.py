@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -27,9 +27,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         command_line(arguments)(arguments)
     except PhotosearchError as error:
-        Console(stderr=True).print("error:", style="bold red", end=" ")
-        Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+        _end_with(error)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # Any command may meet it, anywhere: a folder that is a file, no right, a full disk.
+        _end_with(
+            PhotosearchError(
+                f"{str(error.filename)!r} can't be used",
+                found=error.strerror,
+                remedy="check the path, its rights and the space on its disk",
+            )
+        )
+
+
+def _end_with(error: PhotosearchError) -> NoReturn:
+    Console(stderr=True).print("error:", style="bold red", end=" ")
+    Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+    sys.exit(1)
 
 
 def command_line(arguments: Sequence[str]) -> typer.Typer:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,21 @@ def test_an_error_of_ours_is_one_line_that_names_the_remedy(
     assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert "photosearch init" in error
+
+
+def test_a_path_that_cannot_be_used_is_one_line_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "photo.jpg"
+    file.touch()
+
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", "--exit", "--dir", str(file)])
+
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: '{file}' can't be used: found File exists; ")
+    assert error.count("\n") == 1
 
 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
