@@ -18,8 +18,10 @@ class AlreadyRunning(PhotosearchError):
 
 
 @contextmanager
-def only_one(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file ``path`` while the block runs; ``what`` names the job in the error.
+def only_one(path: Path, what: str, otherwise: str = "use another state_dir") -> Iterator[None]:
+    """Hold the lock file ``path`` while the block runs.
+
+    ``what`` names the job in the error, ``otherwise`` how to have two of it.
 
     Raises:
         AlreadyRunning: if another process holds it, with that process's id.
@@ -34,7 +36,7 @@ def only_one(path: Path, what: str) -> Iterator[None]:
                 f"{what} runs already",
                 found=f"process {file.read().strip() or 'unknown'}, which holds {path}",
                 limit="one at a time",
-                remedy="stop that process first, or use another state_dir",
+                remedy=f"stop that process first, or {otherwise}",
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -48,7 +48,8 @@ def open_plan(folder: Path, listings: int | None, now: datetime) -> DemoPlan:
     """The plan that the folder holds, or a new one for ``now``, kept there.
 
     Raises:
-        DemoError: if the folder holds a demo with another number of listings.
+        DemoError: if the folder holds a demo with another number of listings, or settings that
+            are a person's.
     """
     file = folder / PLAN_FILE
     if file.exists():
@@ -62,6 +63,12 @@ def open_plan(folder: Path, listings: int | None, now: datetime) -> DemoPlan:
                 remedy="delete that folder or give another with --dir",
             )
         return plan
+    if (folder / SETTINGS_FILE).exists():
+        raise DemoError(
+            f"{folder} is no demo's folder, and its settings are not the demo's to write over",
+            found=f"{SETTINGS_FILE} without {PLAN_FILE}",
+            remedy="give another folder with --dir",
+        )
     plan = DemoPlan(listings or LISTINGS, now.astimezone(UTC).replace(microsecond=0))
     folder.mkdir(parents=True, exist_ok=True)
     content = {"listings": plan.listings, "now": plan.now.isoformat(), "seed": plan.seed}

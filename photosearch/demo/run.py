@@ -56,7 +56,7 @@ def run_demo(folder: Path, listings: int | None, *, stay: bool) -> bool:
     for number in _STOPS:
         signal.signal(number, _interrupt)
     folder = folder.resolve()
-    with only_one(folder / _LOCK, f"a demo in {folder}"):
+    with only_one(folder / _LOCK, f"a demo in {folder}", "give another folder with --dir"):
         plan = open_plan(folder, listings, datetime.now(UTC))
         settings, shop, watch = write_settings(folder, plan), plan.shop(), Stopwatch()
         try:

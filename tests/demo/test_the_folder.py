@@ -30,6 +30,17 @@ def test_another_number_of_listings_is_refused_with_the_way_out(tmp_path: Path) 
         open_plan(tmp_path, 70, NOW)
 
 
+def test_a_folder_with_settings_of_a_person_is_left_alone(tmp_path: Path) -> None:
+    settings = tmp_path / "photosearch.toml"
+    settings.write_text('photos_url = "/home/me/Pictures"\n')
+
+    with pytest.raises(DemoError, match=r"photosearch\.toml without demo\.json.*--dir"):
+        open_plan(tmp_path, None, NOW)
+
+    assert settings.read_text() == 'photos_url = "/home/me/Pictures"\n'
+    assert not (tmp_path / "demo.json").exists()
+
+
 def test_photos_are_drawn_once_and_only_what_is_missing_again(tmp_path: Path) -> None:
     shop = DemoPlan(60, NOW).shop()[:20]
     photos = sum(entry.shots for entry in shop)
