@@ -25,6 +25,17 @@ from photosearch.images.photo_error import PhotoError, PhotoUnreachable
 MEDIA_TYPE = "application/problem+json"
 logger = logging.getLogger(__name__)
 
+_LIMITS = {
+    "ge": "at least {}",
+    "gt": "more than {}",
+    "le": "at most {}",
+    "lt": "less than {}",
+    "max_length": "a length of at most {}",
+    "min_length": "a length of at least {}",
+    "expected": "one of {}",
+}
+"""pydantic's names of a limit, in words."""
+
 
 class Problem(BaseModel):
     """The body of every answer that is not a success."""
@@ -128,18 +139,16 @@ def invalid_input(error: ValidationError | RequestValidationError) -> ApiProblem
     """
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-    limits = {
-        key: first["ctx"][key]
-        for key in ("ge", "gt", "le", "lt", "max_length", "min_length", "expected")
-        if key in first.get("ctx", {})
-    }
+    context = first.get("ctx", {})
+    limits = [words.format(context[key]) for key, words in _LIMITS.items() if key in context]
+    said = first["msg"].removeprefix("Value error, ")
     found = repr(first.get("input"))
     return ApiProblem(
         422,
         "invalid-input",
-        f"{place or 'the request'} can't be used: {first['msg']}",
+        f"{place or 'the request'} can't be used: {said}",
         found=found if len(found) <= 80 else f"{found[:77]}...",
-        limit=", ".join(f"{key} {value}" for key, value in limits.items()) or None,
+        limit=", ".join(limits) or None,
         remedy="see /docs for what the request may hold",
     )
 
