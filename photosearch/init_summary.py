@@ -18,7 +18,9 @@ from photosearch.settings_file import SettingChange
 from photosearch.windows import HOUR, Granularity, Window
 
 _SAMPLE = 20
-_MANY_HOURS = 50_000
+_MANY_HOURS = 20_000
+_SECONDS_AN_EMPTY_HOUR = 0.02
+"""Roughly, in its three steps; most of it are Dagster's events."""
 
 
 def print_summary(
@@ -51,7 +53,7 @@ def print_summary(
         row("Scan", f"{scan.added:,} added, {scan.changed:,} changed, {scan.removed:,} removed")
         row("Dates", _dates(scan))
         for reason, files in scan.passed_over.items():
-            row("Passed over", f"{files:,} {reason}")
+            row("Passed over", f"{reason}: {files:,}")
     else:
         row("Photos read", _sampled(settings, catalogue))
     if times is not None:
@@ -135,10 +137,12 @@ def _hints(settings: Settings, times: tuple[datetime, datetime] | None, now: dat
             f"The oldest listing is from before timeline_start; to take in all of them, set it to "
             f"{month:%Y-%m-%dT%H:%M:%SZ} in {settings.file}."
         )
-    if _hours(settings, now) > _MANY_HOURS:
+    hours = _hours(settings, now)
+    if hours > _MANY_HOURS:
         hints.append(
-            f"The timeline has {_hours(settings, now):,} hours, each of which is materialised, the "
-            f"empty ones too. A later timeline_start in {settings.file} leaves out what is older."
+            f"The timeline has {hours:,} hours, each of which is materialised once, the empty ones "
+            f"too: some {hours * _SECONDS_AN_EMPTY_HOUR / 60:.0f} minutes beside the photos' own. "
+            f"A later timeline_start in {settings.file} leaves out what is older."
         )
     return hints
 

@@ -119,7 +119,7 @@ def test_what_can_not_be_used_is_reported(home: Path) -> None:
     assert load_settings().timeline_start == datetime(2025, 11, 1, tzinfo=UTC)
     assert "1 listing, such as tomorrow.jpg: it is from the future" in said
     assert "1 listing, such as epoch.jpg: it is from before the timeline's start" in said
-    assert "Passed over 1 .heic files, a format that is not read" in said
+    assert "Passed over .heic files, a format that is not read: 1" in said
 
 
 def test_a_very_long_timeline_is_warned_of(home: Path) -> None:
