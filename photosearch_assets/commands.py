@@ -63,7 +63,7 @@ def materialize(
             work = Materializer(settings, instance, bars, everything=everything)
             _require_closed(chosen, settings.timeline_start, work.now)
             for stage in work.run(chosen):
-                bars.start(stage.name, stage.size)
+                bars.start(stage.name, stage.size, len(stage.assets))
     except KeyboardInterrupt:
         console.print("stopped; 'photosearch materialize' goes on from here")
         raise typer.Exit(_INTERRUPTED) from None
@@ -89,19 +89,24 @@ class Bars:
         )
         self._task: TaskID | None = None
         self._photos = 0
+        self._assets = 1
         self._since = 0.0
 
-    def start(self, name: str, size: int) -> None:
-        """Begin the next stage's line; ``size`` is its number of results."""
+    def start(self, name: str, size: int, assets: int = 1) -> None:
+        """Begin the next stage's line; ``size`` is its number of results.
+
+        Each of its ``assets`` tells of every photo, as one fetches it and the next embeds it.
+        """
         self._finish()
-        self._photos, self._since = 0, time.monotonic()
+        self._photos, self._assets, self._since = 0, assets, time.monotonic()
         self._task = self._progress.add_task(name, total=size, photos="")
 
     def photos(self, count: int) -> None:
         self._photos += count
-        rate = self._photos / max(0.1, time.monotonic() - self._since)
+        done = self._photos // self._assets
+        rate = done / max(0.1, time.monotonic() - self._since)
         if self._task is not None:
-            self._progress.update(self._task, photos=f"{self._photos} photos, {rate:.0f}/s")
+            self._progress.update(self._task, photos=f"{done:,} photos, {rate:.0f}/s")
 
     def result(self, result: "StepResult") -> None:
         self.advance()
@@ -115,8 +120,9 @@ class Bars:
         self._progress.start()
         return self
 
-    def __exit__(self, *_exc: object) -> None:
-        self._finish()
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:  # what was broken off stays as far as it came
+            self._finish()
         self._progress.stop()
 
     def _finish(self) -> None:
@@ -152,13 +158,17 @@ def _report(console: Console, summary: "Summary") -> None:
 
 def _report_failures(console: Console, summary: "Summary") -> None:
     reasons: Counter[str] = Counter()
+    examples: dict[str, str] = {}
     for (step, _window), result in summary.results.items():
         if step == "embeddings":  # it carries the failures of the fetch as well
             reasons.update(_kind(failure) for failure in result.failures)
+            examples.update((_kind(failure), failure.photo_id) for failure in result.failures)
     if reasons:
         console.print("Photos that could not be used:", style="yellow")
     for reason, count in reasons.most_common(_REASONS_SHOWN):
-        console.print(f"  {count} x {reason}", highlight=False, soft_wrap=True)
+        named = examples[reason] if count == 1 else f"such as {examples[reason]}"
+        text = f"  {count} x {reason} ({named})"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     for result in summary.results.values():
         for check in result.failed_checks:
             place = result.window.key if result.window else ""

@@ -111,7 +111,7 @@ def _catch_up(
     was_behind = False
     while True:
         for stage in switch.materialize(instance, bars):
-            bars.start(stage.name, stage.size)
+            bars.start(stage.name, stage.size, len(stage.assets))
             was_behind = True
         servings = switch.servings()
         bars.start("index servers", len(servings))

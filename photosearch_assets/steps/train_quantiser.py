@@ -49,7 +49,7 @@ def verdict(context: StepContext) -> Verdict:
     if current is None:
         if rows < least:
             return Verdict(False, f"exact search: {rows} photos of the {least} a quantiser needs")
-        return Verdict(True, f"{rows} photos, and no quantiser yet")
+        return Verdict(True, f"{rows} photos: the first quantiser")
     trained_on = int(str(current.details.get("catalogue_rows", current.rows)))
     growth = rows / max(1, trained_on)
     if growth >= GROWTH:
