@@ -16,7 +16,7 @@ def print_results(answer: dict[str, Any], console: Console) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("#", justify="right", style="dim")
     table.add_column("score", justify="right")
-    table.add_column("listing", overflow="fold")
+    table.add_column("listing", no_wrap=True, overflow="fold")  # ids are there to be copied
     table.add_column("title", overflow="fold")
     table.add_column("price", justify="right")
     table.add_column("window", no_wrap=True, style="dim")

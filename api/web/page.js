@@ -79,7 +79,7 @@ function card(result) {
   photo.firstElementChild.alt = title;
   photo.setAttribute("aria-label", `Photo of ${title}`);
   item.querySelector("h3").textContent = title;
-  item.querySelector("h3").title = result.listing_id;
+  item.querySelector("h3").title = `${title} (${result.listing_id})`;
   item.querySelector(".price").textContent = words.price(result.price);
   item.querySelector(".category").textContent = result.category || "";
   item.querySelector(".score-bar i").style.width = `${Math.max(0, result.score) * 100}%`;
