@@ -38,8 +38,8 @@ def verify(
 ) -> None:
     """Read all that was made, and name what is damaged, missing, or should be gone.
 
-    Every file of the model repository and every HEAD, the layers of the serving images, and
-    whether anything is left of what was erased.
+    Every file of the model repository, every HEAD, the layers of the serving images,
+    and whether anything is left of what was erased.
     """
     settings = load_settings()
     repository = Repository.of(settings)
