@@ -36,6 +36,9 @@ def show() -> None:
     for role in Role:
         noted = read_noted(repository, role)
         named[role.value] = None if noted is None else noted.fingerprint
+    if not any(named.values()):
+        Console().print("There is no embedder yet; 'photosearch materialize' makes it.")
+        return
     table = Table()
     for column in ("embedder", "fingerprint", "network", "dimensions", "windows"):
         table.add_column(column)

@@ -104,9 +104,11 @@ function ruler(knots) {
   const marks = document.createElement("div");
   knots.forEach(([time, place], i) => {
     const mark = document.createElement("span");
-    mark.textContent = i && i < knots.length - 1 ? words.dayOfYear(time) : words.moment(time);
+    const isLast = i === knots.length - 1;
+    if (i === 0) mark.textContent = words.moment(time);
+    else mark.textContent = isLast ? words.endOfDay(time) : words.dayOfYear(time);
     mark.style.left = `${place * 100}%`;
-    if (i === knots.length - 1) mark.className = "last";
+    if (isLast) mark.className = "last";
     marks.append(mark);
   });
   row.append(document.createElement("span"), marks, document.createElement("span"));

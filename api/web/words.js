@@ -3,6 +3,7 @@
 const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 const dayOfYearFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 const momentFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+const clockFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
 const secondFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: "UTC" });
 const monthFormat = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric", timeZone: "UTC" });
 const priceFormat = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
@@ -18,6 +19,9 @@ export function moment(text) {
 }
 
 export const dayOfYear = (time) => dayOfYearFormat.format(time);
+
+// Beside a mark with the day before or the day itself: short, as there is little room.
+export const endOfDay = (time) => (time % 86_400_000 === 0 ? dayOfYear(time) : `${clockFormat.format(time)} UTC`);
 
 export function nextTry(at, now) {
   if (Date.parse(at) <= Date.parse(now)) return "It is being tried again.";

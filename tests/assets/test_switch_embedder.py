@@ -65,6 +65,18 @@ def test_a_switch_that_the_environment_would_undo_is_refused_before_any_work(
     assert not Path("photosearch.toml").exists()
 
 
+def test_before_the_first_embedder_show_tells_what_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit) as ended:
+        main(["embedder", "show"])
+
+    assert ended.value.code == 0
+    assert "photosearch materialize" in capsys.readouterr().out
+
+
 def test_a_variable_that_says_the_same_is_no_hindrance(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
