@@ -12,6 +12,7 @@ unheard; see :mod:`photosearch.repository.object_storage`.
 import json
 import os
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -154,18 +155,38 @@ def _s3(settings: Settings) -> dict[str, Any]:
     if settings.anonymous_stores:
         options["skip_signature"] = True
     elif _has_aws_profile():
-        # obstore knows the environment and the machine's identity, but no profiles.
-        from obstore.auth.boto3 import Boto3CredentialProvider
-
-        options["credential_provider"] = Boto3CredentialProvider()
+        options["credential_provider"] = _profile_credentials()
     return options
 
 
 def _has_aws_profile() -> bool:
     if "AWS_ACCESS_KEY_ID" in os.environ:
         return False
-    file = os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
-    return "AWS_PROFILE" in os.environ or Path(file).expanduser().exists()
+    keys = os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+    if "AWS_PROFILE" in os.environ or Path(keys).expanduser().exists():
+        return True
+    # Sign-in by SSO, a role or a program; or a region alone, for which none need install boto3.
+    file = os.environ.get("AWS_CONFIG_FILE", "~/.aws/config")
+    return Path(file).expanduser().exists() and find_spec("boto3") is not None
+
+
+def _profile_credentials() -> Any:
+    """What boto3 finds: obstore knows the environment and the machine's identity only."""
+    if find_spec("boto3") is None:
+        raise StoreUnreachable(
+            "a profile of AWS can't be read without boto3",
+            remedy="install photosearch with its extra 'cloud', or set AWS_ACCESS_KEY_ID",
+        )
+    from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
+    from obstore.auth.boto3 import Boto3CredentialProvider
+
+    try:
+        return Boto3CredentialProvider()
+    except (BotoCoreError, ValueError) as error:  # ValueError: boto3 found none
+        found = first_line(error) if isinstance(error, BotoCoreError) else "none"
+        raise StoreUnreachable(
+            "the AWS credentials can't be read", found=found, remedy=_CREDENTIALS["s3"]
+        ) from error
 
 
 def _gcs(settings: Settings) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What is wrong with a bucket is said before any work starts."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
 from photosearch_assets.steps.context import StepContext
 from tests.repository.artifacts import HOUR
-from tests.stores.buckets import Bucket
-from tests.stores.front import Fault
+from tests.stores.buckets import Bucket, StoreServer
+from tests.stores.front import Fault, works
 
 
 def test_a_bucket_that_is_there_is_reached(bucket: Bucket, tmp_path: Path) -> None:
@@ -78,6 +79,60 @@ def test_a_url_that_names_no_store_is_refused(url: str) -> None:
         open_object_store(url, Settings())
     with pytest.raises(ImageStoreError, match="can't be opened"):
         ImageStore.open(url)
+
+
+@pytest.fixture
+def aws_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty ``~/.aws``, and nothing of AWS in the environment."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aws").mkdir()
+    return tmp_path / ".aws"
+
+
+@pytest.mark.parametrize("name", ["credentials", "config"])
+def test_a_profile_of_aws_signs_requests(s3: StoreServer, aws_folder: Path, name: str) -> None:
+    bucket = s3.bucket()
+    s3.front.script = works
+    keys = "[default]\naws_access_key_id = AKIASHOP\naws_secret_access_key = secret\n"
+    (aws_folder / name).write_text(keys)
+
+    require_reachable(bucket.url, bucket.settings(aws_folder), "the image store")
+
+    assert "Credential=AKIASHOP/" in s3.front.requests[-1].headers["authorization"]
+
+
+@pytest.mark.parametrize(
+    ("profile", "text", "told"),
+    [
+        ("nobody", "[default]\n", r"found The config profile \(nobody\)"),
+        (None, "[default]\nregion = us-east-1\n", "found none"),
+        (None, "no configuration", "found Unable to parse config file"),
+    ],
+)
+def test_a_profile_of_aws_without_credentials_is_told(
+    aws_folder: Path, monkeypatch: pytest.MonkeyPatch, profile: str | None, text: str, told: str
+) -> None:
+    (aws_folder / "config").write_text(text)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    if profile is not None:
+        monkeypatch.setenv("AWS_PROFILE", profile)
+
+    with pytest.raises(StoreUnreachable, match=f"{told}.*give AWS credentials"):
+        open_object_store("s3://bucket", Settings())
+
+
+def test_a_profile_of_aws_is_not_read_without_boto3(
+    aws_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photosearch.object_store.find_spec", lambda _: None)
+    (aws_folder / "config").write_text("[default]\nregion = us-east-1\n")
+    open_object_store("s3://bucket", Settings())  # it may be for others: none need boto3 for it
+
+    monkeypatch.setenv("AWS_PROFILE", "shop")
+    with pytest.raises(StoreUnreachable, match=r"without boto3; .*extra 'cloud'"):
+        open_object_store("s3://bucket", Settings())
 
 
 def test_a_large_object_on_a_slow_line_takes_its_time(
