@@ -161,6 +161,13 @@ def parse_document(content: bytes, name: str) -> Manifest | Index:
     )
 
 
+def parts_of(document: Manifest | Index) -> tuple[Descriptor, ...]:
+    """All that a document names: an index its images, an image its configuration and layers."""
+    if isinstance(document, Index):
+        return document.manifests
+    return (document.config, *document.layers)
+
+
 def images_in(content: bytes) -> list[str]:
     """The digests of an index's images; of a manifest, none."""
     document = parse_document(content, "a document")

@@ -31,6 +31,7 @@ from photosearch.oci.documents import (
     images_in,
     is_digest,
     parse_document,
+    parts_of,
     to_bytes,
 )
 from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage, RegistryRefused
@@ -92,7 +93,7 @@ class LayoutRegistry:
             except FileNotFoundError as error:
                 raise ImageMissing(
                     f"{self.folder} has no blob {digest}",
-                    remedy="delete the image that names it; it is built again",
+                    remedy="the sensor builds the image that names it again",
                 ) from error
         with file:
             yield iter(lambda: file.read(CHUNK_BYTES), b"")
@@ -122,12 +123,12 @@ class LayoutRegistry:
         found = self.document(digest)
         if found is None:
             return False
-        parts = _parts(parse_document(found[0], digest))
+        parts = parts_of(parse_document(found[0], digest))
         return all(self.blob_size(part.digest) == part.size for part in parts)
 
     def put_document(self, content: bytes, *, tag: str | None = None) -> str:
         document = parse_document(content, "the document to put")
-        for part in _parts(document):
+        for part in parts_of(document):
             if self.blob_size(part.digest) != part.size:
                 raise ImageMissing(f"{self.folder} lacks a part of an image", found=part.digest)
         digest = digest_of(content)
@@ -251,9 +252,3 @@ class LayoutRegistry:
 
 def _tag(entry: Mapping[str, Any]) -> str | None:
     return (entry.get("annotations") or {}).get(REF_NAME)
-
-
-def _parts(document: object) -> tuple[Descriptor, ...]:
-    if isinstance(document, Index):
-        return document.manifests
-    return (document.config, *document.layers)  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ Layers of a base image in the same registry are mounted and not sent.
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,12 +29,15 @@ from photosearch.oci.documents import (
     digest_of,
     images_in,
     parse_document,
+    parts_of,
 )
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryDown, RegistryRefused
 from photosearch.oci.image_registry import Blob, BlobContent
 
 CHUNK_BYTES = 1 << 20
 ATTEMPTS = 3
+#: An image that had all its parts is taken to have them for so long.
+WHOLE_FOR_S = 300.0
 _Result = TypeVar("_Result")
 
 
@@ -46,6 +50,7 @@ class RemoteRegistry:
         self.base = base
         self.workplace = workplace
         self.client = client
+        self._whole_until: dict[str, float] = {}
 
     def reference(self, digest: str) -> str:
         return f"{self.client.name}@{digest}"
@@ -72,7 +77,7 @@ class RemoteRegistry:
             if response.status_code == 404:
                 raise ImageMissing(
                     f"{self.client.name} has no blob {digest}",
-                    remedy="delete the image that names it; it is built again",
+                    remedy="the sensor builds the image that names it again",
                 )
             yield self._chunks(response, what)
 
@@ -100,12 +105,23 @@ class RemoteRegistry:
         return content, digest
 
     def has_image(self, digest: str) -> bool:
-        # A registry takes no manifest before it has all that the manifest names.
+        # A registry takes no manifest before it has all that the manifest names. It may lose a
+        # part later; to ask for each takes a request a layer, so that is seldom done.
         what = f"the image {digest} of {self.client.name} can't be read"
         url = self.client.url(f"manifests/{digest}")
         accept = {"Accept": ", ".join(ACCEPTED)}
         with self.client.send("HEAD", url, what=what, headers=accept, absent=True) as response:
-            return response.status_code != 404
+            if response.status_code == 404:
+                return False
+        now = time.monotonic()
+        if now < self._whole_until.get(digest, 0.0):
+            return True
+        found = self.document(digest)
+        parts = () if found is None else parts_of(parse_document(found[0], digest))
+        if found is None or any(self.blob_size(part.digest) is None for part in parts):
+            return False
+        self._whole_until[digest] = now + WHOLE_FOR_S
+        return True
 
     def put_document(self, content: bytes, *, tag: str | None = None) -> str:
         document = parse_document(content, "the document to put")

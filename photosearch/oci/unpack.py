@@ -116,5 +116,5 @@ class _Hashed(io.RawIOBase):
                 f"layer {self._layer.digest} is damaged in the registry",
                 found=f"{self._read} bytes, {found}",
                 limit=f"{self._layer.size} bytes",
-                remedy="delete the image and the layer there; they are built again",
+                remedy="delete that layer there; the sensor builds it again",
             )

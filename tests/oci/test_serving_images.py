@@ -255,6 +255,21 @@ def test_a_deleted_image_is_missed_and_built_again(
     assert find_serving_image(serving, registry) == built.digest
 
 
+def test_an_image_that_lost_a_layer_is_missed_and_built_again(
+    made: MadeRepository, registry: ImageRegistry, tmp_path: Path
+) -> None:
+    serving = serving_of(made.hour(hour(0)), made.hour(hour(1)))
+    built = build_serving_image(serving, made.repository, registry)
+
+    registry.delete_blob(built.layers[1])
+
+    assert find_serving_image(serving, registry) is None
+    again = build_serving_image(serving, made.repository, registry)
+    assert (again.digest, again.pushed_layers) == (built.digest, 1)
+    assert find_serving_image(serving, registry) == built.digest
+    assert pull_serving_image(registry, built.digest, tmp_path / "pulled").exists()
+
+
 def test_a_tag_that_another_image_took_is_built_again(
     made: MadeRepository, registry: ImageRegistry
 ) -> None:
