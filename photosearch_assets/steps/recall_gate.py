@@ -52,8 +52,7 @@ class RecallGate:
         if not passed and manifest.quantiser is not None:
             note = _note(self.context, manifest.quantiser)
             note.parent.mkdir(parents=True, exist_ok=True)
-            with note.open("a") as file:
-                file.write(f"{manifest.window} {manifest.version} {manifest.recall}\n")
+            note.write_text(f"{manifest.window} {manifest.version} {manifest.recall}\n")
         return passed
 
 

@@ -2,7 +2,8 @@
 
 Trained on a sample of all embeddings as soon as there are ``quantiser_min_photos``, and again
 when there are four times as many or an index missed its recall. Until then every index is
-exact and this step says how many photos are still to come.
+exact and this step says how many photos are still to come. A miss is answered by one training:
+another on nearly the same photos would change little.
 """
 
 import time
@@ -27,7 +28,10 @@ GROWTH = 4.0
 """A catalogue this many times larger than at the last training is trained anew."""
 
 GROWTH_AFTER_MISS = 1.5
-"""After a missed recall this growth is enough; with less, training again would change little."""
+"""Where training after a missed recall did not help, this growth is waited for."""
+
+AFTER_MISS = "after_miss"
+"""In a quantiser's details: whether it was trained because an index missed its recall."""
 
 _SEED = 0
 
@@ -38,6 +42,7 @@ class Verdict:
 
     is_due: bool
     reason: str
+    after_miss: bool = False
 
 
 def verdict(context: StepContext) -> Verdict:
@@ -54,8 +59,12 @@ def verdict(context: StepContext) -> Verdict:
     growth = rows / max(1, trained_on)
     if growth >= GROWTH:
         return Verdict(True, f"{rows} photos, {growth:.1f} times those of the last training")
-    if growth >= GROWTH_AFTER_MISS and has_missed_recall(context, current.version):
-        return Verdict(True, f"an index missed its recall; {growth:.1f} times the photos now")
+    if has_missed_recall(context, current.version):
+        if growth >= GROWTH_AFTER_MISS or not current.details.get(AFTER_MISS):
+            reason = f"an index missed its recall; {growth:.1f} times the photos now"
+            return Verdict(True, reason, after_miss=True)
+        reason = f"an index missed its recall again; trained anew at {GROWTH_AFTER_MISS} times "
+        return Verdict(False, f"{reason}the {trained_on} photos of the last training; {rows} now")
     return Verdict(False, f"trained on {current.rows} of {trained_on} photos; {rows} now")
 
 
@@ -68,7 +77,7 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
     address = Address.quantisers(context.fingerprint)
     current = context.repository.current(address)
     if decision.is_due:
-        current = _train(context)
+        current = _train(context, after_miss=decision.after_miss)
     yield StepResult(
         step=NAME,
         version=None if current is None else current.version,
@@ -81,7 +90,7 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
     )
 
 
-def _train(context: StepContext) -> Manifest:
+def _train(context: StepContext, *, after_miss: bool) -> Manifest:
     shelf = context.shelf(Kind.EMBEDDINGS)
     address = Address.quantisers(context.fingerprint)
     before = context.repository.head(address)
@@ -104,7 +113,11 @@ def _train(context: StepContext) -> Manifest:
             dimension=trained.dimension,
             inputs=[Input(kind="embeddings", window=None, version=digest[:16], digest=digest)],
             recipe={"step": "train", "format": 1, "seed": _SEED},
-            details={"catalogue_rows": catalogue_rows, "leaves": trained.leaves},
+            details={
+                "catalogue_rows": catalogue_rows,
+                "leaves": trained.leaves,
+                AFTER_MISS: after_miss,
+            },
             run_id=context.run_id,
         )
     if context.repository.head(address) == before:

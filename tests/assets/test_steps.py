@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from photosearch.repository.addresses import Address, Kind
 from photosearch.settings import SETTINGS_FILE
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
+from photosearch_assets.steps import train_quantiser
 from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.recall_gate import RecallGate
 from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import StepResult
 from tests.assets.conftest import START, Shop, hours
@@ -202,6 +205,46 @@ def test_an_index_below_the_recall_target_is_never_published(shop: Shop) -> None
     assert not result.published
     assert [check.name for check in result.failed_checks] == ["recall_at_target"]
     assert index_of(shop, hours(0, 1)[0]).folder == exact, "HEAD stays"
+
+
+def test_a_quantiser_is_trained_anew_for_four_times_the_photos_or_once_for_a_missed_recall(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.configure(quantiser_min_photos=100, recall_target=0.5)
+    shop.list_hours(2, photos=50)
+    run_hours(shop, hours(0, 2))
+    trained: list[int] = []
+
+    def train(sample: Any, folder: Path, **_how: object) -> Any:
+        trained.append(len(sample))
+        folder.mkdir()
+        (folder / "quantiser.json").write_text(str(len(trained)))
+        return SimpleNamespace(dimension=sample.shape[1], leaves=1)
+
+    def miss() -> None:
+        with StepContext(shop.settings) as context:
+            quantiser = context.repository.current(Address.quantisers(context.fingerprint))
+            assert quantiser is not None
+            missed = quantiser.model_copy(update={"quantiser": quantiser.version, "recall": 0.3})
+            assert not RecallGate(None, context).allows(missed)
+
+    monkeypatch.setattr(train_quantiser, "train_quantiser", train)
+
+    run(shop, "quantiser")
+    run(shop, "quantiser")
+    assert trained == [100], "once"
+    miss()
+    run(shop, "quantiser")
+    assert trained == [100, 100], "a miss is answered at once"
+    miss()
+    [result] = run(shop, "quantiser")
+    assert trained == [100, 100], "and not again while the photos are the same"
+    assert "missed its recall again" in str(result.note)
+    shop.list_hours(8, photos=50)
+    for name in ("images", "embeddings"):
+        run(shop, name, hours(0, 8))
+    run(shop, "quantiser")
+    assert trained == [100, 100, 400], "but for four times as many"
 
 
 def test_two_runs_of_one_window_at_once_end_as_one(shop: Shop) -> None:
