@@ -73,7 +73,11 @@ def _evaluation(
         passed=check.passed,
         blocking=check.name in BLOCKING,
         severity=dg.AssetCheckSeverity.ERROR,
-        metadata={"found": check.found, **({"limit": check.limit} if check.limit else {})},
+        metadata={
+            "found": check.found,
+            **({"limit": check.limit} if check.limit else {}),
+            **({} if check.measured is None else {"measured": round(check.measured, 4)}),
+        },
         partition=key,
         target_materialization_data=target,
     )

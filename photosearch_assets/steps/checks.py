@@ -39,6 +39,7 @@ def failure_rate(photos: int, failures: int, limit: float) -> CheckOutcome:
         passed=rate <= limit,
         found=f"{failures} of {photos} photos unusable ({rate:.1%})",
         limit=f"{limit:.1%}",
+        measured=rate,
     )
 
 
@@ -64,6 +65,7 @@ def recall_at_target(recall: float | None, target: float) -> CheckOutcome:
         passed=recall is None or recall >= target,
         found="no rows" if recall is None else f"recall@10 {recall:.4f}",
         limit=f"{target:.4f}",
+        measured=recall,
     )
 
 

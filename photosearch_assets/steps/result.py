@@ -28,7 +28,10 @@ class Unusable(BaseModel):
 
 
 class CheckOutcome(BaseModel):
-    """What one check found in one window; ``found`` and ``limit`` are for its reader."""
+    """What one check found in one window; ``found`` and ``limit`` are for its reader.
+
+    ``measured`` is the number behind ``found``, if there is one: Dagit plots it over time.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,6 +39,7 @@ class CheckOutcome(BaseModel):
     passed: bool
     found: str
     limit: str | None = None
+    measured: float | None = None
 
 
 class StepResult(BaseModel):

@@ -190,6 +190,9 @@ def test_checks_are_kept_for_each_partition(
     history = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
     found = {str(record.partition): record.status.value for record in history}
     assert found == {hours(0, 1)[0].start_text: "FAILED", hours(1, 1)[0].start_text: "SUCCEEDED"}
+    events: list[Any] = [record.event for record in history]
+    metadata = [one.dagster_event.event_specific_data.metadata for one in events if one]
+    assert sorted(one["measured"].value for one in metadata) == [0.0, 0.3333]
 
 
 def shown(instance: dg.DagsterInstance, asset: str, check: str) -> dict[str, str]:
