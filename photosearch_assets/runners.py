@@ -24,6 +24,7 @@ from photosearch.settings import SETTINGS_VARIABLE, Settings
 from photosearch.windows import Window
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import StepError
+from photosearch_assets.pipe_messages import WholeLines
 from photosearch_assets.progress import PHOTOS_DONE, tell_photos, tell_result
 from photosearch_assets.resources import Stores
 from photosearch_assets.steps.context import StepContext
@@ -113,7 +114,7 @@ def _session(
                 dg.open_pipes_session(
                     context=context,
                     context_injector=dg.PipesTempFileContextInjector(),
-                    message_reader=dg.PipesTempFileMessageReader(),
+                    message_reader=WholeLines(),
                     extras=dict(extras),
                 )
             )

@@ -108,6 +108,33 @@ def test_what_a_process_made_before_it_died_is_kept(
     assert len(listener.results) == 1
 
 
+HALF_A_LINE = """
+    import json
+    from dagster_pipes import PipesEnvVarParamsLoader
+    path = PipesEnvVarParamsLoader().load_messages_params()["path"]
+    photos = {"payload": {"photos_done": 7}}
+    line = json.dumps(
+        {"__dagster_pipes_version": "0.1", "method": "report_custom_message", "params": photos}
+    )
+    for part in ("no message\\n", line[:40], line[40:] + "\\n"):
+        with open(path, "a") as file:
+            file.write(part)
+        time.sleep(1)
+"""
+
+
+def test_half_a_line_is_waited_for_and_garbage_hides_nothing(
+    shop: Shop, instance: dg.DagsterInstance, listener: Listener
+) -> None:
+    """A process that writes as its messages are read has sometimes written half a line."""
+    with watched_by(listener):
+        ended = run_step(HALF_A_LINE, shop, instance)
+
+    assert ended.success
+    assert listener.photo_count == 7
+    assert [result.window for result in listener.results] == hours(0, 2)
+
+
 @pytest.mark.parametrize(
     ("between", "told"),
     [
