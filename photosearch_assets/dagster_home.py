@@ -39,13 +39,11 @@ run_coordinator:
   config:
     dequeue_interval_seconds: 1
 
-# A run whose process was killed is noticed, and the reconciler asks for it again. The limit is
-# for one killed in the instant before its first step; a run goes on where another was ended.
+# A run whose process was killed is noticed, and the reconciler asks for it again.
 run_monitoring:
   enabled: true
   poll_interval_seconds: 10
   start_timeout_seconds: 180
-  max_runtime_seconds: 172800
 
 # What a step prints; in the bucket if the model repository lies in one.
 compute_logs: {logs}

@@ -7,6 +7,7 @@ is the backbone; the automation conditions are only quicker.
 It never asks for windows that a run is making, and for a few runs a tick; demands.py says which.
 """
 
+import time
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -21,12 +22,16 @@ from photosearch_assets.materialize import SOURCE_TAG
 from photosearch_assets.partitions import window_of
 from photosearch_assets.plan import DueWork, Timeline, find_due
 from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.registry import NAMES
 from photosearch_assets.untold import untold
 
 TICK_S = 60
 RUNS_A_TICK = 4
 BACKFILL_STARTS_S = 60.0
 _LOOKED_AT = 20  # the newest backfills
+BEGINS_WITHIN_S = 180.0
+"""From a run's start to its first step; as long as dagster.yaml gives a process to start."""
+
 SETTLING = timedelta(minutes=2)
 """A window that has just ended is the automation's; the reconciler takes what it left."""
 
@@ -90,10 +95,14 @@ def reconciler_of(
 
 def living_runs(instance: dg.DagsterInstance, settings: Settings) -> list[dg.DagsterRun]:
     """The unfinished runs; one whose process is gone is declared failed and left out."""
+    # Where a launcher can tell itself whether a run's process lives, Dagster asks it.
+    ours = not instance.run_launcher.supports_check_run_worker_health
     living = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
         run = record.dagster_run
-        if run.status is not _STARTED or not run_locks.is_dead(settings, run.run_id):
+        if run.status is not _STARTED or not (
+            run_locks.is_dead(settings, run.run_id) or (ours and _never_began(record, settings))
+        ):
             living.append(run)
             continue
         # Read again: until its process ended, it may have said how the run ended.
@@ -104,6 +113,18 @@ def living_runs(instance: dg.DagsterInstance, settings: Settings) -> list[dg.Dag
             )
         run_locks.forget(settings, run.run_id)
     return living
+
+
+def _never_began(record: dg.RunRecord, settings: Settings) -> bool:
+    """Whether its process was killed as it started, before the first step took its lock."""
+    names = {key.to_user_string() for key in record.dagster_run.asset_selection or ()}
+    return (
+        bool(names)
+        and names <= {*NAMES}  # others may never take one
+        and not run_locks.was_held(settings, record.dagster_run.run_id)
+        and record.start_time is not None
+        and time.time() - record.start_time > BEGINS_WITHIN_S
+    )
 
 
 def being_made(

@@ -45,6 +45,11 @@ def is_dead(settings: Settings, run_id: str) -> bool:
     return run_id not in _held and path.exists() and not _is_locked(path)
 
 
+def was_held(settings: Settings, run_id: str) -> bool:
+    """Whether a process said that it works on ``run_id``, or says so now."""
+    return _file(settings, run_id).exists()
+
+
 def living(settings: Settings) -> set[str]:
     """The runs that another process works on now."""
     folder = _folder(settings)

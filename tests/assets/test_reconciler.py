@@ -20,6 +20,7 @@ from photosearch_assets import reconciler, run_locks
 from photosearch_assets.attempts import Attempt, read_attempts
 from photosearch_assets.definitions import load
 from photosearch_assets.demands import FETCH, Demand, choose, demands_of
+from photosearch_assets.deployment import ASSETS as DEPLOYED
 from photosearch_assets.plan import DueWork
 from photosearch_assets.reconciler import being_made
 from photosearch_assets.steps.context import StepContext
@@ -277,6 +278,22 @@ def test_a_run_whose_process_was_killed_is_declared_failed(
     assert gone is not None
     assert gone.status is dg.DagsterRunStatus.FAILURE
     assert not run_locks.is_dead(shop.settings, "never-seen")
+
+
+def test_a_run_whose_process_was_killed_before_its_first_step_is_declared_failed(
+    shop: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took no lock. Nothing would be shipped while the sensor waits for it to end."""
+    [run_id] = queue(instance, load(), [Demand(DEPLOYED, ()).request(Attempt().again(1))])
+    _started(instance, run_id)
+    assert [run.run_id for run in reconciler.living_runs(instance, shop.settings)] == [run_id]
+
+    monkeypatch.setattr(reconciler, "BEGINS_WITHIN_S", 0.0)
+
+    assert reconciler.living_runs(instance, shop.settings) == []
+    gone = instance.get_run_by_id(run_id)
+    assert gone is not None
+    assert gone.status is dg.DagsterRunStatus.FAILURE
 
 
 def test_a_run_that_ended_while_it_was_looked_at_stays_as_it_ended(
