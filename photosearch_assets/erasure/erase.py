@@ -173,6 +173,8 @@ class Erasure:
             self._tell(f"deleted of what held it: {counted(len(doomed), 'version')}")
         for address, version in doomed:
             self.repository.discard(address, version)
+        # One that ships indexes may still be reading what has just gone.
+        self._runs |= run_locks.living(self.settings)
 
     def clean_images(self) -> None:
         """The serving images with it: in the registry, layers too, and unpacked here."""
@@ -207,6 +209,8 @@ class Erasure:
     def look_again(self) -> None:
         """What runs that began before have published meanwhile goes too."""
         await_runs(self.settings, self._runs, self.options.wait_s)
+        if self._runs:
+            self.clean_images()
         for _ in range(_LOOKS):
             if not self._is_anywhere():
                 return

@@ -86,6 +86,22 @@ def vectors(shop: Shop) -> list[bytes]:
     return found
 
 
+def run_under_way(shop: Shop) -> "subprocess.Popen[bytes]":
+    """A process that works on a run until it is killed."""
+    work = (
+        "import time; from photosearch.settings import load_settings;"
+        "from photosearch_assets import run_locks;"
+        "run_locks.hold(load_settings(), 'run-1'); print('on', flush=True); time.sleep(60)"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", work], stdout=subprocess.PIPE, env=shop.settings.environment()
+    )
+    assert running.stdout is not None
+    with running.stdout as told:
+        told.readline()
+    return running
+
+
 def test_nothing_of_it_is_left_in_any_file_that_was_made(made: Shop) -> None:
     needles = [GONE.encode(), *vectors(made)]
     assert len(files_with(made, *needles)) >= 7
@@ -310,7 +326,7 @@ def test_it_waits_for_a_run_that_began_before_and_then_looks_again(
     kept.mkdir()
     for file in old.iterdir():
         (kept / file.name).write_bytes(file.read_bytes())
-    running = _run_under_way(made)
+    running = run_under_way(made)
 
     def publish_late() -> None:
         until = time.monotonic() + 20
@@ -347,7 +363,7 @@ def test_it_waits_for_a_run_that_began_before_and_then_looks_again(
 def test_it_waits_for_a_run_that_began_while_it_waited_for_another_erasure(made: Shop) -> None:
     """Such a run has read a catalogue that still had the listing."""
     work = Erasure(made.settings, GONE, ErasureOptions(wait_s=0.3))
-    running = _run_under_way(made)
+    running = run_under_way(made)
     try:
         with pytest.raises(ErasureError, match="a run that began before"):
             work.run()
@@ -511,19 +527,3 @@ def test_the_command_tells_what_it_did(made: Shop, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         main(["erase", GONE, "--json"])
     assert json.loads(capsys.readouterr().out)["pending"] is None
-
-
-def _run_under_way(shop: Shop) -> "subprocess.Popen[bytes]":
-    """A process that works on a run until it is killed."""
-    work = (
-        "import time; from photosearch.settings import load_settings;"
-        "from photosearch_assets import run_locks;"
-        "run_locks.hold(load_settings(), 'run-1'); print('on', flush=True); time.sleep(60)"
-    )
-    running = subprocess.Popen(
-        [sys.executable, "-c", work], stdout=subprocess.PIPE, env=shop.settings.environment()
-    )
-    assert running.stdout is not None
-    with running.stdout as told:
-        told.readline()
-    return running

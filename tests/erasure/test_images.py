@@ -7,11 +7,13 @@ from index_grpc.place_servings import ServingPlacer, place_servings
 from index_grpc.serving_image import pull_serving_image
 from index_grpc.servings import read_servings
 from photosearch.errors import PhotosearchError
-from photosearch.oci.image_registry import ImageRegistry, open_registry
+from photosearch.oci.image_registry import Bytes, ImageRegistry, open_registry
+from photosearch_assets.erasure.check import still_there
+from photosearch_assets.erasure.erase import STAGES, Erasure, ErasureOptions
 from tests.assets.by_hand import due
 from tests.assets.conftest import Shop, hours
 from tests.erasure.conftest import DAY, make_all
-from tests.erasure.test_erase import GONE, erase, files_with, index, vectors
+from tests.erasure.test_erase import GONE, erase, files_with, index, run_under_way, vectors
 
 [HOUR] = hours(1, 1)
 
@@ -105,3 +107,25 @@ def test_an_image_tells_which_of_its_layers_holds_a_window(
 
     assert len(image.layers_of(DAY)) == 1
     assert image.layers_of(HOUR) == []
+
+
+def test_a_layer_that_a_run_was_still_sending_goes_when_the_run_has_ended(
+    made: Shop, registry: ImageRegistry
+) -> None:
+    """It began between the ban and the deletion, and had the version's file open."""
+    work = Erasure(made.settings, GONE, ErasureOptions(wait_s=5))
+    at = STAGES.index(Erasure.delete)
+    for stage in STAGES[:at]:
+        stage(work)
+    running = run_under_way(made)
+    for stage in STAGES[at : at + 2]:
+        stage(work)
+    registry.put_blob(Bytes(f'{{"listing_id":"{GONE}","photo_id":"x"}}\n'.encode()))
+    running.kill()
+    running.wait()
+
+    for stage in STAGES[at + 2 :]:
+        stage(work)
+
+    assert files_with(made, GONE.encode()) == []
+    assert list(still_there(made.settings)) == []
