@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from photosearch.catalogue.connection import database_errors, sqlite_file
 from photosearch.catalogue.listing import Listing, Photo
-from photosearch.catalogue.schema import own_tables
+from photosearch.catalogue.schema import CatalogueError, own_tables
+from photosearch.disk import remedy_for
+from photosearch.file_lock import file_lock
 from photosearch.settings import Settings
 
 _ROWS_A_STATEMENT = 1_000
@@ -64,13 +67,30 @@ def erase_rows(engine: sa.Engine, settings: Settings, listing_id: str) -> None:
 def _writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     file = sqlite_file(engine)
     with database_errors(engine):
-        if file is not None and not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with engine.connect() as connection:
-                # Kept by the file: the API goes on reading while a scan writes.
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        if file is not None:
+            _make_file(engine, file)
         with engine.begin() as connection:
+            if file is not None:
+                # Python's driver begins one only with the first row: two that make the tables at
+                # once would both find none.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
+
+
+def _make_file(engine: sa.Engine, file: Path) -> None:
+    """Make a SQLite file that is not there; the API goes on reading while a scan writes to it."""
+    try:
+        # SQLite does not wait for its turn to change the mode, which the file keeps.
+        with file_lock(file.with_name(f".{file.name}.lock")):
+            if not file.exists():
+                with engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    except OSError as error:
+        raise CatalogueError(
+            f"the catalogue {file} can't be written",
+            found=error.strerror,
+            remedy=remedy_for(error, "state_dir"),
+        ) from error
 
 
 def _add_version(connection: sa.Connection, photos: sa.Table, settings: Settings) -> None:

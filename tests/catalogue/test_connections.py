@@ -1,6 +1,8 @@
 """Databases that are not there."""
 
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,18 @@ def test_a_connection_that_was_cut_is_made_anew(postgres_url: str, tmp_path: Pat
         engine.dispose()
 
         assert catalogue.photo_count() == 0
+
+
+def test_several_that_make_the_first_catalogue_at_once_all_do(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    def make(folder: Path) -> int:
+        with Catalogue.open(Settings(base_dir=folder)) as catalogue:
+            together.wait(30)
+            catalogue.create_tables()
+            return catalogue.photo_count()
+
+    for turn in range(4):
+        folder = tmp_path / f"{turn}"
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(make, [folder] * 4)) == [0] * 4
