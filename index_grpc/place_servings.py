@@ -42,10 +42,16 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Built:
-    """What became of the images: of each Serving in order, and why some have none."""
+    """What became of the images: of each Serving in order, and why some have none.
+
+    ``is_complete`` says whether every pack that was planned has its image, and ``asked`` are the
+    Servings that were asked for when it was planned.
+    """
 
     images: Sequence[tuple[Serving, BuiltImage]]
     failed: Sequence[str]
+    is_complete: bool
+    asked: Mapping[str, Serving]
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,7 @@ class ServingPlacer:
         left_out = self._left_out()
         failed: dict[str, str] = {}
         images: list[tuple[Serving, BuiltImage]] = []
+        asked = read_servings(self.settings.servings_dir)
         to_build = self._planned(left_out)
         while to_build:
             serving, *to_build = to_build
@@ -130,22 +137,44 @@ class ServingPlacer:
         still = (left_out - served) & self._wanted.current
         kept = [one for key, one in refused.items() if key in still]
         write_refused(self.settings, "builder", kept)
-        failed |= {f"{one.window} {one.version}": one.reason for one in kept}
-        return Built(images, [f"{name}: {why}" for name, why in failed.items()])
+        told = failed | {f"{one.window} {one.version}": one.reason for one in kept}
+        return Built(images, [f"{name}: {why}" for name, why in told.items()], not failed, asked)
 
     def ask(self) -> Comparison:
         """Ask for every Serving whose image is there; and when all are, for no other.
 
+        Where windows are made all the time, the HEADs have moved on since the images were built,
+        and would have when they were built again. So what is missing then is built and
+        asked for in one go, as it was planned: it answers until the next does.
+
         Returns what was found before.
         """
-        with file_lock(self.settings.servings_dir / ".lock"):
+        folder = self.settings.servings_dir
+        with file_lock(folder / ".lock"):
             compared = self.compare()
             for serving in compared.unasked:
-                write_serving(self.settings.servings_dir, serving)
+                write_serving(folder, serving)
             if not compared.unbuilt:
                 for name in compared.surplus:
-                    remove_serving(self.settings.servings_dir, name)
+                    remove_serving(folder, name)
+        if compared.unbuilt:
+            self._ask_for(self.build())
         return compared
+
+    def _ask_for(self, built: Built) -> None:
+        """Ask for these and no others, unless somebody has asked for something meanwhile: that
+        may be newer, or without what was erased."""
+        folder = self.settings.servings_dir
+        with file_lock(folder / ".lock"):
+            asked = read_servings(folder)
+            if not built.is_complete or asked != built.asked:
+                return
+            servings = [one.model_copy(update={"image": made.digest}) for one, made in built.images]
+            for serving in servings:
+                if asked.get(serving.name) != serving:
+                    write_serving(folder, serving)
+            for name in asked.keys() - {serving.name for serving in servings}:
+                remove_serving(folder, name)
 
     def _planned(self, left_out: Collection[RefusedKey]) -> list[Serving]:
         self._wanted.look()

@@ -1,0 +1,99 @@
+"""Windows that are made faster than images: what was planned is served before the next plan."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from index_grpc.place_servings import Built, ServingPlacer
+from index_grpc.serving import Serving
+from index_grpc.servings import read_servings, remove_serving
+from photosearch.oci.image_registry import open_registry
+from photosearch.repository.repository import Repository
+from photosearch.settings import Settings
+from tests.controller.made_repository import MadeRepository, made_settings
+
+HOUR = "hourly/2026-11-22T10"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return made_settings(tmp_path)
+
+
+@pytest.fixture
+def made(settings: Settings) -> MadeRepository:
+    return MadeRepository(settings)
+
+
+class Overtaken(ServingPlacer):
+    """After each time that it has built, something happens."""
+
+    happens: Callable[[], object]
+
+    def build(self) -> Built:
+        built = super().build()
+        self.happens()
+        return built
+
+
+def overtaken(settings: Settings, happens: Callable[[], object]) -> Overtaken:
+    placer = Overtaken(settings, Repository.of(settings), open_registry(settings))
+    placer.happens = happens
+    return placer
+
+
+def asked(settings: Settings) -> Mapping[str, Serving]:
+    return read_servings(settings.servings_dir)
+
+
+def test_what_was_built_is_asked_for_though_every_head_has_moved_on(
+    settings: Settings, made: MadeRepository
+) -> None:
+    versions = [made.hour(HOUR, rows=5).version]
+    placer = overtaken(
+        settings, lambda: versions.append(made.hour(HOUR, edition=len(versions)).version)
+    )
+    placer.build()
+
+    placer.ask()
+    placer.ask()
+
+    [serving] = asked(settings).values()
+    assert [served.version for served in serving.windows] == [versions[-2]]
+    assert len(versions) == 4  # HEAD is one further, as ever
+
+
+def test_whoever_asked_meanwhile_is_not_overruled(settings: Settings, made: MadeRepository) -> None:
+    made.hour(HOUR, rows=5)
+    ServingPlacer.open(settings).build()
+    ServingPlacer.open(settings).ask()
+    made.hour(HOUR, edition=1)
+
+    def take_all_away() -> None:
+        for name in asked(settings):
+            remove_serving(settings.servings_dir, name)
+
+    placer = overtaken(settings, take_all_away)
+
+    placer.ask()
+
+    assert asked(settings) == {}
+
+
+def test_an_image_that_can_not_be_built_lets_no_other_retire(
+    settings: Settings, made: MadeRepository
+) -> None:
+    made.hour(HOUR, rows=5)
+    placer = ServingPlacer.open(settings)
+    placer.build()
+    placer.ask()
+    before = asked(settings)
+    made.hour(HOUR, edition=1)
+    blobs = settings.state / "registry" / "blobs"
+    blobs.rename(blobs.with_name("moved"))
+    blobs.write_text("in the way of the folder")
+
+    placer.ask()
+
+    assert asked(settings) == before
