@@ -8,7 +8,7 @@ the bytes came (downloaded or from the cache): only what they are decides what f
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +18,8 @@ from photosearch.windows import Window
 
 if TYPE_CHECKING:
     from photosearch.images.fetch import FetchReport
+
+FIRST_RETRY = timedelta(hours=1)
 
 
 class PhotoFailure(BaseModel):
@@ -59,6 +61,9 @@ class PhotoReport(BaseModel):
     failures: list[PhotoFailure]
     from_cache: int = 0
     downloaded_bytes: int = 0
+    #: When the failures were met first and last; None if there are none.
+    failing_since: datetime | None = None
+    tried_at: datetime | None = None
 
     @classmethod
     def of(cls, window: Window, photos: Sequence[Photo], fetched: "FetchReport") -> Self:
@@ -85,6 +90,24 @@ class PhotoReport(BaseModel):
             from_cache=fetched.from_cache,
             downloaded_bytes=fetched.downloaded_bytes,
         )
+
+    def after(self, before: Self | None, now: datetime) -> Self:
+        """The same with the times of its failures, if ``before`` was the report until ``now``."""
+        if not self.failures:
+            return self
+        since = now
+        if before is not None and before.catalogue_digest == self.catalogue_digest:
+            since = before.failing_since or now
+        return self.model_copy(update={"failing_since": since, "tried_at": now})
+
+    def may_retry(self, now: datetime) -> bool:
+        """Whether its failures are to be tried again: photos arrive late, and stores recover.
+
+        After an hour, and then whenever they have been failing for twice as long.
+        """
+        if self.failing_since is None or self.tried_at is None:
+            return bool(self.failures)  # of a release that kept no times
+        return now - self.tried_at >= max(FIRST_RETRY, self.tried_at - self.failing_since)
 
     @property
     def digest(self) -> str:

@@ -3,11 +3,13 @@
 What it leaves is a report: for each photo the digest of its bytes or the reason why it could
 not be had, and the digest of the catalogue's rows that it is about. An hour whose rows
 changed has another digest, and everything after it follows from that. Photos that failed
-are tried again whenever their hour is asked for.
+are tried again whenever their hour is asked for, and make it due after pauses that grow: a
+photo may be uploaded after its listing.
 """
 
 import time
 from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
 
 from photosearch.catalogue.listing import Photo, catalogue_digest
 from photosearch.images.fetch import FetchReport, fetch_photos
@@ -25,13 +27,14 @@ EMPTY = catalogue_digest(())
 
 
 def due(windows: Collection[Window], context: StepContext) -> list[Window]:
-    """The hours without a report of the catalogue's present rows."""
+    """The hours without a report of the catalogue's present rows, or with photos to try again."""
+    now = datetime.now(UTC)
     digests = digests_by_hour(context.catalogue, windows)
     found = []
     for window in windows:
         report = context.image_cache.read_report(window)
         wanted = digests[window].digest if window in digests else EMPTY
-        if report is None or report.catalogue_digest != wanted:
+        if report is None or report.catalogue_digest != wanted or report.may_retry(now):
             found.append(window)
     return found
 
@@ -96,10 +99,10 @@ def _fetch(
             fetched={name: fetched.fetched[name] for name in ids if name in fetched.fetched},
             failed=[failed[name] for name in ids if name in failed],
         )
-        report = PhotoReport.of(window, still, part)
         before = context.image_cache.read_report(window)
+        report = PhotoReport.of(window, still, part).after(before, datetime.now(UTC))
         changed = before is None or before.digest != report.digest
-        if changed:
+        if changed or report.failures:
             context.image_cache.write_report(window, report)
         seconds = shared_s + time.monotonic() - started
         yield _result(window, report, still, context, seconds, done=changed)
