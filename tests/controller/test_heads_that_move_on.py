@@ -1,7 +1,6 @@
 """Windows that are made faster than images: what was planned is served before the next plan."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pytest
 
@@ -11,14 +10,9 @@ from index_grpc.servings import read_servings, remove_serving
 from photosearch.oci.image_registry import open_registry
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
-from tests.controller.made_repository import MadeRepository, made_settings
+from tests.controller.made_repository import MadeRepository
 
 HOUR = "hourly/2026-11-22T10"
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return made_settings(tmp_path)
 
 
 @pytest.fixture
