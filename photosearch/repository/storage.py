@@ -114,10 +114,10 @@ class Storage(Protocol):
 
 
 def open_storage(url: str, settings: Settings | None = None) -> Storage:
-    """The storage at ``url``; no I/O yet. A bucket's needs the settings.
+    """The storage at ``url``; nothing is read or made yet. A bucket's needs the settings.
 
     Raises:
-        RepositoryError: if nothing stores at such a URL.
+        RepositoryError: if nothing stores at such a URL, or a file lies where the folder should.
     """
     parts = urlsplit(url)
     if is_bucket(url) and parts.netloc and settings is not None:
@@ -132,4 +132,9 @@ def open_storage(url: str, settings: Settings | None = None) -> Storage:
         )
     from photosearch.repository.folder import FolderStorage
 
-    return FolderStorage(Path(unquote(parts.path)))
+    root = Path(unquote(parts.path))
+    if root.exists() and not root.is_dir():
+        raise RepositoryError(
+            f"the model repository {root} is no folder", found="a file", remedy="correct models_url"
+        )
+    return FolderStorage(root)

@@ -121,3 +121,16 @@ def test_gc_by_default_takes_nothing_of_today(
 
     assert "0 deleted" in run(capsys, "gc")[1]
     assert "5 versions kept" in run(capsys, "gc")[1]
+
+
+def test_a_file_in_the_place_of_the_repository_is_told(
+    shop: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "models").write_text("")
+    monkeypatch.setenv("PHOTOSEARCH_MODELS_URL", "models")
+
+    with pytest.raises(SystemExit) as ended:
+        main(["verify"])
+
+    assert ended.value.code == 1
+    assert f"{tmp_path}/models is no folder: found a file" in capsys.readouterr().err
