@@ -37,9 +37,9 @@ from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import StepResult
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-A_MONTH = datetime(2026, 2, 1, tzinfo=UTC)
-A_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
+START = datetime(2025, 1, 1, tzinfo=UTC)
+A_MONTH = datetime(2025, 2, 1, tzinfo=UTC)
+A_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
