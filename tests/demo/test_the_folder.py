@@ -32,12 +32,12 @@ def test_another_number_of_listings_is_refused_with_the_way_out(tmp_path: Path) 
 
 def test_a_folder_with_settings_of_a_person_is_left_alone(tmp_path: Path) -> None:
     settings = tmp_path / "photosearch.toml"
-    settings.write_text('photos_url = "/home/me/Pictures"\n')
+    settings.write_text('photos_url = "/srv/photos"\n')
 
     with pytest.raises(DemoError, match=r"photosearch\.toml without demo\.json.*--dir"):
         open_plan(tmp_path, None, NOW)
 
-    assert settings.read_text() == 'photos_url = "/home/me/Pictures"\n'
+    assert settings.read_text() == 'photos_url = "/srv/photos"\n'
     assert not (tmp_path / "demo.json").exists()
 
 
