@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,12 +35,14 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData, serialize_value
 
+from photosearch.file_lock import file_lock
 from photosearch_assets.check_states import CheckStates
 
 GROUP_EVENTS = 500
 GROUP_S = 1.0
 _BUSY_TIMEOUT_S = 60.0
 _KEPT_ENGINES = 16
+_LOCK = ".lock"  # in a folder of databases: one process at a time makes their tables
 _OF_ASSETS = (
     DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
     DagsterEventType.ASSET_MATERIALIZATION,
@@ -220,7 +223,8 @@ class GroupedEventLog(CheckStates, SqliteEventLogStorage):
             )
             sa.event.listen(engine, "connect", _relax)
             if shard not in self._initialized_dbs:
-                self._initdb(engine)
+                with file_lock(Path(self._base_dir) / _LOCK):
+                    self._initdb(engine)
                 self._initialized_dbs.add(shard)
         self._engines[shard] = engine
         while len(self._engines) > _KEPT_ENGINES:
@@ -232,10 +236,14 @@ class PhotosearchSqliteStorage(DagsterSqliteStorage):
     """The stock SQLite storage of runs, schedules and events, with the event log above."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(base_dir, inst_data)
-        self._event_log_storage = GroupedEventLog(
-            os.path.join(base_dir, "history", "runs", "")  # noqa: PTH118 (as the stock storage)
-        )
+        # Webserver, daemon and code server open a new home at the same moment. The stock storage
+        # does not expect that: one fails on a table that is there by now, or the version is
+        # written twice, and then nobody can ever open the home again.
+        with file_lock(Path(base_dir) / _LOCK):
+            super().__init__(base_dir, inst_data)
+            self._event_log_storage = GroupedEventLog(
+                os.path.join(base_dir, "history", "runs", "")  # noqa: PTH118 (as the stock one)
+            )
 
     @classmethod
     def from_config_value(
