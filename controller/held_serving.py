@@ -77,10 +77,16 @@ class HeldServing:
         return frozenset(served.window for served in self.serving.windows)
 
     def is_newer_than(self, other: "HeldServing") -> bool:
-        """Whether it became ready later, so that of two versions its is the right one."""
-        if self._ready_at is None or other._ready_at is None:
+        """Whether it became ready later, so that of two versions its is the right one.
+
+        What answers is newer than one whose process has ended, else that would be started
+        again in its stead, and then it in that one's, while their successor waits.
+        """
+        if self._ready_at is None:
             return False
-        return self._ready_at > other._ready_at
+        if other.process is None:
+            return True
+        return other._ready_at is not None and self._ready_at > other._ready_at
 
     def became_ready_after(self, moment: float) -> bool:
         """Whether it answers, and read its files after ``moment`` (monotonic)."""
