@@ -32,8 +32,8 @@ $(VENV)/.installed-test: requirements/test.txt $(VENV)/.installed
 	@touch $@
 
 .PHONY: install-test
-install-test: $(VENV)/.installed-test  ## Add what the tests need: torch, and Debian's PostgreSQL, Chromium, registry, buildah
-	@scripts/install-debian-packages postgresql chromium tuxpaint-stamps-default docker-registry buildah skopeo openssl
+install-test: $(VENV)/.installed-test  ## Add what the tests need: torch, and Debian's PostgreSQL, PgBouncer, Chromium, registry, buildah
+	@scripts/install-debian-packages postgresql pgbouncer chromium tuxpaint-stamps-default docker-registry buildah skopeo openssl
 
 .PHONY: demo
 demo: install  ## From nothing to a photo that finds its listing; ARGS=--exit ends after the proof

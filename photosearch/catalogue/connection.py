@@ -2,8 +2,13 @@
 
 Opening does no I/O: a command that only prints help must not wait for a database. SQLite
 would make an empty file where it finds none, so a missing file is refused before.
+
+A PostgreSQL session is told its zone by a statement and not by an option at its start: poolers
+refuse options that they don't know (PgBouncer before 1.20 all of them) but keep track of the
+zone, and an option of ours would take the place of those that the URL or PGOPTIONS give.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +21,9 @@ from photosearch.catalogue.schema import CatalogueError
 _CONNECT_SECONDS = 10
 _SQLITE_BUSY_SECONDS = 30
 _ROWS_AT_ONCE = 5_000
+#: Those that answer without an event loop and take the options given here, the default first.
+_DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg2", "psycopg")}
+_FORMS = "sqlite:///FILE, postgresql://USER@HOST/NAME or postgresql+psycopg://USER@HOST/NAME"
 
 
 def make_engine(url_text: str, base_dir: Path) -> sa.Engine:
@@ -28,26 +36,44 @@ def make_engine(url_text: str, base_dir: Path) -> sa.Engine:
     try:
         url = sa.make_url(url_text)
         backend = url.get_backend_name()
-        if backend not in ("sqlite", "postgresql"):
-            raise CatalogueError(
-                "the catalogue lies in SQLite or PostgreSQL",
-                found=backend,
-                remedy="set database_url to sqlite:///FILE or postgresql://USER@HOST/NAME",
-            )
+        _require_driver(url)
         if backend == "sqlite" and url.database and not url.database.startswith((":", "file:")):
             url = url.set(database=str(base_dir.resolve() / url.database))
-        return sa.create_engine(url, **_options(backend))
+        engine = sa.create_engine(url, **_options(url))
     except (sa.exc.ArgumentError, ValueError) as error:
         raise CatalogueError(
             "database_url is no SQLAlchemy URL",
             found=repr(_without_password(url_text)),
             remedy="write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
         ) from error
-    except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+    except ImportError as error:
         raise CatalogueError(
             f"no driver is installed for {_without_password(url_text)}: {error}",
-            remedy="install it: pip install 'photosearch[postgres]'",
+            remedy="install it: pip install 'photosearch[postgres]'"
+            + (", or write postgresql:// for psycopg2" if "+psycopg:" in url_text else ""),
         ) from error
+    if backend == "postgresql":
+        sa.event.listen(engine, "connect", _speak_utc)
+    return engine
+
+
+def _require_driver(url: sa.URL) -> None:
+    """Refuse what a shop's application may use and this does not, installed or not."""
+    backend, _, driver = url.drivername.partition("+")
+    if backend not in _DRIVERS:
+        # Of SQLAlchemy's other names and of its plugins' too: none is ever loaded.
+        raise CatalogueError(
+            "the catalogue lies in SQLite or PostgreSQL",
+            found=backend,
+            remedy=f"set database_url to {_FORMS}",
+        )
+    if driver and driver not in _DRIVERS[backend]:
+        raise CatalogueError(
+            f"the catalogue's database is not read with the driver {driver}",
+            found=f"{url.drivername}://",
+            limit=" or ".join(_DRIVERS[backend]),
+            remedy=f"write {backend}:// in its place; the rest of the URL may stay",
+        )
 
 
 def sqlite_file(engine: sa.Engine) -> Path | None:
@@ -98,16 +124,32 @@ def database_errors(engine: sa.Engine) -> Iterator[None]:
         ) from error
     except sa.exc.DBAPIError as error:
         raise CatalogueError(f"the catalogue {shown} failed", found=_first_line(error)) from error
+    except (sa.exc.SQLAlchemyError, UnicodeError) as error:
+        found = " ".join(str(error).split()) or type(error).__name__
+        raise CatalogueError(f"the catalogue {shown} failed", found=found) from error
 
 
-def _options(backend: str) -> dict[str, object]:
-    if backend == "sqlite":
-        return {"connect_args": {"timeout": _SQLITE_BUSY_SECONDS}}
-    return {
-        # UTC in the session: a time without a zone and one with compare as both mean it.
-        "connect_args": {"connect_timeout": _CONNECT_SECONDS, "options": "-c timezone=UTC"},
-        "pool_pre_ping": True,
-    }
+def _options(url: sa.URL) -> dict[str, object]:
+    """What the engine is made with, beside what the URL says."""
+    if url.get_backend_name() == "sqlite":
+        waits = {} if "timeout" in url.query else {"timeout": _SQLITE_BUSY_SECONDS}
+        return {"connect_args": waits}
+    given: dict[str, object] = {}
+    if "connect_timeout" not in url.query and "PGCONNECT_TIMEOUT" not in os.environ:
+        given["connect_timeout"] = _CONNECT_SECONDS
+    if url.drivername.endswith("+psycopg"):
+        given["prepare_threshold"] = None  # a pooler's next transaction has another session
+    return {"connect_args": given, "pool_pre_ping": True}
+
+
+def _speak_utc(connection: Any, _record: object) -> None:
+    """UTC in the session: a time without a zone and one with compare as both mean it.
+
+    Committed, because a SET that is rolled back is undone.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'UTC'")
+    connection.commit()
 
 
 def _first_line(error: sa.exc.DBAPIError) -> str:

@@ -4,12 +4,15 @@ import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
 
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError
 from photosearch.settings import Settings
+from tests.catalogue.lamps import HOUR_14, TWO
+from tests.catalogue.pooler import pgbouncer
 
 
 def error_of(folder: Path, url: str) -> CatalogueError:
@@ -56,11 +59,13 @@ def test_a_text_that_is_no_url_is_refused(tmp_path: Path) -> None:
     assert "secret" not in str(error_of(tmp_path, "shop://me:secret@host:port/x"))
 
 
-@pytest.mark.parametrize("url", ["mysql://shop", "postgresql+nodriver://shop", "oracle://x"])
-def test_a_database_without_a_driver_is_refused(tmp_path: Path, url: str) -> None:
-    assert "database_url" in str(error_of(tmp_path, url)) or "install" in str(
-        error_of(tmp_path, url)
-    )
+@pytest.mark.parametrize("url", ["mysql://me:secret@db/shop", "postgres://db/shop", "oracle://x"])
+def test_another_database_is_answered_with_those_that_are_read(tmp_path: Path, url: str) -> None:
+    error = error_of(tmp_path, url)
+
+    assert error.what == "the catalogue lies in SQLite or PostgreSQL"
+    assert error.found == url.partition(":")[0]
+    assert "set database_url to sqlite:///FILE, postgresql://USER@HOST/NAME" in str(error)
 
 
 @pytest.mark.postgres
@@ -99,3 +104,91 @@ def test_several_that_make_the_first_catalogue_at_once_all_do(tmp_path: Path) ->
         folder = tmp_path / f"{turn}"
         with ThreadPoolExecutor(4) as pool:
             assert list(pool.map(make, [folder] * 4)) == [0] * 4
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg://someone:secret@127.0.0.1/shop",
+        "postgresql+pg8000://someone:secret@127.0.0.1/shop",
+        "postgresql+psycopg_async://someone:secret@127.0.0.1/shop",
+        "sqlite+aiosqlite:///shop.db",
+    ],
+)
+def test_the_drivers_of_a_shops_own_application_are_answered_with_the_url_to_write(
+    tmp_path: Path, url: str
+) -> None:
+    error = error_of(tmp_path, url)
+
+    backend, _, driver = url.partition("://")[0].partition("+")
+    assert error.what.endswith(f"with the driver {driver}")
+    assert error.remedy == f"write {backend}:// in its place; the rest of the URL may stay"
+    assert "secret" not in str(error)
+
+
+@pytest.fixture(params=["postgresql", "postgresql+psycopg"])
+def shop_in_a_schema(request: pytest.FixtureRequest, postgres_url: str) -> str:
+    """A database whose tables lie in a schema, and whose zone is far from UTC."""
+    if request.param == "postgresql+psycopg":
+        pytest.importorskip("psycopg", exc_type=ImportError)
+    engine = sa.create_engine(postgres_url)
+    name = engine.url.database
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET timezone TO 'Asia/Tokyo'")
+        connection.exec_driver_sql(
+            "CREATE SCHEMA app; CREATE TABLE app.listings (id bigint PRIMARY KEY, title text,"
+            " price numeric, category text, status text, listed timestamptz);"
+            "CREATE TABLE app.photos (id int PRIMARY KEY, listing_id bigint, path text);"
+            "INSERT INTO app.listings VALUES"
+            " (3000000000, 'Lamp', 1, 'c', 'live', '2026-11-22 14:05Z');"
+            "INSERT INTO app.photos VALUES (1, 3000000000, 'a.jpg');"
+            # What a zone decides: a time that the shop's view tells without one.
+            "CREATE VIEW app.shown AS SELECT *, listed::timestamp AS listed_at FROM app.listings"
+        )
+    engine.dispose()
+    return postgres_url.replace("postgresql:", f"{request.param}:")
+
+
+def _read_it(folder: Path, url: str, prefix: str = "") -> None:
+    settings = Settings(
+        base_dir=folder,
+        database_url=url,
+        listings_table=f"{prefix}shown",
+        photos_table=f"{prefix}photos",
+    )
+    for _ in range(8):  # a pooler gives them sessions that others have had
+        with Catalogue.open(settings) as catalogue:
+            assert [photo.listed_at for photo in catalogue.photos_in(HOUR_14)] == [
+                TWO.replace(minute=5)
+            ]
+            assert list(catalogue.hour_digests(HOUR_14.span)) == [HOUR_14]
+            for _ in range(8):  # as often as a driver needs to prepare a statement
+                assert catalogue.listings(["3000000000"])["3000000000"].title == "Lamp"
+
+
+@pytest.mark.postgres
+def test_the_zone_is_utc_behind_a_pooler_too(shop_in_a_schema: str, tmp_path: Path) -> None:
+    with pgbouncer(shop_in_a_schema) as url:
+        scheme = shop_in_a_schema.partition("://")[0]
+        other = sa.create_engine(url, pool_size=1)
+        with other.connect() as connection:
+            connection.exec_driver_sql("SET TIME ZONE 'America/New_York'")
+            connection.commit()
+            connection.exec_driver_sql("SELECT 1").scalar()
+            connection.commit()
+
+            _read_it(tmp_path, url.replace("postgresql:", f"{scheme}:"), "app.")
+        other.dispose()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("by", ["url", "environment"])
+def test_options_of_the_url_and_the_environment_reach_the_database(
+    shop_in_a_schema: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    options = "-csearch_path=app -ctimezone=Asia/Tokyo"
+    if by == "environment":
+        monkeypatch.setenv("PGOPTIONS", options)
+        _read_it(tmp_path, shop_in_a_schema)
+    else:
+        _read_it(tmp_path, f"{shop_in_a_schema}?options={quote(options)}")
