@@ -15,7 +15,7 @@ import httpx
 import typer
 from rich.console import Console
 
-from api.processes import api as api_process
+from photosearch.address import AddressError, base_url, listen
 from photosearch.errors import PhotosearchError
 from photosearch.settings import Settings, load_settings
 
@@ -37,18 +37,18 @@ def serve(
     allow_open_files()
     overrides: dict[str, Any] = {"api_host": host, "api_port": port}
     settings = load_settings(**{name: one for name, one in overrides.items() if one is not None})
-    listening = _listen(settings)
+    sockets = _listen(settings)
     config = uvicorn.Config(
         create_app(settings),
         access_log=False,  # a line a query costs more than a call to an index server
         timeout_graceful_shutdown=max(1, round(settings.deadline_s)),
         server_header=False,
     )
-    address = listening.getsockname()
-    Console(stderr=True).print(f"photosearch API on http://{address[0]}:{address[1]}/")
+    url = base_url(settings.api_host, sockets[0].getsockname()[1])
+    Console(stderr=True).print(f"photosearch API on {url}/", soft_wrap=True, markup=False)
     gc.collect()
     gc.freeze()  # what is there now stays: a collection in a query need not look at it
-    uvicorn.Server(config).run(sockets=[listening])
+    uvicorn.Server(config).run(sockets=sockets)
 
 
 def search(
@@ -103,7 +103,7 @@ def windows(
 
 def _ask(url: str | None, method: str, path: str, **request: Any) -> dict[str, Any]:
     """The API's answer; a problem becomes our error with the same four parts."""
-    base = (url or str(api_process(load_settings()).url)).rstrip("/")
+    base = (url or _url_of_settings()).rstrip("/")
     try:
         # Not the environment's proxies: the API is on this machine or named by the caller.
         with httpx.Client(trust_env=False, timeout=60) as client:
@@ -134,18 +134,24 @@ def _ask(url: str | None, method: str, path: str, **request: Any) -> dict[str, A
     return answer
 
 
-def _listen(settings: Settings) -> socket.socket:
-    """The listening socket; bound here, so that a taken port is our error and not a trace."""
-    family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.api_host, settings.api_port))
-    except OSError as error:
-        listening.close()
+def _url_of_settings() -> str:
+    settings = load_settings()
+    if not settings.api_port:
         raise CommandError(
-            f"the API can't listen on {settings.api_host}:{settings.api_port}",
-            found=error.strerror,
-            remedy="stop what uses the port, or set another api_port",
+            "the settings don't tell the API's port",
+            found="api_port = 0: whichever is free",
+            remedy="name the address that 'photosearch api' printed with --url, or set api_port",
+        )
+    return base_url(settings.api_host, settings.api_port)
+
+
+def _listen(settings: Settings) -> list[socket.socket]:
+    """Bound here, so that a taken port is our error and not a trace."""
+    try:
+        return listen(settings.api_host, settings.api_port)
+    except AddressError as error:
+        raise CommandError(
+            f"the API {error.what}",
+            found=error.found,
+            remedy=f"{error.remedy} (api_host, api_port)",
         ) from error
-    return listening

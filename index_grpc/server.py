@@ -23,6 +23,7 @@ from index_grpc.client import MAX_ANSWER_BYTES, SERVICE, search_once
 from index_grpc.low_priority import LowPriorityWork
 from index_grpc.service import IndexService, LoadedPack
 from index_grpc.wire.index_pb2_grpc import add_IndexServiceServicer_to_server
+from photosearch.address import AddressError, authority, reachable
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class IndexServer:
         """Bind ``port`` (0: any free one) of ``host``; nothing is answered before :meth:`start`.
 
         Raises:
-            RuntimeError: if the port is taken.
+            AddressError: if the port is taken.
         """
         self._service = IndexService(max_k=max_k)
         self._health = health.HealthServicer(
@@ -69,9 +70,16 @@ class IndexServer:
         reflection.enable_server_reflection(
             (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
         )
-        self.port = self._server.add_insecure_port(f"{host}:{port}")
+        try:
+            self.port = self._server.add_insecure_port(authority(host, port))
+        except RuntimeError as error:
+            raise AddressError(
+                f"the index server can't listen on {authority(host, port)}",
+                found=str(error),
+                remedy="end what uses the port, or name an address of this machine",
+            ) from error
         # This process reaches itself, and others of this machine reach it, wherever it listens.
-        self.address = f"127.0.0.1:{self.port}" if host == "0.0.0.0" else f"{host}:{self.port}"
+        self.address = authority(reachable(host), self.port)
 
     def start(self) -> None:
         """Answer, with NOT_SERVING and UNAVAILABLE until there is a pack."""

@@ -1,12 +1,12 @@
 """Ports that must be free before anything is started."""
 
-import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from urllib.parse import urlsplit
 
 import psutil
 
+from photosearch.address import AddressError, is_taken, listen
 from photosearch.errors import PhotosearchError
 from photosearch.processes import ProcessSpec
 from photosearch.settings import Settings
@@ -20,6 +20,7 @@ def require_free_ports(specs: Iterable[ProcessSpec], settings: Settings) -> None
     """Check the port of every spec's ``ready_url``.
 
     Raises:
+        AddressError: if the host is none of this machine.
         PortInUse: naming the port, who holds it, and the setting that moves it.
     """
     for spec in specs:
@@ -28,25 +29,18 @@ def require_free_ports(specs: Iterable[ProcessSpec], settings: Settings) -> None
         parts = urlsplit(spec.ready_url)
         if parts.hostname is None or not parts.port:
             continue
-        if not _is_free(parts.hostname, parts.port):
+        try:
+            for probe in listen(parts.hostname, parts.port):
+                probe.close()
+        except AddressError as error:
+            if not is_taken(error):
+                raise
             setting = _setting_of(parts.port, settings)
             raise PortInUse(
                 f"port {parts.port} of {parts.hostname}, which {spec.name} needs, is in use",
                 found=_holder(parts.port),
                 remedy=f"end that process, or set {setting} to a free port",
-            )
-
-
-def _is_free(host: str, port: int) -> bool:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        # As servers do: connections of a former one that are fading away don't count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+            ) from error
 
 
 def _setting_of(port: int, settings: Settings) -> str:

@@ -19,6 +19,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from photosearch.address import host_of
 from photosearch.errors import PhotosearchError
 from photosearch.windows import require_month_aligned
 
@@ -209,7 +210,11 @@ class Settings(BaseSettings):
     )
 
     # Query
-    api_host: str = Field("127.0.0.1", description="Address of the REST API.")
+    api_host: Annotated[str, AfterValidator(host_of)] = Field(
+        "127.0.0.1",
+        description="Address of the REST API: an IP address or a host's name; 0.0.0.0 or :: for "
+        "every one of this machine.",
+    )
     api_port: int = Field(8080, ge=0, le=65535, description="Port of the REST API.")
     dagster_port: int = Field(3000, ge=0, le=65535, description="Port of Dagster's web pages.")
     max_k: int = Field(1000, ge=1, description="Most results of one answer.")

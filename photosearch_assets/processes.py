@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from photosearch.address import base_url
 from photosearch.processes import ProcessSpec
 from photosearch.settings import Settings
 from photosearch_assets.dagster_home import environment
@@ -18,7 +19,7 @@ load_from:
 
 def webserver(settings: Settings) -> ProcessSpec:
     """Dagit, on ``dagster_port``."""
-    url = f"http://{settings.api_host}:{settings.dagster_port}"
+    url = base_url(settings.api_host, settings.dagster_port)
     return ProcessSpec(
         name="dagster-webserver",
         argv=[

@@ -27,6 +27,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from photosearch.address import base_url
 from photosearch.cover_runs import cover_runs
 from photosearch.demo.catalogue import draw_photos, write_catalogue
 from photosearch.demo.folder import PHOTOS, DemoError, open_plan, write_settings
@@ -100,7 +101,7 @@ def _run(
         with watch.stage("starting the servers"):
             supervisor.start()
             _show_start(console, supervisor)
-        address = f"http://127.0.0.1:{settings.api_port}"
+        address = base_url(settings.api_host, settings.api_port)
         with watch.stage("loading the indexes until all time is covered"):
             timeline = _await_cover(console, address)
         _show_cover(console, timeline)

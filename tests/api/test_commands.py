@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 
 from index_grpc.serving import ServedWindow
 from index_grpc.servings import CrashingServing, RefusedIndex, write_crashing, write_refused
+from photosearch.address import authority, base_url, listen
 from photosearch.settings import load_settings
 from tests.api.shop import Shop
 
@@ -144,12 +144,15 @@ def test_a_problem_of_the_api_is_one_line(whole: httpx.Client, tmp_path: Path) -
     assert "Traceback" not in refused.stderr + missing.stderr
 
 
-def test_the_api_runs_as_a_process_and_ends_when_told(shop: Shop, tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_api_runs_as_a_process_and_ends_when_told(
+    shop: Shop, tmp_path: Path, host: str
+) -> None:
     (tmp_path / "photosearch.toml").write_text(
         f'state_dir = "{shop.settings.state}"\ntimeline_start = 2026-10-01T00:00:00Z\n'
+        f'api_host = "{host}"\n'
     )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+    with listen(host, 0)[0] as probe:
         port = str(probe.getsockname()[1])
     process = subprocess.Popen(
         [sys.executable, "-m", "photosearch", "api", "--port", port],
@@ -158,7 +161,7 @@ def test_the_api_runs_as_a_process_and_ends_when_told(shop: Shop, tmp_path: Path
         text=True,
     )
     try:
-        url = f"http://127.0.0.1:{port}"
+        url = base_url(host, int(port))
         ends = time.monotonic() + 60
         while True:
             try:
@@ -175,8 +178,9 @@ def test_the_api_runs_as_a_process_and_ends_when_told(shop: Shop, tmp_path: Path
 
     assert health.json()["status"] == "ok"
     assert second.returncode == 1
-    assert f"can't listen on 127.0.0.1:{port}" in second.stderr
-    assert "another api_port" in second.stderr
+    assert f"can't listen on {authority(host, int(port))}" in second.stderr
+    assert "(api_host, api_port)" in second.stderr
+    assert f"photosearch API on {url}/\n" in errors
     assert process.returncode in (0, -signal.SIGTERM)
     assert "Traceback" not in errors
 
@@ -185,9 +189,11 @@ def test_the_process_is_ready_when_it_answers_at_all(tmp_path: Path) -> None:
     from api.processes import api
 
     spec = api(load_settings(base_dir=tmp_path, api_host="0.0.0.0", api_port=8181))
+    unknown = api(load_settings(base_dir=tmp_path, api_port=0))
 
     assert spec.ready_url == "http://127.0.0.1:8181/healthz"
     assert spec.argv[-1] == "api"
+    assert (unknown.ready_url, unknown.url) == (None, None)
 
 
 def test_asking_imports_no_application(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from index_grpc.wire_errors import (
     IndexServiceError,
     ServerUnavailable,
 )
+from photosearch.address import AddressError
 
 Serve = Callable[[], Any]
 FINGERPRINT = "f" * 16
@@ -168,7 +169,7 @@ def test_a_server_refuses_a_port_that_is_taken() -> None:
     first = IndexServer(max_k=50)
     first.start()
     try:
-        with pytest.raises(RuntimeError, match="bind"):
+        with pytest.raises(AddressError, match="can't listen on"):
             IndexServer(max_k=50, port=first.port)
     finally:
         first.drain(linger_s=0, grace_s=0)
