@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from photosearch.address import AddressError, is_taken, listen
+from photosearch.dying import await_release
 from photosearch.errors import PhotosearchError
 from photosearch.processes import ProcessSpec
 from photosearch.settings import Settings
@@ -17,7 +18,7 @@ class PortInUse(PhotosearchError):
 
 
 def require_free_ports(specs: Iterable[ProcessSpec], settings: Settings) -> None:
-    """Check the port of every spec's ``ready_url``.
+    """Check the port of every spec's ``ready_url``; a holder that dies is waited for.
 
     Raises:
         AddressError: if the host is none of this machine.
@@ -29,18 +30,27 @@ def require_free_ports(specs: Iterable[ProcessSpec], settings: Settings) -> None
         parts = urlsplit(spec.ready_url)
         if parts.hostname is None or not parts.port:
             continue
-        try:
-            for probe in listen(parts.hostname, parts.port):
-                probe.close()
-        except AddressError as error:
-            if not is_taken(error):
-                raise
-            setting = _setting_of(parts.port, settings)
-            raise PortInUse(
-                f"port {parts.port} of {parts.hostname}, which {spec.name} needs, is in use",
-                found=_holder(parts.port),
-                remedy=f"end that process, or set {setting} to a free port",
-            ) from error
+        _require_free(spec.name, parts.hostname, parts.port, settings)
+
+
+def _require_free(name: str, host: str, port: int, settings: Settings) -> None:
+    if not await_release(lambda: _is_free(host, port), lambda: _holder(port)):
+        raise PortInUse(
+            f"port {port} of {host}, which {name} needs, is in use",
+            found=_told(_holder(port)),
+            remedy=f"end that process, or set {_setting_of(port, settings)} to a free port",
+        )
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        for probe in listen(host, port):
+            probe.close()
+    except AddressError as error:
+        if not is_taken(error):
+            raise
+        return False
+    return True
 
 
 def _setting_of(port: int, settings: Settings) -> str:
@@ -52,10 +62,18 @@ def _setting_of(port: int, settings: Settings) -> str:
     return " or ".join(f"{name} (PHOTOSEARCH_{name.upper()})" for name in names) or "its port"
 
 
-def _holder(port: int) -> str:
+def _holder(port: int) -> int | None:
+    """The process that listens there; none if it is another user's, or has let go already."""
     with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN
             if listens and connection.pid and getattr(connection.laddr, "port", None) == port:
-                return f"process {connection.pid} ({psutil.Process(connection.pid).name()})"
+                return int(connection.pid)
+    return None
+
+
+def _told(pid: int | None) -> str:
+    with suppress(psutil.Error):
+        if pid is not None:
+            return f"process {pid} ({psutil.Process(pid).name()})"
     return "another process"

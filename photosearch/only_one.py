@@ -9,7 +9,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
+from photosearch.dying import await_release
 from photosearch.errors import PhotosearchError
 
 
@@ -19,7 +21,7 @@ class AlreadyRunning(PhotosearchError):
 
 @contextmanager
 def only_one(path: Path, what: str, otherwise: str = "use another state_dir") -> Iterator[None]:
-    """Hold the lock file ``path`` while the block runs.
+    """Hold the lock file ``path`` while the block runs; a holder that dies is waited for.
 
     ``what`` names the job in the error, ``otherwise`` how to have two of it.
 
@@ -28,17 +30,30 @@ def only_one(path: Path, what: str, otherwise: str = "use another state_dir") ->
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
+        if not await_release(lambda: _take(file), lambda: _holder(file)):
+            pid = _holder(file)
             raise AlreadyRunning(
                 f"{what} runs already",
-                found=f"process {file.read().strip() or 'unknown'}, which holds {path}",
+                found=f"process {'unknown' if pid is None else pid}, which holds {path}",
                 limit="one at a time",
                 remedy=f"stop that process first, or {otherwise}",
-            ) from error
+            )
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _take(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(file: IO[str]) -> int | None:
+    """The process that wrote its id; none between its taking the lock and its writing."""
+    file.seek(0)
+    written = file.read().strip()
+    return int(written) if written.isdecimal() else None

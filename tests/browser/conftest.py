@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.api.fixtures import servers, shop
 
@@ -25,6 +25,7 @@ ARGUMENTS = [
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.fail("these tests need Debian's chromium: apt-get install chromium")
+    expect.set_options(timeout=60_000)  # pages are slow where everything is
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield started

@@ -30,7 +30,7 @@ def address(shop: Shop, servers: Servers) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:  # closed before the API ends
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     opened = context.new_page()
     faults: list[str] = []
     foreign: list[str] = []
@@ -52,7 +52,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:  # closed before the
 
 def wait_for(page: Page, script: str) -> None:
     """Like Playwright's wait_for_function, which the page's security policy forbids."""
-    ends = time.monotonic() + 15
+    ends = time.monotonic() + 60
     while not page.evaluate(script):
         assert time.monotonic() < ends, script
         time.sleep(0.05)
@@ -66,7 +66,7 @@ def picture(page: Page, name: str) -> None:
 def test_a_sample_finds_itself_and_its_like(page: Page, servers: Servers, address: str) -> None:
     servers.serve_all()
     page.goto(address)
-    expect(page.locator("#ready")).to_contain_text("ready, 3 index servers", timeout=15_000)
+    expect(page.locator("#ready")).to_contain_text("ready, 3 index servers", timeout=60_000)
     expect(page.locator(".sample")).to_have_count(12)
     wait_for(
         page, "[...document.querySelectorAll('.sample img')].every((one) => one.naturalWidth > 0)"
@@ -151,7 +151,7 @@ def test_gaps_and_failures_are_seen(page: Page, servers: Servers, address: str) 
     servers.serve([Window.parse("monthly/2026-10")])
     days = servers.serve([Window.parse(f"daily/2026-11-0{day}") for day in (1, 2)])
     page.goto(address)
-    expect(page.locator("#ready")).to_contain_text("2 index servers", timeout=15_000)
+    expect(page.locator("#ready")).to_contain_text("2 index servers", timeout=60_000)
     servers.kill(days)
 
     page.locator(".sample").first.click()

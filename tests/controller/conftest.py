@@ -37,7 +37,7 @@ class Deployment:
     #: Windows that must be answered at every step from now on.
     always: set[str] = field(default_factory=set)
 
-    def until(self, condition: Callable[[], bool], within_s: float = 40) -> None:
+    def until(self, condition: Callable[[], bool], within_s: float = 120) -> None:
         """Step the deployer until ``condition`` holds; ``always`` is checked at each step."""
         limit = time.monotonic() + within_s
         while not condition():

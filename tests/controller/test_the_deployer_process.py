@@ -51,11 +51,22 @@ def start(settings: Settings) -> Iterator[Start]:
         server.kill()
 
 
-def until(condition: Callable[[], object], within_s: float = 40) -> None:
+def until(condition: Callable[[], object], within_s: float = 120) -> None:
     limit = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.05)
+
+
+def _said_until(word: bytes, process: "subprocess.Popen[bytes]") -> bytes:
+    """What a process writes until a line with ``word``."""
+    assert process.stderr is not None
+    said = b""
+    while word not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    return said
 
 
 def serves(settings: Settings) -> bool:
@@ -77,7 +88,7 @@ def test_sigterm_ends_every_server_and_withdraws_it(settings: Settings, start: S
 
     deployer.send_signal(signal.SIGTERM)
 
-    assert deployer.wait(20) == 0
+    assert deployer.wait(60) == 0
     assert index_servers(settings) == []
     assert read_endpoints(settings.endpoints_dir) == []
 
@@ -89,7 +100,7 @@ def test_a_second_deployer_is_refused(settings: Settings, start: Start) -> None:
     until(lambda: serves(settings))
 
     second = start()
-    _, errors = second.communicate(timeout=20)
+    _, errors = second.communicate(timeout=60)
 
     assert second.returncode == 1
     assert b"the deployer runs already" in errors
@@ -109,14 +120,15 @@ def test_a_full_disk_ends_no_server_and_is_told(settings: Settings, start: Start
     resource.prlimit(deployer.pid, resource.RLIMIT_FSIZE, (100, whole[1]))
     made.hour("hourly/2026-11-22T06")
     place_servings(settings)
-    time.sleep(4)  # it has found nowhere to put the new server's folder
+    said = _said_until(b"ERROR", deployer)  # nowhere to put the new server's folder
 
     assert deployer.poll() is None
     assert is_serving_once(before.address)
     resource.prlimit(deployer.pid, resource.RLIMIT_FSIZE, whole)
     until(lambda: serves(settings) and before not in read_endpoints(settings.endpoints_dir))
     deployer.terminate()
-    _, told = deployer.communicate(timeout=20)
+    _, rest = deployer.communicate(timeout=60)
+    told = said + rest
     assert told.count(b"ERROR") == 1
     assert b"File too large" in told
     assert b"ulimit" in told
@@ -168,14 +180,14 @@ def test_under_a_supervisor_the_next_deployer_adopts_the_servers_of_a_killed_one
 
     assert read_endpoints(settings.endpoints_dir) == [before]
     assert [server.pid for server in index_servers(settings)] == [before.pid]
-    assert lost.wait(5) == -signal.SIGKILL
+    assert lost.wait(60) == -signal.SIGKILL
     assert not folder.exists()
 
     os.kill(before.pid, signal.SIGKILL)  # adopted servers are watched over like others
     until(lambda: before.pid not in {e.pid for e in read_endpoints(settings.endpoints_dir)})
     until(lambda: serves(settings))
     second.send_signal(signal.SIGTERM)
-    assert second.wait(20) == 0
+    assert second.wait(60) == 0
     assert index_servers(settings) == []
 
 

@@ -27,7 +27,7 @@ from photosearch.demo.queries import as_jpeg, render_query
 from photosearch.settings import SETTINGS_FILE, Settings, load_settings
 from photosearch.windows import Granularity, Window
 
-READY_S = 90.0
+READY_S = 300.0
 
 
 def closed_hour(back: int = 2) -> Window:
@@ -95,7 +95,7 @@ class Installation:
             for process in processes:
                 process.send_signal(signal.SIGTERM)
             for process in processes:
-                process.wait(60)
+                process.wait(120)
 
     def status(self) -> DeployerStatus | None:
         """What the deployer says of itself."""

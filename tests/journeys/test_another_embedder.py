@@ -25,6 +25,9 @@ from tests.journeys.installation import (
     wait_for,
 )
 
+# Commands one after another, a core each: a limit for what hangs, not for what is slow.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
 FLOAT32 = Path(str(files("photosearch") / "embedder/networks/efficientnet_lite0/float32.onnx"))
 
 
@@ -77,8 +80,6 @@ def searching(url: httpx.URL, expected: set[str]) -> Iterator[Shoppers]:
         thread.join()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_another_embedder_takes_over_all_at_once_and_gives_back_without_a_failed_query(
     shop: Installation,
 ) -> None:
@@ -106,8 +107,6 @@ def test_another_embedder_takes_over_all_at_once_and_gives_back_without_a_failed
     assert load_settings(shop.folder / "photosearch.toml").embedder_network == "efficientnet_lite0"
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_killed_preparation_goes_on_and_until_then_nothing_is_switched(
     shop: Installation,
 ) -> None:

@@ -45,7 +45,7 @@ class MemoryPack:
     ) -> Sequence[MemoryRow]:
         self.searches.append(k)
         self.entered.set()
-        assert self.leave.wait(10)
+        assert self.leave.wait(60)
         scores = self.vectors @ query
         best = [r for r in np.argsort(-scores) if windows is None or self.window(r) in windows]
         return [

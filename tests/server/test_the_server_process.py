@@ -71,7 +71,7 @@ def start(settings: Settings, tmp_path: Path) -> Iterator[Start]:
         process.communicate()
 
 
-def ready(folder: Path, within_s: float = 30) -> Announcement:
+def ready(folder: Path, within_s: float = 120) -> Announcement:
     limit = time.monotonic() + within_s
     while time.monotonic() < limit:
         announced = read_announcement(folder / "served")
@@ -109,7 +109,7 @@ def test_a_server_answers_from_the_repository_and_drains_on_sigterm(
     assert [connection.laddr.ip for connection in listening] == ["::ffff:127.0.0.1"]
 
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert not (tmp_path / "served" / "tmp").exists()
 
 
@@ -159,7 +159,7 @@ def test_a_flipped_bit_is_refused_and_its_window_named(
     made.flip_a_bit(damaged)
 
     process = start(whole, damaged)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 65
     refusal = read_refusal(tmp_path / "served")
@@ -175,7 +175,7 @@ def test_a_version_that_does_not_exist_is_refused(
     manifest = made.hour(HOURS[0])
 
     process = start(manifest.model_copy(update={"version": "absent"}))
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
 
     assert process.returncode == 65
     refusal = read_refusal(tmp_path / "served")
@@ -187,7 +187,7 @@ def test_an_index_of_another_quantiser_is_refused(
     made: MadeRepository, start: Start, tmp_path: Path
 ) -> None:
     process = start(made.hour(HOURS[0]), quantiser="q1")
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
 
     refusal = read_refusal(tmp_path / "served")
     assert process.returncode == 65
@@ -218,5 +218,5 @@ def test_a_server_that_is_told_to_ends_with_its_parent(
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
 
-    psutil.wait_procs([server], timeout=10)
+    psutil.wait_procs([server], timeout=60)
     assert not server.is_running()

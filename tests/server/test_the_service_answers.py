@@ -197,17 +197,17 @@ def test_a_call_whose_caller_has_gone_is_dropped_without_a_search(serve: Serve) 
     request = search_request(np.ones(8, dtype=np.float32), 1, fingerprint=FINGERPRINT)
     with grpc.insecure_channel(served.address) as channel:
         search = IndexServiceStub(channel).Search
-        holding = [search.future(request, timeout=10) for _ in range(SEARCH_THREADS)]
+        holding = [search.future(request, timeout=60) for _ in range(SEARCH_THREADS)]
         while len(served.pack.searches) < SEARCH_THREADS:
             time.sleep(0.01)
         late = search.future(request, timeout=0.2)
         assert isinstance(late.exception(), grpc.RpcError)
-        time.sleep(0.5)  # until the server, too, has heard that it is over
+        time.sleep(2)  # until the server, too, has heard that it is over
 
         served.pack.leave.set()
         for call in holding:
             call.result()
-        time.sleep(0.2)
+        served.server.drain(linger_s=0, grace_s=60)  # ends when nothing is under way
 
     assert len(served.pack.searches) == SEARCH_THREADS
 
@@ -227,20 +227,20 @@ def test_draining_says_so_first_and_finishes_what_is_under_way(serve: Serve) -> 
     served.pack.leave.clear()
     request = search_request(np.ones(8, dtype=np.float32), 3, fingerprint=FINGERPRINT)
     with grpc.insecure_channel(served.address) as channel:
-        call = IndexServiceStub(channel).Search.future(request, timeout=10)
-        assert served.pack.entered.wait(5)
+        call = IndexServiceStub(channel).Search.future(request, timeout=60)
+        assert served.pack.entered.wait(60)
 
         drain = threading.Thread(
-            target=served.server.drain, kwargs={"linger_s": 0.3, "grace_s": 10.0}
+            target=served.server.drain, kwargs={"linger_s": 0.3, "grace_s": 60.0}
         )
         drain.start()
-        time.sleep(0.1)
-        assert not is_serving_once(served.address)
+        while is_serving_once(served.address):
+            time.sleep(0.01)
         assert drain.is_alive()
         served.pack.leave.set()
 
         assert len(call.result().hits) == 3
-    drain.join(5)
+    drain.join(60)
     assert not drain.is_alive()
     with pytest.raises(ServerUnavailable):
         describe_once(served.address)
@@ -326,14 +326,14 @@ def test_a_server_with_all_the_calls_it_takes_refuses_more_and_is_not_silent(
     holding = [threading.Thread(target=hold) for _ in range(calls)]
     for call in holding:
         call.start()
-    refusal, ends = "", time.monotonic() + 10
+    refusal, ends = "", time.monotonic() + 60
     while "exceeded" not in refusal:
         assert time.monotonic() < ends, refusal
         with pytest.raises(IndexServiceError) as refused:
             search_once(served.address, vector, 5, fingerprint=FINGERPRINT, deadline_s=0.2)
         refusal = str(refused.value)
     asked_first = watched.health()
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + 60
     while (health := watched.health()) is None:
         assert time.monotonic() < ends
         time.sleep(0.01)

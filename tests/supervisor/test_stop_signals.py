@@ -34,7 +34,7 @@ def test_a_burst_of_signals_is_one_stop() -> None:
                 with suppress(ProcessLookupError):
                     process.send_signal(signal.SIGTERM)
                     process.send_signal(signal.SIGINT)
-            process.wait(10)
+            process.wait(60)
         finally:
             process.kill()
             _, told = process.communicate()
