@@ -6,18 +6,17 @@ when it is called.
 """
 
 import gc
-import json
 import socket
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import typer
-from rich.console import Console
 
 from photosearch.address import AddressError, base_url, listen
 from photosearch.errors import PhotosearchError
 from photosearch.settings import Settings, load_settings
+from photosearch.terminal import Terminal, say, say_json
 
 
 class CommandError(PhotosearchError):
@@ -32,8 +31,10 @@ def serve(
     import uvicorn
 
     from api.app import create_app
+    from photosearch.logs import log_to_stderr
     from photosearch.open_files import allow_open_files
 
+    log_to_stderr()
     allow_open_files()
     overrides: dict[str, Any] = {"api_host": host, "api_port": port}
     settings = load_settings(**{name: one for name, one in overrides.items() if one is not None})
@@ -43,9 +44,10 @@ def serve(
         access_log=False,  # a line a query costs more than a call to an index server
         timeout_graceful_shutdown=max(1, round(settings.deadline_s)),
         server_header=False,
+        log_config=None,  # its lines come out beside ours, in their form
     )
     url = base_url(settings.api_host, sockets[0].getsockname()[1])
-    Console(stderr=True).print(f"photosearch API on {url}/", soft_wrap=True, markup=False)
+    say(f"photosearch API on {url}/", err=True)
     gc.collect()
     gc.freeze()  # what is there now stays: a collection in a query need not look at it
     uvicorn.Server(config).run(sockets=sockets)
@@ -77,11 +79,11 @@ def search(
         fields["on_partial"] = on_partial
     answer = _ask(url, "POST", "/v1/search", data=fields, files={"photo": (photo.name, content)})
     if as_json:
-        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        say_json(answer)
         return
     from api.tables import print_results
 
-    print_results(answer, Console())
+    print_results(answer, Terminal())
 
 
 def windows(
@@ -94,11 +96,11 @@ def windows(
     """Show which windows of time answer a search, and which are missing."""
     answer = _ask(url, "GET", "/v1/windows")
     if as_json:
-        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        say_json(answer)
         return
     from api.tables import print_timeline
 
-    print_timeline(answer, Console(), fold=not every)
+    print_timeline(answer, Terminal(), fold=not every)
 
 
 def _ask(url: str | None, method: str, path: str, **request: Any) -> dict[str, Any]:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from photosearch.cover_runs import cover_runs
+from photosearch.printable import printable
+from photosearch.terminal import Terminal
 
 
-def print_results(answer: dict[str, Any], console: Console) -> None:
+def print_results(answer: dict[str, Any], console: Terminal) -> None:
     """The listings of a search answer, and one line on what was searched."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("#", justify="right", style="dim")
@@ -25,10 +26,10 @@ def print_results(answer: dict[str, Any], console: Console) -> None:
         table.add_row(
             str(place),
             f"{result['score']:.3f}",
-            Text(result["listing_id"]),
-            Text(result["title"] or ""),
+            printable(result["listing_id"]),
+            printable(result["title"] or ""),
             "" if price is None else f"{price:,.2f}",
-            result["window"],
+            printable(result["window"]),
         )
     if answer["results"]:
         console.print(table)
@@ -53,7 +54,10 @@ def coverage_line(answer: dict[str, Any]) -> Text:
     for gap in coverage["gaps"]:
         line.append(f"\n  gap: {_moment(gap['start'])} to {_moment(gap['end'])}", "yellow")
     for one in failed:
-        line.append(f"\n  failed: {one['window']} of {one['served_by']}: {one['reason']}", "yellow")
+        line.append("\n").append(
+            printable(f"  failed: {one['window']} of {one['served_by']}: {one['reason']}"),
+            "yellow",
+        )
     stale = coverage["staleness"]["windows"]
     if stale:
         line.append(f"\n  older than the catalogue: {', '.join(stale)}", "yellow")
@@ -69,7 +73,7 @@ def _versions(versions: Sequence[str], *, fold: bool) -> str:
     return versions[0][:8] if fold else versions[0]
 
 
-def print_timeline(answer: dict[str, Any], console: Console, *, fold: bool = True) -> None:
+def print_timeline(answer: dict[str, Any], console: Terminal, *, fold: bool = True) -> None:
     """The cover that answers now with its gaps in time order, and counts by granularity.
 
     Windows that are alike are one line, unless ``fold`` is false.
@@ -88,7 +92,7 @@ def print_timeline(answer: dict[str, Any], console: Console, *, fold: bool = Tru
                 _moment(run.start),
                 _moment(run.end),
                 _versions(run.versions, fold=fold),
-                Text(run.served_by),
+                printable(run.served_by),
                 Text("stale", "yellow") if run.stale else Text("ready", "green"),
                 f"{run.rows:,}",
             ),
@@ -125,7 +129,6 @@ def print_timeline(answer: dict[str, Any], console: Console, *, fold: bool = Tru
         missing = f", {one['missing']:,} missing" if one["missing"] else ""
         console.print(
             f"  {one['granularity']}: {one['ready']:,} of {one['windows']:,} ready{stale}{missing}",
-            highlight=False,
         )
     for one in answer.get("troubles", ()):
         console.print(_trouble(one))
@@ -134,8 +137,10 @@ def print_timeline(answer: dict[str, Any], console: Console, *, fold: bool = Tru
 def _trouble(told: dict[str, Any]) -> Text:
     when = datetime.fromisoformat(told["retry_at"]).strftime("%Y-%m-%d %H:%M:%S UTC")
     line = Text("not served: ", "bold yellow")
-    line.append(f"{told['what']}\n", "yellow")
-    line.append(f"  {told['reason']}\n  tried again {when}; {told['remedy']}", "dim")
+    line.append(f"{printable(told['what'])}\n", "yellow")
+    line.append(
+        f"  {printable(told['reason'])}\n  tried again {when}; {printable(told['remedy'])}", "dim"
+    )
     return line
 
 

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from index_grpc.errors import IndexGrpcError
+from photosearch.printable import printable
 from photosearch.settings import load_settings
+from photosearch.terminal import Terminal, say_json
 
 if TYPE_CHECKING:
     from index_grpc.explain import Explanation
@@ -36,30 +37,32 @@ def explain(
         ) from error
     explanation = walk(load_settings(), listing, content)
     if as_json:
-        typer.echo(explanation.model_dump_json(indent=2))
+        say_json(explanation)
     else:
-        _print(explanation, Console(highlight=False, soft_wrap=True))
+        _print(explanation, Terminal(soft_wrap=True))
     if not explanation.agrees:
         raise typer.Exit(1)
 
 
-def _print(explanation: "Explanation", console: Console) -> None:
+def _print(explanation: "Explanation", console: Terminal) -> None:
     title = f"listing {explanation.listing_id}"
     if explanation.listed_at is not None:
         title += f": {explanation.status}, listed {explanation.listed_at:%Y-%m-%d %H:%M} UTC"
-    console.print(Text(title))
+    console.print(Text(printable(title)))
     if explanation.stopped is not None:
-        console.print(Text(f"  stopped at {explanation.stopped}", "yellow"))
+        console.print(Text(printable(f"  stopped at {explanation.stopped}"), "yellow"))
     for trail in explanation.photos:
         _print_trail(trail, console)
 
 
-def _print_trail(trail: "PhotoTrail", console: Console) -> None:
-    console.print(Text(f"photo {trail.photo_id}: {'served' if trail.served else 'not served'}"))
+def _print_trail(trail: "PhotoTrail", console: Terminal) -> None:
+    served = "served" if trail.served else "not served"
+    console.print(Text(printable(f"photo {trail.photo_id}: {served}")))
     if trail.stopped is not None:
-        console.print(Text(f"  stopped at {trail.stopped}", "yellow"))
+        console.print(Text(printable(f"  stopped at {trail.stopped}"), "yellow"))
     for step in trail.steps:
         run = "" if step.run_id is None else f", run {step.run_id}"
-        console.print(Text(f"  {_MARKS[step.agrees]} {step.name:<13} {step.found}{run}"))
+        line = f"  {_MARKS[step.agrees]} {step.name:<13} {step.found}{run}"
+        console.print(Text(printable(line)))
         if step.why_not is not None:
-            console.print(Text(f"    {step.why_not}", "red"))
+            console.print(Text(printable(f"    {step.why_not}"), "red"))

@@ -54,13 +54,12 @@ def index_server(
     from index_grpc.service import LoadedPack
     from index_grpc.serving import read_serving
     from index_grpc.serving_folder import serving_of_folder
+    from photosearch.logs import log_to_stderr
     from photosearch.open_files import allow_open_files
     from photosearch.settings import load_settings
     from photosearch.stop_signals import stop_on_signals
 
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
+    log_to_stderr()
     stop = stop_on_signals()
     allow_open_files()
 

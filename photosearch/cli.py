@@ -5,51 +5,102 @@ only the index server has only the index server's commands. A command that is ca
 only one imported; ``--help`` imports them all.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
+from rich.text import Text
+from typer.core import TyperGroup
 
+from photosearch.disk import refused, remedy_for
 from photosearch.errors import PhotosearchError
+from photosearch.printable import printable
 from photosearch.settings import SETTINGS_VARIABLE, load_settings
+from photosearch.terminal import Terminal, make_streams_whole
 
 COMMANDS = "photosearch.commands"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; an error of ours is one red line and exit code 1."""
+    make_streams_whole()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        command_line(arguments)(arguments)
+        try:
+            command_line(arguments)(arguments)
+        finally:
+            sys.stdout.flush()  # here, where it can be told that nobody reads it
     except PhotosearchError as error:
         _end_with(error)
     except OSError as error:
-        if error.filename is None:
-            raise
-        # Any command may meet it, anywhere: a folder that is a file, no right, a full disk.
-        _end_with(
-            PhotosearchError(
-                f"{str(error.filename)!r} can't be used",
-                found=error.strerror,
-                remedy="check the path, its rights and the space on its disk",
-            )
+        if error.errno == errno.EPIPE:
+            _end_unheard()
+        _end_with(_refusal(error))
+
+
+def _refusal(error: OSError) -> PhotosearchError:
+    """What any command may meet, anywhere: a folder that is a file, no right, a full disk."""
+    if error.filename is not None:
+        return PhotosearchError(
+            f"{str(error.filename)!r} can't be used",
+            found=error.strerror,
+            remedy="check the path, its rights and the space on its disk",
         )
+    if refused(error):
+        return PhotosearchError(
+            "something can't be written",
+            found=error.strerror,
+            remedy=remedy_for(error, "state_dir"),
+        )
+    raise error
 
 
 def _end_with(error: PhotosearchError) -> NoReturn:
-    Console(stderr=True).print("error:", style="bold red", end=" ")
-    Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+    line = Text.assemble(("error:", "bold red"), " ", printable(error))
+    Terminal(stderr=True).print(line, soft_wrap=True)
     sys.exit(1)
+
+
+def _end_unheard() -> NoReturn:
+    """End like other programs whose reader has gone, as ``head`` does: without a word."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())  # what is still to be flushed goes there
+    sys.exit(1)
+
+
+class _Root(TyperGroup):
+    """The commands; what typer says of wrong arguments is printable as well."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().make_context(*arguments, **options)
+        except Exception as error:
+            _make_printable(error)
+            raise
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            _make_printable(error)
+            raise
+
+
+def _make_printable(error: Exception) -> None:
+    message = getattr(error, "message", None)  # of click's errors, which typer keeps to itself
+    if isinstance(message, str):
+        error.message = printable(message)  # type: ignore[attr-defined]
 
 
 def command_line(arguments: Sequence[str]) -> typer.Typer:
     """The typer application with the command that ``arguments`` call, or with all of them."""
     app = typer.Typer(
+        cls=_Root,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=False,

@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError
@@ -21,6 +20,7 @@ from photosearch.catalogue.folder import FolderScan, scan_folder
 from photosearch.init_summary import print_summary
 from photosearch.settings import Settings, SettingsError, load_settings
 from photosearch.settings_file import update_settings_file
+from photosearch.terminal import Terminal
 from photosearch.windows import Granularity, Window
 
 
@@ -34,7 +34,7 @@ def init(
     ] = None,
 ) -> None:
     """Set up photosearch for a folder of photos or a shop's database; again: scan again."""
-    console = Console(highlight=False)
+    console = Terminal()
     named: dict[str, str] = {}
     base_dir = load_settings().base_dir
     if photos is not None:
@@ -55,7 +55,7 @@ def init(
         print_summary(console, load_settings(None, **named), catalogue, scan, changes, now)
 
 
-def _scan(settings: Settings, catalogue: Catalogue, now: datetime, console: Console) -> FolderScan:
+def _scan(settings: Settings, catalogue: Catalogue, now: datetime, console: Terminal) -> FolderScan:
     if settings.photos_url is None:
         raise SettingsError(
             "photosearch does not know where the photos are",

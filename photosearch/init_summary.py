@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -13,8 +12,10 @@ from photosearch.catalogue.folder import FolderScan
 from photosearch.catalogue.listing import Misplaced
 from photosearch.errors import PhotosearchError
 from photosearch.images.store import ImageStore
+from photosearch.printable import printable
 from photosearch.settings import Settings
 from photosearch.settings_file import SettingChange
+from photosearch.terminal import Terminal
 from photosearch.windows import HOUR, Granularity, Window
 
 _SAMPLE = 20
@@ -24,7 +25,7 @@ _SECONDS_AN_EMPTY_HOUR = 0.02
 
 
 def print_summary(
-    console: Console,
+    console: Terminal,
     settings: Settings,
     catalogue: Catalogue,
     scan: FolderScan | None,
@@ -38,7 +39,7 @@ def print_summary(
     table.add_column(overflow="fold")
 
     def row(name: str, value: str) -> None:
-        table.add_row(name, Text(value))
+        table.add_row(name, printable(value))
 
     row("Settings", str(settings.file))
     for change in changes:
@@ -72,10 +73,12 @@ def print_summary(
         row("Left out", f"{count:,} {_listings(count)}, such as {example}: {reason}")
     console.print(table)
     for hint in _hints(settings, times, now):
-        console.print(Text(hint, style="yellow"))
-    console.print("\nNext: [bold]photosearch materialize[/], then [bold]photosearch up[/]")
+        console.print(Text(printable(hint), style="yellow"))
+    bold = ("photosearch materialize", "bold"), ("photosearch up", "bold")
+    console.print(Text.assemble("\nNext: ", bold[0], ", then ", bold[1]))
     if scan is not None:
-        console.print("New photos in the folder? [bold]photosearch init[/] scans it again.")
+        scan_again = ("photosearch init", "bold")
+        console.print(Text.assemble("New photos in the folder? ", scan_again, " scans it again."))
 
 
 def _change(change: SettingChange) -> str:

@@ -3,10 +3,11 @@
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from photosearch.printable import printable
 from photosearch.settings import Settings, load_settings
+from photosearch.terminal import Terminal
 
 
 def settings(
@@ -16,13 +17,15 @@ def settings(
 ) -> None:
     """Show every setting with its value and meaning."""
     if markdown:
-        Console(soft_wrap=True).print(settings_page(), markup=False, highlight=False, end="")
+        Terminal(soft_wrap=True).print(settings_page(), end="")
         return
     current = load_settings()
-    table = Table("setting", "value", "meaning", title=str(current.file), title_justify="left")
+    table = Table(
+        "setting", "value", "meaning", title=printable(current.file), title_justify="left"
+    )
     for name, field in Settings.model_fields.items():
-        table.add_row(name, _written(getattr(current, name)), field.description)
-    Console().print(table)
+        table.add_row(name, printable(_written(getattr(current, name))), field.description)
+    Terminal().print(table)
 
 
 def settings_page() -> str:

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,7 +22,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from photosearch.printable import printable
 from photosearch.settings import load_settings
+from photosearch.terminal import Terminal
 from photosearch.windows import Window
 from photosearch_assets.errors import AssetsError
 
@@ -50,7 +51,7 @@ def materialize(
     ] = False,
 ) -> None:
     """Make every window that is missing or out of date, through Dagster."""
-    console = Console()
+    console = Terminal()
     settings = load_settings()
     chosen = [Window.parse(key) for key in window or ()]
     with console.status("Looking for what is missing…"):
@@ -75,13 +76,13 @@ def materialize(
 class Bars:
     """One line for each stage: windows done, photos and their rate, time left."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         self._progress = Progress(
             SpinnerColumn(finished_text="✓"),
-            TextColumn("{task.description:<18}"),
+            TextColumn("{task.description:<18}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[photos]}"),
+            TextColumn("{task.fields[photos]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(compact=True),
@@ -131,7 +132,7 @@ class Bars:
             self._progress.update(self._task, total=task.completed or 1)
 
 
-def _report(console: Console, summary: "Summary") -> None:
+def _report(console: Terminal, summary: "Summary") -> None:
     if not summary.results and not summary.failed_runs:
         console.print("Everything is up to date.")
         return
@@ -152,11 +153,11 @@ def _report(console: Console, summary: "Summary") -> None:
         )
     console.print(table)
     for note in sorted({r.note for r in summary.results.values() if r.note and not r.window}):
-        console.print(f"  {note}", style="dim", highlight=False)
+        console.print(printable(f"  {note}"), style="dim")
     _report_failures(console, summary)
 
 
-def _report_failures(console: Console, summary: "Summary") -> None:
+def _report_failures(console: Terminal, summary: "Summary") -> None:
     reasons: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for (step, _window), result in summary.results.items():
@@ -168,19 +169,20 @@ def _report_failures(console: Console, summary: "Summary") -> None:
     for reason, count in reasons.most_common(_REASONS_SHOWN):
         named = examples[reason] if count == 1 else f"such as {examples[reason]}"
         text = f"  {count} x {reason} ({named})"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(printable(text), soft_wrap=True)
     for result in summary.results.values():
         for check in result.failed_checks:
             place = result.window.key if result.window else ""
             console.print(
-                f"check {check.name} of {result.step} {place}: {check.found}, "
-                f"the limit is {check.limit}",
+                printable(
+                    f"check {check.name} of {result.step} {place}: {check.found}, "
+                    f"the limit is {check.limit}"
+                ),
                 style="yellow",
-                highlight=False,
                 soft_wrap=True,
             )
     for failure in summary.failed_runs:
-        console.print(f"failed: {failure}", style="bold red", highlight=False, soft_wrap=True)
+        console.print(printable(f"failed: {failure}"), style="bold red", soft_wrap=True)
 
 
 def _kind(failure: "Unusable") -> str:

@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from photosearch.printable import printable
 from photosearch.settings import load_settings
+from photosearch.terminal import Terminal
 from photosearch_assets.errors import AssetsError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def show() -> None:
         noted = read_noted(repository, role)
         named[role.value] = None if noted is None else noted.fingerprint
     if not any(named.values()):
-        Console().print("There is no embedder yet; 'photosearch materialize' makes it.")
+        Terminal().print("There is no embedder yet; 'photosearch materialize' makes it.")
         return
     table = Table()
     for column in ("embedder", "fingerprint", "network", "dimensions", "windows"):
@@ -46,9 +47,9 @@ def show() -> None:
         if fingerprint is not None:
             manifest = repository.manifest(Address.embedders(), fingerprint)
             windows = len(repository.current_versions(fingerprint, Kind.INDEX))
-            network = str(manifest.recipe.get("network", ""))
+            network = printable(manifest.recipe.get("network", ""))
             table.add_row(name, fingerprint[:16], network, str(manifest.dimension), str(windows))
-    Console().print(table)
+    Terminal().print(table)
 
 
 @embedder.command()
@@ -72,7 +73,7 @@ def use(
     from photosearch_assets.dagster_home import open_instance
     from photosearch_assets.switch_embedder import EmbedderSwitch
 
-    console = Console()
+    console = Terminal()
     settings = load_settings()
     switch = EmbedderSwitch(settings)
     with open_instance(settings) as instance:
@@ -132,12 +133,12 @@ def drop() -> None:
     from photosearch_assets.switch_embedder import give_up
 
     dropped = give_up(Repository.of(load_settings()))
-    Console().print(
+    Terminal().print(
         "No embedder is being prepared." if dropped is None else f"{dropped[:16]} is dropped."
     )
 
 
-def _compare(console: Console, switch: "EmbedderSwitch", *, yes: bool) -> None:
+def _compare(console: Terminal, switch: "EmbedderSwitch", *, yes: bool) -> None:
     """Show both embedders side by side.
 
     Raises:

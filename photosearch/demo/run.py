@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -26,6 +25,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from photosearch.address import base_url
 from photosearch.cover_runs import cover_runs
@@ -35,10 +35,12 @@ from photosearch.demo.proof import QUERIES, RECALL_FLOOR, Proof, prove, wait_com
 from photosearch.demo.shop import DrawnListing
 from photosearch.demo.times import Stopwatch, artifacts_table
 from photosearch.only_one import only_one
+from photosearch.printable import printable
 from photosearch.processes import photosearch_argv
 from photosearch.settings import Settings
 from photosearch.supervised import State
 from photosearch.supervisor import Supervisor
+from photosearch.terminal import Terminal
 from photosearch.undertaker import undertaken
 
 _START_S = 180.0
@@ -53,7 +55,7 @@ def run_demo(folder: Path, listings: int | None, *, stay: bool) -> bool:
 
     With ``stay`` everything keeps running until Ctrl-C.
     """
-    console = Console(highlight=False)
+    console = Terminal()
     for number in _STOPS:
         signal.signal(number, _interrupt)
     folder = folder.resolve()
@@ -75,7 +77,7 @@ def _interrupt(*_: object) -> None:
 
 
 def _run(
-    console: Console,
+    console: Terminal,
     settings: Settings,
     shop: list[DrawnListing],
     watch: Stopwatch,
@@ -83,20 +85,19 @@ def _run(
     stay: bool,
 ) -> bool:
     photos = sum(entry.shots for entry in shop)
-    console.print(
-        f"[bold]A shop of {len(shop):,} listings with {photos:,} photos[/], listed from "
-        f"{shop[0].listed_at:%Y-%m-%d} to {shop[-1].listed_at:%Y-%m-%d %H:%M} UTC, "
-        f"in {settings.base_dir}"
-    )
+    made = f"A shop of {len(shop):,} listings with {photos:,} photos"
+    listed = f"{shop[0].listed_at:%Y-%m-%d} to {shop[-1].listed_at:%Y-%m-%d %H:%M} UTC"
+    place = printable(settings.base_dir)
+    console.print(Text.assemble((made, "bold"), f", listed from {listed}, in {place}"))
     with watch.stage("drawing the photos"), _bar(console, "photos drawn", photos) as advance:
         processes = max(1, len(os.sched_getaffinity(0)))
         draw_photos(shop, settings.base_dir / PHOTOS, processes=processes, on_progress=advance)
         write_catalogue(shop, settings)
-    console.print("\n[bold]photosearch materialize[/]: Dagster makes every window")
+    _announce(console, "photosearch materialize", "Dagster makes every window")
     with watch.stage("materialising through Dagster"):
         _materialise(settings)
     console.print(artifacts_table(settings))
-    console.print("\n[bold]photosearch up[/]: Dagster, the index servers and the API")
+    _announce(console, "photosearch up", "Dagster, the index servers and the API")
     with Supervisor(settings) as supervisor:
         with watch.stage("starting the servers"):
             supervisor.start()
@@ -105,7 +106,7 @@ def _run(
         with watch.stage("loading the indexes until all time is covered"):
             timeline = _await_cover(console, address)
         _show_cover(console, timeline)
-        console.print("\n[bold]Searching[/]: hard pictures of known listings, over REST")
+        _announce(console, "Searching", "hard pictures of known listings, over REST")
         count = min(QUERIES, len(shop))
         searching = _bar(console, "pictures searched", count)
         with watch.stage("drawing and searching query pictures"), searching as advance:
@@ -115,7 +116,9 @@ def _run(
         if stay:
             for process in supervisor.processes:
                 if process.url is not None:
-                    console.print(f"  [bold]{process.spec.name}[/]  {process.url}")
+                    console.print(
+                        Text.assemble("  ", (process.spec.name, "bold"), f"  {process.url}")
+                    )
             console.print("Drop a photo on the first; Ctrl-C stops everything.")
             try:
                 while True:
@@ -125,8 +128,12 @@ def _run(
     return proof.holds
 
 
+def _announce(console: Terminal, name: str, what: str) -> None:
+    console.print(Text.assemble("\n", (name, "bold"), f": {what}"))
+
+
 @contextmanager
-def _bar(console: Console, name: str, total: int) -> Iterator[Any]:
+def _bar(console: Terminal, name: str, total: int) -> Iterator[Any]:
     columns = (
         TextColumn(name),
         BarColumn(),
@@ -160,7 +167,7 @@ def _materialise(settings: Settings) -> None:
         )
 
 
-def _show_start(console: Console, supervisor: Supervisor) -> None:
+def _show_start(console: Terminal, supervisor: Supervisor) -> None:
     columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         tasks = {p.spec.name: progress.add_task(p.spec.name, total=1) for p in supervisor.processes}
@@ -174,7 +181,7 @@ def _show_start(console: Console, supervisor: Supervisor) -> None:
         show(supervisor)
 
 
-def _await_cover(console: Console, address: str) -> dict[str, Any]:
+def _await_cover(console: Terminal, address: str) -> dict[str, Any]:
     with console.status("waiting for the index servers") as status:
 
         def show(state: dict[str, Any]) -> None:
@@ -184,7 +191,7 @@ def _await_cover(console: Console, address: str) -> dict[str, Any]:
         return wait_complete(address, _COVER_S, show)
 
 
-def _show_cover(console: Console, timeline: dict[str, Any]) -> None:
+def _show_cover(console: Terminal, timeline: dict[str, Any]) -> None:
     table = Table(title="Which windows answer", title_justify="left")
     for name in ("windows", "from", "to", "photos", "index server"):
         table.add_column(name, justify="right" if name == "photos" else "left")
@@ -193,7 +200,7 @@ def _show_cover(console: Console, timeline: dict[str, Any]) -> None:
     console.print(table)
 
 
-def _show_proof(console: Console, proof: Proof, folder: Path) -> None:
+def _show_proof(console: Terminal, proof: Proof, folder: Path) -> None:
     """Print the figures and some answers; the pictures are kept to be looked at and tried."""
     folder.mkdir(exist_ok=True)
     table = Table(title=f"Some of the answers, to pictures in {folder}", title_justify="left")
@@ -210,13 +217,17 @@ def _show_proof(console: Console, proof: Proof, folder: Path) -> None:
             answer.wanted.listing.title,
             str(first["title"]),
             f"{first['score']:.2f}",
-            "[green]right[/]" if answer.is_right else "[red]wrong[/]",
+            Text("right", "green") if answer.is_right else Text("wrong", "red"),
         )
     console.print(table)
     colour = "green" if proof.holds else "red"
-    covered = "all time" if proof.is_complete else "[red]not all time[/]"
+    covered = ("all time", "") if proof.is_complete else ("not all time", "red")
     console.print(
-        f"[bold {colour}]recall@1 {proof.recall:.3f}[/] over {len(proof.answers)} pictures "
-        f"(at least {RECALL_FLOOR} is asked), every answer from {covered}, "
-        f"median {proof.median_ms:.0f} ms a search"
+        Text.assemble(
+            (f"recall@1 {proof.recall:.3f}", f"bold {colour}"),
+            f" over {len(proof.answers)} pictures (at least {RECALL_FLOOR} is asked), "
+            "every answer from ",
+            covered,
+            f", median {proof.median_ms:.0f} ms a search",
+        )
     )

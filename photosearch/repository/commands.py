@@ -4,7 +4,6 @@ Which versions index servers hold, and what else can be damaged, is known to pac
 this one. They tell it through entry points, as they bring their commands.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -12,7 +11,6 @@ from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import track
 
@@ -23,6 +21,7 @@ from photosearch.repository.held import held_versions
 from photosearch.repository.repository import Repository
 from photosearch.repository.retention import newest
 from photosearch.settings import Settings, load_settings
+from photosearch.terminal import Terminal, say, say_json
 
 VERIFY = "photosearch.verify"
 GC = "photosearch.gc"
@@ -43,13 +42,13 @@ def verify(
     """
     settings = load_settings()
     repository = Repository.of(settings)
-    progress = Console(stderr=True)
+    progress = Terminal(stderr=True)
     artifacts = list(repository.everything())
     damaged = 0
     for address, version in track(artifacts, "verifying", console=progress, transient=True):
         damages = list(repository.check(address, version))
         for damage in damages:
-            typer.echo(str(damage))
+            say(damage)
         if damages:
             damaged += 1
             if discard:
@@ -57,12 +56,12 @@ def verify(
     others = 0
     for problem in _beyond(settings, discard=discard):
         others += 1
-        typer.echo(problem)
+        say(problem)
     read = counted(sum(version is not None for _, version in artifacts), "version")
     more = f", {counted(others, 'other problem')}" if others else ""
-    typer.echo(f"{read} read, {damaged} damaged{' and discarded' * discard}{more}")
+    say(f"{read} read, {damaged} damaged{' and discarded' * discard}{more}")
     if damaged and discard:
-        typer.echo("run 'photosearch materialize' to make them again")
+        say("run 'photosearch materialize' to make them again")
     if others or (damaged and not discard):
         raise typer.Exit(1)
 
@@ -95,7 +94,7 @@ def gc(
     except PhotosearchError as error:
         failure = error
     if as_json:
-        typer.echo(json.dumps(_as_json(report, others), indent=1))
+        say_json(_as_json(report, others), indent=1)
     else:
         _tell(report, others)
     if failure is not None:
@@ -104,26 +103,24 @@ def gc(
 
 def _tell(report: GcReport, others: Sequence[_Other]) -> None:
     for item in report.removed:
-        typer.echo(
-            f"{item.address}/{item.version or ''}  {decimal(item.size_bytes)}  {item.reason}"
-        )
+        say(f"{item.address}/{item.version or ''}  {decimal(item.size_bytes)}  {item.reason}")
     if report.dry_run:
         for reason, kept_bytes, count in _by_reason(report):
-            typer.echo(f"kept: {counted(count, 'version')}, {decimal(kept_bytes)}: {reason}")
+            say(f"kept: {counted(count, 'version')}, {decimal(kept_bytes)}: {reason}")
     for what, size_bytes, reason in others:
-        typer.echo(f"{what}  {decimal(size_bytes)}  {reason}")
+        say(f"{what}  {decimal(size_bytes)}  {reason}")
     done = "would be deleted" if report.dry_run else "deleted"
     count = len(report.removed) + len(others)
     total = report.size_bytes + sum(size_bytes for _, size_bytes, _ in others)
-    typer.echo(f"{count} {done}, {decimal(total)}; {counted(report.kept, 'version')} kept")
+    say(f"{count} {done}, {decimal(total)}; {counted(report.kept, 'version')} kept")
     if report.busy:
-        typer.echo(f"{len(report.busy)} are being written and were left for the next time")
+        say(f"{len(report.busy)} are being written and were left for the next time")
 
 
 def _others(settings: Settings, grace: timedelta, *, dry_run: bool) -> Iterator[_Other]:
     for point in entry_points(group=GC):
         yield from point.load()(
-            settings, grace, dry_run=dry_run, tell=lambda text: typer.echo(text, err=True)
+            settings, grace, dry_run=dry_run, tell=lambda text: say(text, err=True)
         )
 
 

@@ -1,12 +1,10 @@
 """``photosearch versions`` and ``photosearch rollback``: looking at a window's past, and going
 back to it."""
 
-import json
 from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from photosearch.repository.addresses import Address
@@ -26,6 +24,7 @@ from photosearch.repository.versions import (
     version_lines,
 )
 from photosearch.settings import Settings, load_settings
+from photosearch.terminal import Terminal, say, say_json
 from photosearch.windows import Window
 
 MOVED = "photosearch.moved"
@@ -48,10 +47,10 @@ def versions(
     address = index_address(repository, Window.parse(window))
     lines = version_lines(repository, address, held_versions(settings))
     if as_json:
-        typer.echo(json.dumps([_as_json(line) for line in lines], indent=2))
+        say_json([_as_json(line) for line in lines])
         return
     # Narrower, its columns could not be read: then the terminal breaks the lines.
-    console = Console(width=max(_TABLE_WIDTH, Console().width))
+    console = Terminal(width=max(_TABLE_WIDTH, Terminal().width))
     if lines:
         console.print(_table(lines))
     else:
@@ -81,13 +80,13 @@ def rollback(
             remedy=f"'photosearch versions {window}' lists them",
         )
     if version is None:
-        typer.echo(_released(repository, address))
+        say(_released(repository, address))
         _tell_others(settings)
         return
     before = head_if_sound(repository, address)
     chosen = find_version(repository, address, version)
     roll_back(repository, address, chosen, recall_target=settings.recall_target)
-    typer.echo(_moved(repository, address, before, chosen.version))
+    say(*_moved(repository, address, before, chosen.version))
     _tell_others(settings)
 
 
@@ -95,7 +94,7 @@ def _tell_others(settings: Settings) -> None:
     """Have what serves look at the HEADs now, and not when its time comes."""
     for point in entry_points(group=MOVED):
         for problem in point.load()(settings):
-            typer.echo(f"not asked for yet: {problem}", err=True)
+            say(f"not asked for yet: {problem}", err=True)
 
 
 def _released(repository: Repository, address: Address) -> str:
@@ -106,25 +105,30 @@ def _released(repository: Repository, address: Address) -> str:
     return f"{address.window} is released at version {before.version}; what it lacks will be made"
 
 
-def _moved(repository: Repository, address: Address, before: Head | None, version: str) -> str:
+def _moved(
+    repository: Repository, address: Address, before: Head | None, version: str
+) -> list[str]:
     was = "nothing" if before is None else before.version
-    text = f"{address.window} is now version {version} (was {was}), pinned\n"
+    lines = [f"{address.window} is now version {version} (was {was}), pinned"]
     coarser = None if address.window is None else address.window.parent()
     fingerprint = str(address.fingerprint)
     if coarser is not None and head_if_sound(repository, Address.index(fingerprint, coarser)):
-        text += f"{coarser} is glued again from it; until then {address.window} answers itself\n"
-    return text + f"let it go again with 'photosearch rollback {address.window} --release'"
+        lines.append(
+            f"{coarser} is glued again from it; until then {address.window} answers itself"
+        )
+    lines.append(f"let it go again with 'photosearch rollback {address.window} --release'")
+    return lines
 
 
 def _show_pinned(repository: Repository, *, as_json: bool) -> None:
     fingerprint = current_fingerprint(repository)
     pinned = {} if fingerprint is None else pinned_windows(repository, fingerprint)
     if as_json:
-        typer.echo(json.dumps({window.key: version for window, version in pinned.items()}))
+        say_json({window.key: version for window, version in pinned.items()}, indent=None)
         return
     for window, version in pinned.items():
-        typer.echo(f"{window}  {version}")
-    typer.echo(f"{len(pinned)} {'window is' if len(pinned) == 1 else 'windows are'} pinned")
+        say(f"{window}  {version}")
+    say(f"{len(pinned)} {'window is' if len(pinned) == 1 else 'windows are'} pinned")
 
 
 def _table(lines: list[VersionLine]) -> Table:

@@ -7,6 +7,7 @@ import typer
 from photosearch.counting import counted
 from photosearch.repository.erasures import Receipt, receipt_path
 from photosearch.settings import load_settings
+from photosearch.terminal import say, say_json
 
 
 def erase(
@@ -24,13 +25,16 @@ def erase(
 
     settings = load_settings()
     options = ErasureOptions(photo_too=photo_too, wait_s=wait_s)
-    work = Erasure(settings, listing, options, lambda text: typer.echo(text, err=True))
+    work = Erasure(settings, listing, options, lambda text: say(text, err=True))
     receipt = work.run()
-    typer.echo(receipt.model_dump_json(indent=2) if as_json else _in_words(receipt))
+    if as_json:
+        say_json(receipt)
+    else:
+        say(*_in_words(receipt))
 
 
-def _in_words(receipt: Receipt) -> str:
-    lines = [
+def _in_words(receipt: Receipt) -> list[str]:
+    return [
         f"erased: {counted(len(receipt.photos), 'photo')} in "
         f"{counted(len(receipt.windows), 'window')}",
         f"deleted: {counted(len(receipt.removed), 'version')}, "
@@ -42,4 +46,3 @@ def _in_words(receipt: Receipt) -> str:
         f"receipt: {receipt_path(receipt.listing)} in the model repository; "
         "'photosearch verify' checks it",
     ]
-    return "\n".join(lines)
