@@ -19,6 +19,7 @@ from starlette.responses import FileResponse, Response
 
 from api import openapi, problems
 from api.answer import listing_of
+from api.etag import is_known
 from api.models import (
     ListingAnswer,
     Liveness,
@@ -32,9 +33,7 @@ from api.problems import ApiProblem, overloaded
 from api.query import read_query
 from api.samples import MOST
 from api.state import ApiState
-from api.timeline import timeline_of
 from api.understand import no_such_listing
-from index_grpc.troubles import read_troubles
 from photosearch.settings import Settings
 from photosearch.version import CODE_VERSION
 
@@ -112,14 +111,15 @@ def _add_search(app: FastAPI, state: ApiState) -> None:
         summary="The timeline: which windows are ready, and which answer",
         tags=["windows"],
         response_model=Timeline,
+        responses=openapi.TIMELINE_ANSWERS,
     )
-    async def windows() -> Response:
+    async def windows(request: Request) -> Response:
         """Runs of windows in one state by granularity, and the cover that answers now."""
-        fingerprints = state.shelf.fingerprints
-        fingerprint = state.planner.choose(fingerprints) if fingerprints else None
-        troubles = await asyncio.to_thread(read_troubles, state.settings)
-        answer = timeline_of(state.planner, state.repository, state.pool, fingerprint, troubles)
-        return _json(answer, {"Cache-Control": "no-cache"})
+        body, tag = await state.timeline.now()
+        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        if is_known(request, tag):
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
 
 
 def _require_room(state: ApiState) -> None:
@@ -191,8 +191,7 @@ def _add_catalogue(app: FastAPI, state: ApiState) -> None:
         else:
             content = await state.photos.thumbnail(entry, size)
         headers = {"ETag": f'"{content.tag}"', **PHOTO_HEADERS}
-        asked = request.headers.get("if-none-match", "").split(",")
-        if {"*", headers["ETag"]} & {one.strip().removeprefix("W/") for one in asked}:
+        if is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return Response(content.content, media_type=content.media_type, headers=headers)
 
@@ -211,10 +210,9 @@ def _add_health(app: FastAPI, state: ApiState) -> None:
         serving = [one for one in fingerprints if fleet.of(one)]
         if not serving:
             raise _not_ready(state)
-        fingerprint = state.planner.choose(serving)
-        servers = fleet.of(fingerprint)
-        windows = {window for server in servers for window in server.windows}
-        return Readiness(fingerprint=fingerprint, servers=len(servers), windows=len(windows))
+        fingerprint = await state.planner.choose(serving)
+        servers, windows = len(fleet.of(fingerprint)), fleet.windows[fingerprint]
+        return Readiness(fingerprint=fingerprint, servers=servers, windows=windows)
 
 
 def _not_ready(state: ApiState) -> ApiProblem:

@@ -13,7 +13,7 @@ listings, further photos of one listing or windows left out of the cover thin an
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import NamedTuple
@@ -28,7 +28,7 @@ from photosearch.windows import Span, Window
 ROUND_SHARE = 0.6  # of the time left: a round that times out leaves time for its stand-ins
 SCORE_DECIMALS = 6  # the last bits of a score depend on the size of the pack it was found in
 
-Planner = Callable[[Collection[str]], Plan]
+Planner = Callable[[Collection[str]], Awaitable[Plan]]
 
 
 class Hit(NamedTuple):
@@ -116,7 +116,7 @@ class Conversation:
         """
         asked_again = {key for key, answer in self._answers.items() if answer.floor > above}
         while True:
-            plan = self.plan(self._failed)
+            plan = await self.plan(self._failed)
             calls = [
                 trimmed
                 for call in plan.calls

@@ -3,16 +3,19 @@
 On one machine a directory of endpoint files says so: the deployer writes a file when a server
 is ready and removes it before the server ends. In a cluster the Servings' EndpointSlices will
 say the same behind :class:`Discovery`. Queries read a snapshot from memory; the directory is
-looked at several times a second by names, times and sizes only, and read when those change.
+looked at several times a second by names, times and sizes only, and read when those change;
+in a thread, because the files of thousands of windows take milliseconds to read.
 """
 
 import asyncio
 import contextlib
 import logging
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -50,6 +53,14 @@ class Fleet:
     generation: int = 0
     servers: tuple[Server, ...] = ()
 
+    @cached_property
+    def windows(self) -> Mapping[str, int]:
+        """How many windows the servers of each fingerprint hold; counted once a fleet."""
+        held: dict[str, set[Window]] = {}
+        for server in self.servers:
+            held.setdefault(server.fingerprint, set()).update(server.windows)
+        return {fingerprint: len(windows) for fingerprint, windows in held.items()}
+
     def of(self, fingerprint: str) -> tuple[Server, ...]:
         return tuple(server for server in self.servers if server.fingerprint == fingerprint)
 
@@ -66,7 +77,7 @@ class Discovery(Protocol):
         """The latest snapshot, from memory."""
         ...
 
-    def look(self) -> Fleet:
+    async def look(self) -> Fleet:
         """The fleet as it is this instant: for a query that has just seen a server fail."""
         ...
 
@@ -88,30 +99,37 @@ class EndpointDirectory:
     _fleet: Fleet = Fleet()
     _seen: object = None
     _change: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _looking: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def fleet(self) -> Fleet:
         return self._fleet
 
-    def look(self) -> Fleet:
-        seen = self._signature()
-        if seen != self._seen:
-            known = {server_key(server): server for server in self._fleet.servers}
-            kept = tuple(
-                known.get(server_key(server), server)
-                for server in map(_server_of, read_endpoints(self.folder))
-                if server is not None
-            )
-            if {*kept} != {*self._fleet.servers}:
-                self._fleet = Fleet(self._fleet.generation + 1, kept)
-            self._seen = seen
-        return self._fleet
+    async def look(self) -> Fleet:
+        return await asyncio.to_thread(self._look)
+
+    def _look(self) -> Fleet:
+        with self._looking:  # queries may look beside the watch
+            seen = self._signature()
+            if seen != self._seen:
+                known = {server_key(server): server for server in self._fleet.servers}
+                kept = tuple(
+                    known.get(server_key(server), server)
+                    for server in map(_server_of, read_endpoints(self.folder))
+                    if server is not None
+                )
+                if {*kept} != {*self._fleet.servers}:
+                    fleet = Fleet(self._fleet.generation + 1, kept)
+                    fleet.windows  # noqa: B018 - counted here, in the thread
+                    self._fleet = fleet
+                self._seen = seen
+            return self._fleet
 
     async def watch(self) -> None:
         while True:
             before = self._fleet.generation
             try:
-                self.look()
+                await self.look()
             except Exception:  # a broken file must not end discovery: the last snapshot holds
                 logger.exception("the endpoint files in %s can't be read", self.folder)
             if self._fleet.generation != before:

@@ -190,7 +190,6 @@ class ServerState(BaseModel):
     """An index server that was discovered."""
 
     name: str
-    address: str
     fingerprint: str
     windows: int
     rows: int

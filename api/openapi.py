@@ -117,6 +117,10 @@ SEARCH_ANSWERS: dict[int | str, dict[str, Any]] = {
     },
 }
 
+TIMELINE_ANSWERS: dict[int | str, dict[str, Any]] = {
+    304: {"description": "All but `now` is still as the ETag in If-None-Match names it."},
+}
+
 PHOTO_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The bytes; the type is what they are, not what their name says.",

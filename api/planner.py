@@ -2,7 +2,8 @@
 
 A year of hourly windows takes milliseconds to plan and changes once an hour, so plans are
 kept by everything they depend on: the fleet, what the repository calls current, the last
-closed hour and the servers left out.
+closed hour and the servers left out. A new one is worked out in a thread, once for all queries
+that wait for it.
 
 The planner also says which embedder's servers answer. A new embedder begins with no indexes
 at all, so until its servers cover as much as its predecessor's do, the predecessor answers.
@@ -49,6 +50,7 @@ class Planner:
     now: Callable[[], datetime] = utc_now
     _span: Span | None = None
     _plans: OrderedDict[object, Plan] = field(default_factory=OrderedDict)
+    _planning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def span(self) -> Span:
@@ -74,18 +76,18 @@ class Planner:
         self._span = Span(self.timeline_start, end)
         return self._span
 
-    def plan(self, fingerprint: str, failed: Collection[str] = ()) -> Plan:
+    async def plan(self, fingerprint: str, failed: Collection[str] = ()) -> Plan:
         """The plan without the servers at the addresses in ``failed``.
 
         Suspect servers are left out too, unless that covers less.
         """
         if failed:
-            self.discovery.look()
-        whole = self._made(fingerprint, frozenset(failed))
+            await self.discovery.look()
+        whole = await self._made(fingerprint, frozenset(failed))
         suspects = self.pool.suspects() - set(failed)
         if not suspects:
             return whole
-        careful = self._made(fingerprint, frozenset(failed) | suspects)
+        careful = await self._made(fingerprint, frozenset(failed) | suspects)
         return careful if careful.gap_time <= whole.gap_time else whole
 
     async def changed(self, timeout_s: float) -> None:
@@ -94,7 +96,7 @@ class Planner:
             async with asyncio.timeout(timeout_s):
                 await self.discovery.changed(self.discovery.fleet.generation)
 
-    def choose(self, fingerprints: Sequence[str], prepared: Sequence[str] = ()) -> str:
+    async def choose(self, fingerprints: Sequence[str], prepared: Sequence[str] = ()) -> str:
         """The embedder to answer with: the first whose servers cover the most.
 
         ``fingerprints`` are those that can embed a photo, the repository's current one first.
@@ -103,21 +105,28 @@ class Planner:
         """
         if len(fingerprints) == 1 and not prepared:
             return fingerprints[0]
-        best = min(fingerprints, key=lambda one: self.plan(one).gap_time)
-        if not self.plan(best).calls:
-            return next((one for one in prepared if self.plan(one).calls), best)
+        plans = {one: await self.plan(one) for one in fingerprints}
+        best = min(fingerprints, key=lambda one: plans[one].gap_time)
+        if not plans[best].calls:
+            for one in prepared:
+                if (await self.plan(one)).calls:
+                    return one
         return best
 
-    def _made(self, fingerprint: str, without: frozenset[str]) -> Plan:
-        fleet = self.discovery.fleet
-        current = self.repository.current(fingerprint)
-        span = self.span
+    async def _made(self, fingerprint: str, without: frozenset[str]) -> Plan:
+        fleet, current, span = (
+            self.discovery.fleet,
+            self.repository.current(fingerprint),
+            self.span,
+        )
         key = (fingerprint, fleet.generation, current.reading, span.end, without)
-        plan = self._plans.get(key)
-        if plan is None:
-            servers = [one for one in fleet.of(fingerprint) if one.address not in without]
-            plan = plan_query(servers, span, current.windows)
-            self._plans[key] = plan
-            while len(self._plans) > KEPT_PLANS:
-                self._plans.popitem(last=False)
-        return plan
+        if key not in self._plans:
+            async with self._planning:
+                if key not in self._plans:
+                    servers = [one for one in fleet.of(fingerprint) if one.address not in without]
+                    plan = await asyncio.to_thread(plan_query, servers, span, current.windows)
+                    self._plans[key] = plan
+                    while len(self._plans) > KEPT_PLANS:
+                        self._plans.popitem(last=False)
+                return self._plans[key]
+        return self._plans[key]

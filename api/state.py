@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from api.discovery import Discovery, EndpointDirectory
 from api.embedding import EmbedderShelf
@@ -21,7 +22,9 @@ from api.repository_watch import RepositoryWatch
 from api.samples import SampleShelf
 from api.search import Searcher
 from api.servers import ServerPool
+from api.timeline_page import TimelinePage
 from api.understand import Understanding
+from index_grpc.troubles import read_troubles
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
@@ -46,6 +49,7 @@ class ApiState:
     planner: Planner
     searcher: Searcher
     samples: SampleShelf
+    timeline: TimelinePage
     uploads: Uploads
     queries: int = 0
 
@@ -84,6 +88,7 @@ class ApiState:
             planner,
             searcher,
             SampleShelf(catalogue, settings.live_status),
+            TimelinePage(shelf, planner, partial(read_troubles, settings)),
             Uploads(settings.max_concurrent_queries * settings.max_photo_bytes),
         )
 
@@ -94,7 +99,7 @@ class ApiState:
         with contextlib.suppress(Exception):
             await self._follow_head()
         with contextlib.suppress(Exception):
-            self.discovery.look()
+            await self.discovery.look()
         tasks = [
             asyncio.create_task(self.discovery.watch()),
             asyncio.create_task(

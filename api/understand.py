@@ -71,7 +71,7 @@ class Understanding:
                 asked.question, asked.digest, timings_ms={"download": took_ms, **asked.timings_ms}
             )
         if request.vector is not None:
-            return self._vector(query)
+            return await self._vector(query)
         assert request.listing_id is not None
         try:
             async with asyncio.timeout(max(deadline.left_s, 0.001)):
@@ -83,7 +83,7 @@ class Understanding:
             ) from None
 
     async def _photo(self, photo: bytes, digest: str, name: str, deadline: Deadline) -> Asked:
-        fingerprint = self._fingerprint()
+        fingerprint = await self._fingerprint()
         embedded = await self.shelf.embed(photo, fingerprint, name, deadline)
         return Asked(
             Question(embedded.vector, fingerprint),
@@ -128,10 +128,10 @@ class Understanding:
             remedy="search with a photo instead",
         )
 
-    def _vector(self, query: Query) -> Asked:
+    async def _vector(self, query: Query) -> Asked:
         request = query.request
         assert request.vector is not None
-        fingerprint = request.fingerprint or self._fingerprint()
+        fingerprint = request.fingerprint or await self._fingerprint()
         self._require_served(fingerprint, "the vector's embedder")
         self._require_length(len(request.vector), fingerprint, "the vector")
         vector = _unit(np.asarray(request.vector, np.float64))
@@ -169,7 +169,7 @@ class Understanding:
                 remedy="embed the photo with the embedder that is served, or send the photo",
             )
 
-    def _fingerprint(self) -> str:
+    async def _fingerprint(self) -> str:
         """The embedder to embed with.
 
         Raises:
@@ -184,7 +184,7 @@ class Understanding:
                 remedy="run 'photosearch materialize'",
                 headers={"Retry-After": "10"},
             )
-        return self.planner.choose(self.shelf.fingerprints, self.shelf.prepared)
+        return await self.planner.choose(self.shelf.fingerprints, self.shelf.prepared)
 
     def _require_served(self, fingerprint: str, what: str) -> None:
         served = self.planner.discovery.fleet.fingerprints | {*self.shelf.fingerprints}

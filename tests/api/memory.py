@@ -111,7 +111,7 @@ class StillDiscovery:
     def fleet(self) -> Fleet:
         return self._fleet
 
-    def look(self) -> Fleet:
+    async def look(self) -> Fleet:
         return self._fleet
 
     def connect(self, address: str) -> MemoryServer:

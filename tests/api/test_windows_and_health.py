@@ -67,6 +67,16 @@ def test_a_year_of_windows_is_a_short_answer(start_api: StartApi, servers: Serve
     ]
 
 
+def test_who_has_the_timeline_is_sent_nothing_while_it_stays(whole: httpx.Client) -> None:
+    first = whole.get("/v1/windows")
+    again = whole.get("/v1/windows", headers={"If-None-Match": first.headers["etag"]})
+    other = whole.get("/v1/windows", headers={"If-None-Match": '"x", W/"y"'})
+
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    assert other.status_code == 200
+
+
 def test_a_stale_day_is_shown_and_its_hours_answer_if_they_are_all_served(
     start_api: StartApi, servers: Servers, shop: Shop
 ) -> None:
