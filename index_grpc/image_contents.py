@@ -107,7 +107,7 @@ def _indexes(image: Manifest, tag: str) -> frozenset[Key]:
             (Address.index(fingerprint, Window.parse(window)), version)
             for window, version in json.loads(image.annotations[f"{NAMES}.windows"])
         )
-    except (KeyError, ValueError, TypeError, PhotosearchError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError, PhotosearchError) as error:
         raise DamagedImage(
             f"what image {tag} holds is not understood",
             found=str(error),

@@ -76,7 +76,7 @@ def serving_file(image: Manifest) -> dict[str, bytes]:
             fingerprint=told[f"{NAMES}.fingerprint"],
             quantiser=told[f"{NAMES}.quantiser"] or None,
         )
-    except (KeyError, ValueError, TypeError, PhotosearchError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError, PhotosearchError) as error:
         raise DamagedImage(
             "the image is no serving image", found=str(error), remedy="name one of ours"
         ) from error

@@ -187,6 +187,8 @@ def parse_config(content: bytes, name: str) -> dict[str, Any]:
 
 def _descriptor(document: Mapping[str, Any]) -> Descriptor:
     kind = document["mediaType"]
+    if document["size"] < 0:
+        raise NoImage("a blob has less than no bytes", found=f"{document['size']} bytes")
     where = document.get("platform")
     return Descriptor(
         media_type=_DOCKER.get(kind, kind),
@@ -200,7 +202,7 @@ def _descriptor(document: Mapping[str, Any]) -> Descriptor:
 def _document(content: bytes, name: str) -> dict[str, Any]:
     try:
         document = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter: brackets in brackets in ...
         raise NoImage(f"{name} is not an OCI document", found=str(error)) from error
     if not isinstance(document, dict):
         raise NoImage(f"{name} is not an OCI document", found=type(document).__name__)

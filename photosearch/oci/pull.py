@@ -86,13 +86,9 @@ def _pull(
         for layer in layers:
             with locked_by_name(folder / "locks", f"layer/{layer.digest}"):
                 unpacked.append(_unpacked(registry, layer, folder))
-        if not (_has_all(image, unpacked) and _has(image, small)):
+        if not _is_whole(image, unpacked, small):
             with _staged(folder) as staged:
-                for layer_folder in unpacked:
-                    _link(layer_folder, staged)
-                for name, content in small.items():
-                    (staged / name).parent.mkdir(parents=True, exist_ok=True)
-                    (staged / name).write_bytes(content)
+                _fill(staged, unpacked, small, digest)
                 _remove(image)
                 image.parent.mkdir(exist_ok=True)
                 staged.rename(image)
@@ -115,7 +111,7 @@ def _manifest(registry: ImageRegistry, digest: str) -> Manifest:
 def _unpacked(registry: ImageRegistry, layer: Descriptor, folder: Path) -> Path:
     """The layer's folder, whole."""
     target = folder / "layers" / _hex(layer.digest)
-    if target.exists():
+    if os.path.lexists(target):
         if digest_of_files(target) == layer.digest:
             return target
         _remove(target)
@@ -126,28 +122,46 @@ def _unpacked(registry: ImageRegistry, layer: Descriptor, folder: Path) -> Path:
     return target
 
 
-def _has_all(image: Path, layers: list[Path]) -> bool:
-    """Whether the image's folder links the very files of these layers."""
-    return all(
-        (image / file.relative_to(layer)).exists()
-        and (image / file.relative_to(layer)).samefile(file)
-        for layer in layers
-        for file in files_in(layer)
+def _is_whole(image: Path, layers: list[Path], small: Mapping[str, bytes]) -> bool:
+    """Whether the image's folder has the very files of these layers and the small ones, and
+    nothing else: what somebody put there would be read with them."""
+    found = files_in(image)
+    if found is None:
+        return False
+    wanted = {file.relative_to(layer): file for layer in layers for file in _files_of(layer)}
+    there = {file.relative_to(image): file for file in found}
+    return there.keys() == wanted.keys() | {Path(name) for name in small} and all(
+        there[Path(name)].read_bytes() == small[str(name)]
+        if str(name) in small
+        else there[name].samefile(wanted[name])
+        for name in there
     )
 
 
-def _has(image: Path, small: Mapping[str, bytes]) -> bool:
-    return all(
-        (image / name).exists() and (image / name).read_bytes() == content
-        for name, content in small.items()
-    )
+def _files_of(layer: Path) -> list[Path]:
+    found = files_in(layer)
+    if found is None:  # since it was compared with its digest
+        raise DamagedImage(f"{layer} was changed while it was used", remedy="run this again")
+    return found
 
 
-def _link(layer: Path, image: Path) -> None:
-    for file in files_in(layer):
-        target = image / file.relative_to(layer)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.link(file, target)
+def _fill(image: Path, layers: list[Path], small: Mapping[str, bytes], digest: str) -> None:
+    try:
+        for layer in layers:
+            for file in _files_of(layer):
+                target = image / file.relative_to(layer)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.link(file, target)
+        for name, content in small.items():
+            (image / name).parent.mkdir(parents=True, exist_ok=True)
+            with (image / name).open("xb") as written:  # never through a link into a layer
+                written.write(content)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise DamagedImage(
+            f"image {digest} has two files in one place",
+            found=str(error),
+            remedy="delete the image; the sensor builds it again",
+        ) from error
 
 
 @contextmanager
@@ -168,7 +182,7 @@ def _entries(folder: Path) -> list[Path]:
 
 def _remove(folder: Path) -> None:
     """Take a folder away: first its name, so that nobody finds half of it."""
-    if folder.exists():
+    if os.path.lexists(folder):
         unpacking = folder.parent.parent / _UNPACKING
         unpacking.mkdir(exist_ok=True)
         away = Path(tempfile.mkdtemp(dir=unpacking))

@@ -1,24 +1,32 @@
 """A layer and the folder of its files: from one to the other, and whether they agree.
 
 Only plain files and folders are unpacked, below the folder and nowhere else: what is pulled
-are our own layers, and whatever else an archive may hold is refused.
+are our own layers, and whatever else an archive may hold is refused. So the files never have
+more bytes than the layer has by its image's manifest, which is asked of the disk beforehand.
 """
 
 import hashlib
 import io
+import os
 import shutil
-import tarfile
+import stat
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-from photosearch.oci.documents import Descriptor
-from photosearch.oci.errors import DamagedImage
+from photosearch.oci.documents import LAYER, Descriptor
+from photosearch.oci.errors import DamagedImage, RegistryRefused
 from photosearch.oci.layers import CHUNK_BYTES, Layer, LayerFile
+from photosearch.oci.tar_entries import OddArchive, entries
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+#: Left free on the disk for others, of a disk that has so much: logs and the catalogue go on.
+SPARED_BYTES = 1 << 30
+_SPARED_SHARE = 0.05
+_REMEDY = "delete the image; the sensor builds it again"
 
 
 def unpack(chunks: Iterator[bytes], folder: Path, layer: Descriptor) -> None:
@@ -27,52 +35,85 @@ def unpack(chunks: Iterator[bytes], folder: Path, layer: Descriptor) -> None:
     Raises:
         DamagedImage: if it is not the layer, or holds more than files and folders. What was
             unpacked until then is worthless.
+        RegistryRefused: if the disk has no room for it.
     """
+    if layer.media_type != LAYER:
+        raise _odd(layer, f"an archive of another kind: {layer.media_type}")
+    _require_room(folder, layer)
     stream = _Hashed(chunks, layer)
     try:
         _extract(stream, folder, layer)
-    except tarfile.TarError as error:
-        raise DamagedImage(f"layer {layer.digest} is no archive", found=str(error)) from error
+    except (OddArchive, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise _odd(layer, str(error)) from error
     stream.finish()
 
 
-def digest_of_files(folder: Path) -> str:
-    """The digest that a layer of these files has: archives are reproducible."""
+def digest_of_files(folder: Path) -> str | None:
+    """The digest that a layer of these files has: archives are reproducible.
+
+    None if something in the folder is no plain file or folder: no layer of ours has it.
+    """
+    found = files_in(folder)
+    if found is None:
+        return None
     files = [
         LayerFile(
             file.relative_to(folder).as_posix(), partial(Path, file), file.stat().st_size, None
         )
-        for file in files_in(folder)
+        for file in found
     ]
     digest = hashlib.sha256()
-    for chunk in Layer(files):
-        digest.update(chunk)
+    try:
+        for chunk in Layer(files):
+            digest.update(chunk)
+    except DamagedImage:  # it changes while it is read
+        return None
     return f"sha256:{digest.hexdigest()}"
 
 
-def files_in(folder: Path) -> list[Path]:
-    """Every file below, at any depth, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+def files_in(folder: Path) -> list[Path] | None:
+    """Every file below, at any depth, sorted; None if there are links or devices among them."""
+    if folder.is_symlink() or not folder.is_dir():
+        return None
+    found = []
+    for place, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            mode = os.lstat(f"{place}/{name}").st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                return None
+        found += [Path(place, name) for name in names]
+    return sorted(found)
+
+
+def _require_room(folder: Path, layer: Descriptor) -> None:
+    usage = shutil.disk_usage(folder)
+    spared = min(SPARED_BYTES, int(usage.total * _SPARED_SHARE))
+    if layer.size > usage.free - spared:
+        raise RegistryRefused(
+            f"there is no room to unpack layer {layer.digest} in {folder}",
+            found=f"{layer.size} bytes",
+            limit=f"{max(usage.free - spared, 0)} bytes, so that {spared} stay free",
+            remedy="make room on the disk, or move state_dir",
+        )
+
+
+def _odd(layer: Descriptor, found: str) -> DamagedImage:
+    return DamagedImage(
+        f"layer {layer.digest} holds what no layer of ours does", found=found, remedy=_REMEDY
+    )
 
 
 def _extract(stream: "_Hashed", folder: Path, layer: Descriptor) -> None:
-    with tarfile.open(fileobj=io.BufferedReader(stream, CHUNK_BYTES), mode="r|") as archive:
-        for entry in archive:
-            path = PurePosixPath(entry.name)
-            if path.is_absolute() or ".." in path.parts or not (entry.isreg() or entry.isdir()):
-                raise DamagedImage(
-                    f"layer {layer.digest} holds what no layer of ours does", found=entry.name
-                )
-            target = folder / path
-            if entry.isdir():
-                target.mkdir(parents=True, exist_ok=True)
-                continue
-            content = archive.extractfile(entry)
-            assert content is not None
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb") as file:
-                shutil.copyfileobj(content, file, CHUNK_BYTES)
-            target.chmod(0o444)  # shared by hard links: whoever writes would damage them all
+    buffered = cast(BinaryIO, io.BufferedReader(stream, CHUNK_BYTES))
+    for entry, content in entries(buffered, layer.size):
+        target = folder / entry.path
+        if entry.is_folder:
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            file.writelines(content)
+        target.chmod(0o444)  # shared by hard links: whoever writes would damage them all
 
 
 class _Hashed(io.RawIOBase):

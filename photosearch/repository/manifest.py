@@ -165,6 +165,6 @@ def format_of(content: bytes) -> object:
     """The format that a document says it has, whatever else is in it."""
     try:
         document = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document.get("format") if isinstance(document, dict) else None
