@@ -28,9 +28,8 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on (api_port).")] = None,
 ) -> None:
     """Run the REST API and the web page."""
-    import uvicorn
-
     from api.app import create_app
+    from api.server import server_of
     from photosearch.logs import log_to_stderr
     from photosearch.open_files import allow_open_files
 
@@ -39,18 +38,12 @@ def serve(
     overrides: dict[str, Any] = {"api_host": host, "api_port": port}
     settings = load_settings(**{name: one for name, one in overrides.items() if one is not None})
     sockets = _listen(settings)
-    config = uvicorn.Config(
-        create_app(settings),
-        access_log=False,  # a line a query costs more than a call to an index server
-        timeout_graceful_shutdown=max(1, round(settings.deadline_s)),
-        server_header=False,
-        log_config=None,  # its lines come out beside ours, in their form
-    )
+    server = server_of(create_app(settings), settings)
     url = base_url(settings.api_host, sockets[0].getsockname()[1])
     say(f"photosearch API on {url}/", err=True)
     gc.collect()
     gc.freeze()  # what is there now stays: a collection in a query need not look at it
-    uvicorn.Server(config).run(sockets=sockets)
+    server.run(sockets=sockets)
 
 
 def search(

@@ -225,6 +225,9 @@ class Settings(BaseSettings):
     max_concurrent_queries: int = Field(
         32, ge=1, description="Queries at once; more are refused with 429."
     )
+    max_connections: int = Field(
+        1000, ge=1, description="Connections to the API at once; idle ones make room."
+    )
     upload_timeout_s: float = Field(
         30.0, gt=0, description="Seconds that a query's body may take to arrive."
     )

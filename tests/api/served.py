@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import httpx
-import uvicorn
 
 from api.app import create_app
 from api.discovery import Discovery
+from api.server import server_of
 from api.state import ApiState
 from photosearch.settings import Settings
 from tests.api.shop import NOW
@@ -25,9 +25,7 @@ def serving(
     state = ApiState.make(settings, discovery, now=now)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(settings, state), log_level="warning", access_log=False)
-    )
+    server = server_of(create_app(settings, state), settings)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
     ends = time.monotonic() + 20
