@@ -62,6 +62,7 @@ def coverage_of(
     """What was searched."""
     answers = composition.answers
     newest = answers[-1].window.end if answers else None
+    behind_s = 0.0 if newest is None else round((now - newest).total_seconds(), 1)
     return Coverage(
         complete=not composition.gaps,
         fingerprint=fingerprint,
@@ -81,7 +82,8 @@ def coverage_of(
             for one in composition.failures
         ],
         staleness=Staleness(
-            behind_s=0.0 if newest is None else round((now - newest).total_seconds(), 1),
+            behind_s=max(0.0, behind_s),
+            ahead_s=max(0.0, -behind_s),
             windows=[answer.key for answer in answers if answer.stale],
         ),
         truncated=truncated,

@@ -22,7 +22,7 @@ from api.deadline import Deadline
 from api.discovery import Server
 from api.plan import Call, Plan
 from api.servers import NoReply, Question, Reply, ServerPool
-from photosearch.cover import cover
+from photosearch.cover import closed_gaps, cover
 from photosearch.windows import Span, Window
 
 ROUND_SHARE = 0.6  # of the time left: a round that times out leaves time for its stand-ins
@@ -205,10 +205,14 @@ class Conversation:
         ]
         chosen = min(
             (cover([*planned, *beside], plan.span), cover(answered, plan.span)),
-            key=lambda one: sum((gap.end - gap.start for gap in one.gaps), timedelta()),
+            key=lambda one: sum(
+                (gap.end - gap.start for gap in closed_gaps(one.gaps, plan.closed_until)),
+                timedelta(),
+            ),
         )
         answers = tuple(self._answers[window.key] for window in chosen.windows)
-        return Composition(answers, chosen.gaps, tuple(self._failures.values()))
+        gaps = closed_gaps(chosen.gaps, plan.closed_until)
+        return Composition(answers, gaps, tuple(self._failures.values()))
 
 
 def _overlap(one: Window, other: Window) -> bool:

@@ -102,6 +102,11 @@ class Staleness(BaseModel):
     """How far the answer is behind the catalogue."""
 
     behind_s: float = Field(description="Seconds from the newest instant searched to now.")
+    ahead_s: float = Field(
+        0.0,
+        description="Seconds from now to the newest instant searched, if that is later: the "
+        "clock of this machine, or of one that indexes, is wrong or was.",
+    )
     windows: list[str] = Field(description="Windows that were answered from an older version.")
 
 
@@ -203,6 +208,10 @@ class Timeline(BaseModel):
     start: datetime
     end: datetime = Field(description="End of the last closed hour.")
     now: datetime
+    newest: datetime | None = Field(
+        description="End of the newest window that answers; if that is later than now, a clock is "
+        "wrong or was."
+    )
     complete: bool
     cover: list[CoverWindow]
     gaps: list[Gap]

@@ -103,7 +103,7 @@ _ANSWER = {
         ],
         "gaps": [],
         "failed": [],
-        "staleness": {"behind_s": 1260.0, "windows": []},
+        "staleness": {"behind_s": 1260.0, "ahead_s": 0.0, "windows": []},
         "truncated": False,
     },
     "timings_ms": {"decode": 3.1, "embed": 5.2, "search": 1.4, "catalogue": 0.6, "total": 11.0},

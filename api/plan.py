@@ -4,15 +4,19 @@ The cover is chosen over windows, the calls go to servers. A window is *fresh* w
 holds the version that the repository's HEAD names and nothing that it was made from has moved
 on. A stale window is left out when fresh finer windows fill it, because they know more; it
 answers when they do not, because old results are better than none. The answer says so.
+
+A window that is not over by this clock counts as stale too. Either it was made by a machine whose
+clock was ahead, and lacks what was listed since; or this clock is behind, and the window is right.
+Nobody can tell which from here, so it is searched where nothing better is, and told.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from api.discovery import Server
-from photosearch.cover import cover
+from photosearch.cover import closed_gaps, cover
 from photosearch.windows import Span, Window
 
 
@@ -53,9 +57,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Plan:
-    """Disjoint windows in time order, grouped into calls, and what none of them fills."""
+    """Disjoint windows in time order, grouped into calls, and what none of them fills.
+
+    ``span`` is what is searched; it goes beyond ``closed_until`` where windows do that are not
+    over yet. There is no gap from ``closed_until`` on.
+    """
 
     span: Span
+    closed_until: datetime
     calls: tuple[Call, ...] = ()
     gaps: tuple[Span, ...] = ()
 
@@ -71,23 +80,37 @@ class Plan:
         return sum((gap.end - gap.start for gap in self.gaps), timedelta())
 
 
-def plan_query(servers: Collection[Server], span: Span, current: Mapping[Window, Current]) -> Plan:
-    """Choose windows and servers for a query over ``span``.
+def plan_query(
+    servers: Collection[Server],
+    span: Span,
+    current: Mapping[Window, Current],
+    over_at: datetime | None = None,
+) -> Plan:
+    """Choose windows and servers for a query over ``span``, the time that is over.
 
     ``servers`` are of one fingerprint. ``current`` is what the repository knows; a window
-    that it does not name counts as fresh.
+    that it does not name counts as fresh. What ends after ``over_at`` is not over yet; by
+    default the end of ``span``, which may be a little less, for clocks are never quite alike.
     """
     holders: dict[Window, list[Server]] = {}
     for server in servers:
         for window in server.windows:
             holders.setdefault(window, []).append(server)
-    fresh = {window: _fresh(window, holding, current) for window, holding in holders.items()}
+    over_at = over_at or span.end
+    fresh = {
+        window: _fresh(window, holding, current) if window.is_closed(over_at) else []
+        for window, holding in holders.items()
+    }
     usable = [
-        window for window, holding in fresh.items() if holding or not _is_filled(window, fresh)
+        window
+        for window, holding in fresh.items()
+        if holding or not _is_filled(window, fresh, over_at)
     ]
-    chosen = cover(usable, span)
+    reach = Span(span.start, max([span.end, *(window.end for window in usable)]))
+    chosen = cover(usable, reach)
     best = {window: fresh[window] or _newest(window, holders[window]) for window in chosen.windows}
-    return Plan(span, _calls(best, fresh), chosen.gaps)
+    gaps = closed_gaps(chosen.gaps, span.end)
+    return Plan(reach, span.end, _calls(best, fresh), gaps)
 
 
 def _fresh(
@@ -107,11 +130,13 @@ def _newest(window: Window, holding: Collection[Server]) -> list[Server]:
     return [server for server in holding if server.windows[window].version == newest]
 
 
-def _is_filled(window: Window, fresh: Mapping[Window, Collection[Server]]) -> bool:
-    """Whether fresh finer windows fill ``window`` without a gap."""
-    children = window.children()
+def _is_filled(
+    window: Window, fresh: Mapping[Window, Collection[Server]], over_at: datetime
+) -> bool:
+    """Whether fresh finer windows fill what is over of ``window`` without a gap."""
+    children = [child for child in window.children() if child.start < over_at]
     return bool(children) and all(
-        fresh.get(child) or _is_filled(child, fresh) for child in children
+        fresh.get(child) or _is_filled(child, fresh, over_at) for child in children
     )
 
 

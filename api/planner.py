@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from api.discovery import Discovery
+from api.discovery import Discovery, Server
 from api.plan import Plan, plan_query
 from api.problems import ApiProblem
 from api.repository_watch import CurrentIndexes
 from api.servers import ServerPool
-from photosearch.windows import HOUR, Granularity, Span, Window
+from photosearch.windows import CLOCK_TOLERANCE, HOUR, Granularity, Span, Window
 
 KEPT_PLANS = 64
 
@@ -48,7 +48,7 @@ class Planner:
     pool: ServerPool
     timeline_start: datetime
     now: Callable[[], datetime] = utc_now
-    _span: Span | None = None
+    _closed_until: datetime | None = None
     _plans: OrderedDict[object, Plan] = field(default_factory=OrderedDict)
     _planning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -59,22 +59,28 @@ class Planner:
         Raises:
             ApiProblem: if no hour has closed since the timeline's start.
         """
-        now = self.now()
-        # A clock that is set back a little uncovers no hour; one that was far ahead is forgotten.
-        if self._span is not None and abs(now - self._span.end) < HOUR:
-            return self._span
-        end = Window.holding(Granularity.HOURLY, now).start
+        end = self.closed_until
         if end <= self.timeline_start:
             raise ApiProblem(
                 503,
                 "no-closed-window",
                 "no hour has closed since the timeline's start, so nothing can be searched",
-                found=f"timeline_start {self.timeline_start.isoformat()}",
-                remedy="wait for the next full hour or set an earlier timeline_start",
+                found=f"timeline_start {self.timeline_start.isoformat()}, and this machine's "
+                f"clock says {self.now().isoformat(timespec='seconds')}",
+                remedy="wait for the next full hour, set an earlier timeline_start or the clock",
                 headers={"Retry-After": "60"},
             )
-        self._span = Span(self.timeline_start, end)
-        return self._span
+        return Span(self.timeline_start, end)
+
+    @property
+    def closed_until(self) -> datetime:
+        """The end of the last hour that is over."""
+        now = self.now()
+        known = self._closed_until
+        # A clock that is set back a little uncovers no hour; one that was far ahead is forgotten.
+        if known is None or abs(now - known) >= HOUR:
+            known = self._closed_until = Window.holding(Granularity.HOURLY, now).start
+        return known
 
     async def plan(self, fingerprint: str, failed: Collection[str] = ()) -> Plan:
         """The plan without the servers at the addresses in ``failed``.
@@ -114,19 +120,28 @@ class Planner:
         return best
 
     async def _made(self, fingerprint: str, without: frozenset[str]) -> Plan:
-        fleet, current, span = (
-            self.discovery.fleet,
-            self.repository.current(fingerprint),
-            self.span,
-        )
-        key = (fingerprint, fleet.generation, current.reading, span.end, without)
+        fleet = self.discovery.fleet
+        current = self.repository.current(fingerprint)
+        soon = Window.holding(Granularity.HOURLY, self.now() + CLOCK_TOLERANCE).start
+        over_at = max(self.closed_until, soon)
+        key = (fingerprint, fleet.generation, current.reading, self.closed_until, over_at, without)
         if key not in self._plans:
             async with self._planning:
                 if key not in self._plans:
                     servers = [one for one in fleet.of(fingerprint) if one.address not in without]
-                    plan = await asyncio.to_thread(plan_query, servers, span, current.windows)
+                    span = self._searched(servers)
+                    plan = await asyncio.to_thread(
+                        plan_query, servers, span, current.windows, over_at
+                    )
                     self._plans[key] = plan
                     while len(self._plans) > KEPT_PLANS:
                         self._plans.popitem(last=False)
                 return self._plans[key]
         return self._plans[key]
+
+    def _searched(self, servers: Sequence[Server]) -> Span:
+        """The span; where this clock is before the timeline's start, what the servers hold."""
+        held = max((w.end for one in servers for w in one.windows), default=self.timeline_start)
+        if self.closed_until <= self.timeline_start < held:
+            return Span(self.timeline_start, held)
+        return self.span

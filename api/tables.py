@@ -1,7 +1,7 @@
 """The API's answers as a person reads them in a terminal."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich.table import Table
@@ -10,6 +10,7 @@ from rich.text import Text
 from photosearch.cover_runs import cover_runs
 from photosearch.printable import printable
 from photosearch.terminal import Terminal
+from photosearch.windows import CLOCK_TOLERANCE
 
 
 def print_results(answer: dict[str, Any], console: Terminal) -> None:
@@ -58,12 +59,33 @@ def coverage_line(answer: dict[str, Any]) -> Text:
             printable(f"  failed: {one['window']} of {one['served_by']}: {one['reason']}"),
             "yellow",
         )
-    stale = coverage["staleness"]["windows"]
+    staleness = coverage["staleness"]
+    if (ahead := clock_words(staleness.get("ahead_s", 0))) is not None:
+        line.append(f"\n  {ahead}", "bold yellow")
+    stale = staleness["windows"]
     if stale:
         line.append(f"\n  older than the catalogue: {', '.join(stale)}", "yellow")
     timings = ", ".join(f"{stage} {taken:g}" for stage, taken in answer["timings_ms"].items())
     line.append(f"\n  ms: {timings}", "dim")
     return line
+
+
+def _ahead_s(timeline: dict[str, Any]) -> float:
+    newest, now = (
+        datetime.fromisoformat(timeline[one] or timeline["now"]) for one in ("newest", "now")
+    )
+    return (newest - now).total_seconds()
+
+
+def clock_words(ahead_s: float) -> str | None:
+    """Said when windows answer that are not over by the API's clock, by more than clocks differ."""
+    if ahead_s <= CLOCK_TOLERANCE.total_seconds():
+        return None
+    return (
+        f"windows answer that end {timedelta(seconds=round(ahead_s))} from now by the API's clock: "
+        "its clock, or that of a machine that indexes, is wrong or was; set the clocks right and "
+        "run 'photosearch materialize'"
+    )
 
 
 def _versions(versions: Sequence[str], *, fold: bool) -> str:
@@ -130,6 +152,8 @@ def print_timeline(answer: dict[str, Any], console: Terminal, *, fold: bool = Tr
         console.print(
             f"  {one['granularity']}: {one['ready']:,} of {one['windows']:,} ready{stale}{missing}",
         )
+    if (ahead := clock_words(_ahead_s(answer))) is not None:
+        console.print(Text(ahead, "bold yellow"))
     for one in answer.get("troubles", ()):
         console.print(_trouble(one))
 

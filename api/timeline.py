@@ -62,26 +62,27 @@ def timeline_of(facts: Facts, now: datetime) -> Timeline:
     served = {window: one.name for one in servers for window in one.windows} | answering
     known: dict[Granularity, list[Window]] = {one: [] for one in Granularity}
     for window in {**facts.current.indexes, **served}:
-        if plan.span.start <= window.start and window.end <= plan.span.end:
+        if plan.span.start <= window.start and window.end <= plan.closed_until:
             known[window.granularity].append(window)
     return Timeline(
         fingerprint=facts.fingerprint,
         start=plan.span.start,
-        end=plan.span.end,
+        end=plan.closed_until,
         now=now,
+        newest=max((window.end for window in answering), default=None),
         complete=not plan.gaps,
         cover=[
             CoverWindow(
-                granularity=planned.window.granularity,
-                window=planned.key,
-                start=planned.window.start,
-                end=planned.window.end,
-                rows=planned.rows,
-                version=planned.version,
-                served_by=answering[planned.window],
-                stale=planned.stale,
+                granularity=one.window.granularity,
+                window=one.key,
+                start=one.window.start,
+                end=one.window.end,
+                rows=one.rows,
+                version=one.version,
+                served_by=answering[one.window],
+                stale=one.stale,
             )
-            for planned in plan.windows.values()
+            for one in plan.windows.values()
         ],
         gaps=[Gap(start=gap.start, end=gap.end) for gap in plan.gaps],
         timeline=[
@@ -126,7 +127,7 @@ def _stretches(
             0 if index is None else index.rows,
         )
         reached = window.end
-    end = Window.holding(granularity, facts.plan.span.end).start
+    end = Window.holding(granularity, facts.plan.closed_until).start
     if end > reached:
         yield _missing(granularity, reached, end)
 

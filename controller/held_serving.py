@@ -3,9 +3,11 @@
 import logging
 import signal
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+
+import psutil
 
 from controller.server_process import ServerProcess
 from controller.status import ServingStatus, State
@@ -13,8 +15,10 @@ from index_grpc.client import describe_once
 from index_grpc.endpoints import (
     Endpoint,
     EndpointWindow,
+    next_ready_at,
     read_endpoints,
     remove_endpoint,
+    started_s,
     write_endpoint,
 )
 from index_grpc.errors import IndexGrpcError
@@ -142,10 +146,13 @@ class HeldServing:
         assert self.process is not None
         assert self.process.address is not None
         if self._ready_at is None:
-            self._ready_at = self._announced_at(self.process.pid) or datetime.now(UTC)
+            self._ready_at = self._announced_at(self.process.pid) or next_ready_at(
+                self.settings.endpoints_dir
+            )
         try:
             held = describe_once(self.process.address).windows
-        except IndexGrpcError as error:
+            began_s = started_s(self.process.pid)
+        except (IndexGrpcError, psutil.NoSuchProcess) as error:
             self.reason = str(error)
             return
         windows = tuple(
@@ -159,6 +166,7 @@ class HeldServing:
             image=self.serving.image,
             windows=windows,
             pid=self.process.pid,
+            started_s=began_s,
             ready_at=self._ready_at,
         )
         write_endpoint(self.settings.endpoints_dir, endpoint)
@@ -180,7 +188,7 @@ class HeldServing:
             return
         self.state = State.READY
         if anew:
-            self._ready_at = datetime.now(UTC)
+            self._ready_at = next_ready_at(self.settings.endpoints_dir)
         if anew or not self.announced:
             self.announce()
 

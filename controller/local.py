@@ -32,6 +32,7 @@ from photosearch.errors import PhotosearchError
 from photosearch.only_one import only_one
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
+from photosearch.windows import Granularity, Window
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class LocalDeployer:
         self._servings_dir = deployer_dir(settings) / "servings"
         self._wanted = WantedServings(settings, Repository.of(settings), clock)
         self._asked: Mapping[str, Serving] = {}
+        self._asked_until: datetime | None = None
         self._held: dict[str, HeldServing] = {}
         self._refusals = Refusals(first_retry_of_refused_s)
         self._look_at = 0.0
@@ -139,6 +141,8 @@ class LocalDeployer:
 
     def _look(self) -> None:
         self._asked = read_servings(self._settings.servings_dir)
+        asked = chain.from_iterable(one.parsed_windows() for one in self._asked.values())
+        self._asked_until = max((window.end for window in asked), default=None)
         try:
             self._wanted.look()
             self._problem = None
@@ -273,7 +277,13 @@ class LocalDeployer:
             and other.announced
             and (other.wanted or other.is_newer_than(held))
         )
-        return bool(unanswered(held.windows, answering, still_wanted))
+        return bool(unanswered(held.windows, answering, still_wanted, self._closed_until()))
+
+    def _closed_until(self) -> datetime:
+        """The end of the last hour that is over by this clock, or by that of whoever asks for
+        Servings: of two clocks the later one, so that nothing goes too early."""
+        own = Window.holding(Granularity.HOURLY, self._clock()).start
+        return own if self._asked_until is None else max(own, self._asked_until)
 
     def _pause_s(self) -> float:
         busy = any(
@@ -302,6 +312,6 @@ def _tells_more(status: DeployerStatus, written: DeployerStatus) -> bool:
     age = (status.updated_at - written.updated_at).total_seconds()
     retries = {"__all__": {"retry_at"}}
     moving: Any = {"updated_at": True, "refused": retries, "crashing": retries}
-    return age >= STATUS_EVERY_S or status.model_dump(exclude=moving) != written.model_dump(
+    return not 0 <= age < STATUS_EVERY_S or status.model_dump(exclude=moving) != written.model_dump(
         exclude=moving
     )

@@ -6,6 +6,7 @@ time without a gap, be it a newer version, a coarser window or all of its finer 
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from photosearch.windows import Span, Window
 
@@ -22,26 +23,31 @@ def answered_spans(windows: Iterable[Window]) -> list[Span]:
 
 
 def unanswered(
-    held: Iterable[Window], answering: Iterable[Window], still_wanted: Collection[Window] | None
+    held: Iterable[Window],
+    answering: Iterable[Window],
+    still_wanted: Collection[Window] | None,
+    until: datetime | None = None,
 ) -> list[Window]:
     """The windows of ``held`` that would be lost if their server ended now.
 
     ``still_wanted`` are the windows that the repository names as current, served or not: a
     window whose time none of them touches was withdrawn on purpose and may go. None means
-    that nothing can be said about that, so every window must be answered.
+    that nothing can be said about that, so every window must be answered. Nobody has to answer
+    for time from ``until`` on: only a clock that was ahead made windows of it.
     """
     spans = answered_spans(answering)
     current = None if still_wanted is None else answered_spans(still_wanted)
     return [
         window
         for window in held
-        if not _fills(spans, window) and (current is None or _touches(current, window))
+        if not _fills(spans, window, until) and (current is None or _touches(current, window))
     ]
 
 
-def _fills(spans: list[Span], window: Window) -> bool:
+def _fills(spans: list[Span], window: Window, until: datetime | None) -> bool:
+    end = window.end if until is None else min(window.end, until)
     before = _at(spans, window)
-    return before is not None and before.contains(window.span)
+    return end <= window.start or (before is not None and end <= before.end)
 
 
 def _touches(spans: list[Span], window: Window) -> bool:

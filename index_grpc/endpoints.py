@@ -6,6 +6,7 @@ in microseconds; in a cluster EndpointSlices take their place behind the same in
 """
 
 import logging
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from photosearch.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
+
+#: The kernel tells the boot's time in whole seconds, which may flutter by one.
+_SAME_START_S = 2.0
 
 
 class EndpointWindow(BaseModel):
@@ -39,6 +43,9 @@ class Endpoint(BaseModel):
     image: str | None = None
     windows: tuple[EndpointWindow, ...]
     pid: int
+    #: Seconds from the machine's start to the process's: with the pid it names one process, and
+    #: no clock that is set has a part in it. None in files of releases before 0.2.
+    started_s: float | None = None
     #: When it began to answer. Of two servers that hold one window the later one is right.
     ready_at: AwareDatetime
 
@@ -61,12 +68,34 @@ def remove_endpoint(folder: Path, serving: str) -> None:
 def has_process(endpoint: Endpoint) -> bool:
     """Whether the server's process lives; its file stays behind when the machine goes down.
 
-    A process that began after the server was ready has only its number.
+    Another process may have its number by now.
     """
     try:
+        if endpoint.started_s is not None:
+            return abs(started_s(endpoint.pid) - endpoint.started_s) < _SAME_START_S
         return psutil.Process(endpoint.pid).create_time() < endpoint.ready_at.timestamp()
     except psutil.NoSuchProcess:
         return False
+
+
+def started_s(pid: int) -> float:
+    """Seconds from the machine's start to the process's.
+
+    ``create_time()`` alone is another one after the clock was set, as is the boot's time; their
+    difference is what the kernel counts.
+
+    Raises:
+        psutil.NoSuchProcess: if there is none.
+    """
+    return round(psutil.Process(pid).create_time() - psutil.boot_time(), 2)
+
+
+def next_ready_at(folder: Path) -> datetime:
+    """Now, but later than every announced server's: of two the one that announces itself later
+    is right, and a clock that was set back must not make it the earlier."""
+    latest = max((one.ready_at for one in read_endpoints(folder)), default=None)
+    now = datetime.now(UTC)
+    return now if latest is None else max(now, latest + timedelta(microseconds=1))
 
 
 def read_endpoints(folder: Path) -> list[Endpoint]:

@@ -8,6 +8,9 @@ closed day or month that is missing or stale travel apart from all three, so tha
 the past reloads no other pack. Packs that are small together travel as one all the same: to
 load them anew takes less than to ask one more server with every query.
 
+A window that is not over is no window yet, though a machine whose clock was ahead made one: it
+would hide the finer ones that are right. By the asker's clock it waits until its time is over.
+
 Pure functions over what is ready; the deployer on one machine and the sensor of a cluster
 ask the same ones.
 """
@@ -19,7 +22,7 @@ from itertools import accumulate, chain, groupby
 from typing import Literal, Protocol
 
 from index_grpc.serving import Serving
-from photosearch.cover import cover
+from photosearch.cover import closed_gaps, cover
 from photosearch.windows import Granularity, Span, Window
 
 Policy = Literal["tiers", "each"]
@@ -69,7 +72,7 @@ def plan_packs(
     Those of ``apart`` (window key and version) have a pack each.
     """
     groups: dict[tuple[str, str | None], list[Window]] = {}
-    for window in choose_windows(ready):
+    for window in choose_windows(ready, now):
         alone = policy == "each" or (window.key, ready[window].version) in apart
         tier = "each" if alone else _tier(window, now)
         groups.setdefault((tier, ready[window].quantiser), []).append(window)
@@ -86,20 +89,23 @@ def plan_packs(
     return sorted(packs, key=lambda pack: (pack.windows[0][0], pack.quantiser or ""))
 
 
-def choose_windows(ready: Mapping[Window, ReadyWindow]) -> list[Window]:
-    """The windows that should answer, disjoint and in time order.
+def choose_windows(ready: Mapping[Window, ReadyWindow], now: datetime) -> list[Window]:
+    """The windows that should answer at ``now``, disjoint and in time order.
 
-    The cover of what is ready and not stale. Where that leaves a gap, a stale window fills
-    it: a day that lacks a late listing is better than no day. The finest that does is taken.
+    The cover of what is ready, over and not stale. Where that leaves a gap before ``now``, a
+    stale window fills it: a day that lacks a late listing is better than no day. The finest that
+    does is taken; one that was made before its time was over counts as stale.
     """
-    if not ready:
+    begun = [window for window in ready if window.start < now]
+    if not begun:
         return []
-    span = Span(min(w.start for w in ready), max(w.end for w in ready))
-    usable = {window for window, index in ready.items() if not index.stale}
+    span = Span(min(w.start for w in begun), max(w.end for w in begun))
+    usable = {w for w in begun if w.is_closed(now) and not ready[w].stale}
     chosen = cover(usable, span)
     for granularity in (Granularity.HOURLY, Granularity.DAILY, Granularity.MONTHLY):
-        stale = [w for w in ready if w.granularity is granularity and ready[w].stale]
-        usable.update(w for w in stale if any(_overlap(w, gap) for gap in chosen.gaps))
+        left = [w for w in begun if w.granularity is granularity and w not in usable]
+        gaps = closed_gaps(chosen.gaps, Window.holding(Granularity.HOURLY, now).start)
+        usable.update(w for w in left if any(_overlap(w, gap) for gap in gaps))
         chosen = cover(usable, span)
     return list(chosen.windows)
 

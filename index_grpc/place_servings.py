@@ -191,8 +191,12 @@ class ServingPlacer:
 
     def _left_out(self) -> set[RefusedKey]:
         now = self.clock()
+        # A pause that is longer than any was begun by a clock that was ahead.
+        latest = now + timedelta(seconds=LAST_RETRY_S)
         by_builder = {
-            one.key for one in read_refused(self.settings, "builder") if now < one.retry_at
+            one.key
+            for one in read_refused(self.settings, "builder")
+            if now < one.retry_at <= latest
         }
         by_deployer = {one.key for one in read_refused(self.settings, "deployer") if one.left_out}
         return by_builder | by_deployer

@@ -5,8 +5,9 @@ index is cheaper to search than many small ones. Until then the finer windows an
 a slow or failed roll-up costs latency and never results.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from photosearch.windows import Span, Window
 
@@ -44,3 +45,8 @@ def cover(ready: Collection[Window], span: Span) -> Cover:
     if reached < span.end:
         gaps.append(Span(reached, span.end))
     return Cover(tuple(chosen), tuple(gaps))
+
+
+def closed_gaps(gaps: Iterable[Span], until: datetime) -> tuple[Span, ...]:
+    """The part of ``gaps`` before ``until``: what is not over yet can't be missing."""
+    return tuple(Span(gap.start, min(gap.end, until)) for gap in gaps if gap.start < until)

@@ -17,6 +17,9 @@ from photosearch.errors import PhotosearchError
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+#: Clocks of machines that keep time differ by less: a window that ends so soon is taken for over
+#: when another machine says that it is.
+CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 class WindowError(PhotosearchError, ValueError):

@@ -18,9 +18,12 @@ class Attempt(BaseModel):
     at: int = 0
 
     def may_repeat(self, now: int, first_pause_s: float, longest_pause_s: float) -> bool:
-        """Whether the pause is over, which doubles with each try."""
+        """Whether the pause is over, which doubles with each try.
+
+        A last try in the future is one of a clock that was ahead, and says nothing.
+        """
         pause = min(first_pause_s * 2.0 ** min(self.count - 1, 30), longest_pause_s)
-        return self.count == 0 or now - self.at >= pause
+        return self.count == 0 or not 0 <= now - self.at < pause
 
     def again(self, now: int) -> "Attempt":
         """One try more."""

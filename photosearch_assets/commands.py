@@ -55,6 +55,8 @@ def materialize(
     settings = load_settings()
     chosen = [Window.parse(key) for key in window or ()]
     with console.status("Looking for what is missing…"):
+        from photosearch.repository.ahead import told_ahead
+        from photosearch.repository.repository import Repository
         from photosearch_assets.dagster_home import open_instance
         from photosearch_assets.materialize import Materializer
 
@@ -69,6 +71,8 @@ def materialize(
         console.print("stopped; 'photosearch materialize' goes on from here")
         raise typer.Exit(_INTERRUPTED) from None
     _report(console, work.summary)
+    if (ahead := told_ahead(Repository.of(settings), work.now)) is not None:
+        console.print(ahead, style="bold yellow", highlight=False, soft_wrap=True)
     if work.summary.has_failed:
         raise typer.Exit(1)
 

@@ -59,7 +59,8 @@ export function coverage(answer) {
     `${count(found.windows.length, "window")} of ${count(servers, "index server")} in ${Math.round(timings.total)} ms`,
   ];
   parts.push(found.complete ? "all of time searched" : `${count(found.gaps.length, "gap")} in time`);
-  if (found.newest) parts.push(`up to ${span(found.staleness.behind_s)} ago`);
+  if (clockIsWrong(found.staleness.ahead_s)) parts.push("a machine's clock is wrong");
+  else if (found.newest) parts.push(`up to ${span(found.staleness.behind_s)} ago`);
   if (found.failed.length) parts.push(`${count(found.failed.length, "window")} failed`);
   if (found.staleness.windows.length) parts.push(`${count(found.staleness.windows.length, "window")} stale`);
   return parts.join(" · ");
@@ -78,10 +79,21 @@ function gapWords(gaps) {
   return `${texts.slice(0, 3).join(", ")}${texts.length > 3 ? " and more" : ""}`;
 }
 
+// Clocks of machines that keep time differ by less.
+const CLOCK_TOLERANCE_S = 300;
+
+function clockIsWrong(aheadS) {
+  return aheadS > CLOCK_TOLERANCE_S;
+}
+
 export function timelineWords(timeline) {
   const rows = timeline.cover.reduce((sum, one) => sum + one.rows, 0);
   const servers = new Set(timeline.cover.map((one) => one.served_by)).size;
   const text = `${count(timeline.cover.length, "window")} with ${count(rows, "photo")} on ${count(servers, "index server")}`;
+  const aheadS = timeline.newest ? (Date.parse(timeline.newest) - Date.parse(timeline.now)) / 1000 : 0;
+  if (clockIsWrong(aheadS)) {
+    return `${text}. Some end ${span(aheadS)} from now by the server's clock: a machine's clock is wrong.`;
+  }
   if (timeline.complete) return `${text} cover all of time.`;
   return `${text}. Nothing answers for ${gapWords(timeline.gaps)}.`;
 }

@@ -6,8 +6,9 @@ this one. They tell it through entry points, as they bring their commands.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from rich.progress import track
 
 from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
+from photosearch.repository.ahead import told_ahead
 from photosearch.repository.gc_report import GcReport, Kept, Removed
 from photosearch.repository.held import held_versions
 from photosearch.repository.repository import Repository
@@ -54,7 +56,8 @@ def verify(
             if discard:
                 repository.discard(address, version)
     others = 0
-    for problem in _beyond(settings, discard=discard):
+    ahead = told_ahead(repository, datetime.now(UTC))
+    for problem in chain([ahead] if ahead else [], _beyond(settings, discard=discard)):
         others += 1
         say(problem)
     read = counted(sum(version is not None for _, version in artifacts), "version")

@@ -96,7 +96,10 @@ def test_windows_tells_what_is_not_served_and_why(
     write_crashing(shop.settings, [crashing])
     write_refused(shop.settings, "builder", [refused])
 
-    troubles = whole.get("/v1/windows").json()["troubles"]
+    limit = time.monotonic() + 30
+    while not (troubles := whole.get("/v1/windows").json()["troubles"]):
+        assert time.monotonic() < limit
+        time.sleep(0.1)
     shown = run("windows", "--url", str(whole.base_url), cwd=tmp_path, COLUMNS="300")
 
     assert [one["what"] for one in troubles] == [

@@ -1,5 +1,6 @@
 """Which servers are asked for which windows."""
 
+import asyncio
 import itertools
 from datetime import UTC, datetime, timedelta
 
@@ -150,3 +151,56 @@ def test_the_span_follows_the_clock_also_back_from_a_time_that_was_wrong() -> No
 
     two, three = (datetime(2026, 11, 3, hour, tzinfo=UTC) for hour in (2, 3))
     assert ends == [two, two, datetime(2030, 1, 1, tzinfo=UTC), three]
+
+
+AHEAD = Window.parse("monthly/2026-11")
+
+
+def test_a_window_that_is_not_over_gives_way_to_finer_ones_that_are() -> None:
+    made = plan(
+        MemoryServer("month", (MONTH,), []),
+        MemoryServer("days", tuple(DAYS), []),
+        MemoryServer("ahead", (AHEAD,), []),
+    )
+
+    assert asked(made) == {"month": [MONTH.key], "days": [day.key for day in DAYS]}
+    assert made.gaps == ()
+
+
+def test_a_window_that_is_not_over_answers_where_nothing_finer_does_and_counts_as_stale() -> None:
+    made = plan(MemoryServer("ahead", (AHEAD,), []), current={AHEAD: Current("v1", stale=False)})
+
+    assert asked(made) == {"ahead": [AHEAD.key]}
+    assert made.windows[AHEAD.key].stale
+    assert made.gaps == (MONTH.span,)
+
+
+def test_what_ends_within_the_tolerance_of_clocks_is_over() -> None:
+    hour = Window.parse("hourly/2026-11-03T00")
+    servers = [MemoryServer("all", (MONTH, *DAYS, hour), []).as_server()]
+
+    (told,) = plan_query(servers, SPAN, {}, over_at=hour.end).calls
+    (early,) = plan_query(servers, SPAN, {}).calls
+
+    assert [one.stale for one in told.windows] == [False] * 4
+    assert [one.stale for one in early.windows] == [False] * 3 + [True]
+
+
+moments = st.integers(-2000, 2000).map(lambda hours: SPAN.end + timedelta(hours=hours))
+
+
+@given(moments)
+def test_whatever_the_clock_says_what_is_served_is_searched(now: datetime) -> None:
+    servers = [
+        MemoryServer("month", (MONTH,), []),
+        MemoryServer("days", tuple(DAYS), []),
+        MemoryServer("hours", (Window.parse("hourly/2026-11-03T00"),), []),
+    ]
+    fleet = StillDiscovery(servers)
+    pool = ServerPool(fleet.connect)
+    planner = Planner(fleet, StillRepository(), pool, MONTH.start, now=lambda: now)
+
+    made = asyncio.run(planner.plan("f" * 8))
+
+    assert asked(made) == {one.name: [w.key for w in one.windows] for one in servers}
+    assert all(gap.end <= max(now, SPAN.end) for gap in made.gaps)

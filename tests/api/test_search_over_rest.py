@@ -55,7 +55,7 @@ def test_the_coverage_tells_what_was_searched(whole: httpx.Client, shop: Shop) -
     assert coverage["complete"] is True
     assert coverage["fingerprint"] == shop.fingerprint
     assert coverage["newest"] == "2026-11-03T02:00:00Z"
-    assert coverage["staleness"] == {"behind_s": 1200, "windows": []}
+    assert coverage["staleness"] == {"behind_s": 1200, "ahead_s": 0, "windows": []}
     assert [one["window"] for one in coverage["windows"]] == [
         "monthly/2026-10",
         "daily/2026-11-01",

@@ -64,7 +64,8 @@ def walked(
         one.window: call.servers[0].name for call in facts.plan.calls for one in call.windows
     }
     holding = {window: one.name for one in facts.fleet.servers for window in one.windows}
-    for window in windows_within(facts.plan.span, granularity):
+    closed = Span(facts.plan.span.start, facts.plan.closed_until)
+    for window in windows_within(closed, granularity):
         index = facts.current.indexes.get(window)
         state = "missing" if index is None else "stale" if index.stale else "ready"
         served_by = answering.get(window, holding.get(window))

@@ -173,3 +173,40 @@ def test_before_the_first_hour_has_closed_there_is_nothing_to_search(
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_health_is_cheap_to_ask(whole: httpx.Client, path: str) -> None:
     assert whole.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("now", "ahead_s", "stale"),
+    [
+        (datetime(2026, 11, 3, 1, 59, 50, tzinfo=UTC), 10, 0),  # clocks are never quite alike
+        (datetime(2026, 11, 3, 1, 30, tzinfo=UTC), 1800, 1),
+        (datetime(2026, 10, 30, 12, tzinfo=UTC), 309_600, 5),  # before the month was over
+        (datetime(2026, 9, 3, tzinfo=UTC), 5_277_600, 5),  # before the timeline's start
+        (datetime(1970, 1, 1, tzinfo=UTC), 1_793_671_200, 5),  # no battery
+    ],
+)
+def test_an_api_whose_clock_is_behind_answers_and_says_so(
+    shop: Shop, servers: Servers, now: datetime, ahead_s: int, stale: int
+) -> None:
+    servers.serve_all()
+    with serving(shop.settings, EndpointDirectory(servers.endpoints), now=lambda: now) as api:
+        response = api.post("/v1/search", json={"listing_id": "lamps/item 13", "k": 50})
+
+    coverage = response.json()["coverage"]
+    assert len(response.json()["results"]) == 50
+    assert len(coverage["windows"]) == 5
+    assert coverage["complete"] is True
+    assert coverage["staleness"]["ahead_s"] == ahead_s
+    assert len(coverage["staleness"]["windows"]) == stale
+
+
+def test_an_api_whose_clock_is_behind_shows_on_its_timeline_that_it_is(
+    shop: Shop, servers: Servers
+) -> None:
+    now = datetime(2026, 10, 30, 12, tzinfo=UTC)
+    servers.serve_all()
+    with serving(shop.settings, EndpointDirectory(servers.endpoints), now=lambda: now) as api:
+        timeline = api.get("/v1/windows").json()
+
+    assert (timeline["now"], timeline["newest"]) == ("2026-10-30T12:00:00Z", "2026-11-03T02:00:00Z")
+    assert len(timeline["cover"]) == 5

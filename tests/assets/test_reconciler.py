@@ -406,3 +406,16 @@ def _process_of(shop: Shop, run_id: str) -> "subprocess.Popen[bytes]":
         time.sleep(0.05)
     time.sleep(0.2)
     return process
+
+
+@pytest.mark.parametrize("jump_s", [-3 * 86_400, 3 * 86_400])
+def test_a_clock_that_jumps_keeps_no_run_from_being_asked_for(jump_s: int) -> None:
+    demand = Demand(("embedder",), ())
+    now = int(START.timestamp())
+    [first], attempts = choose([demand], {}, 5, now)
+    assert choose([demand], attempts, 5, now + 1)[0] == []
+
+    [again], attempts = choose([demand], attempts, 5, now + jump_s)
+
+    assert again.run_key != first.run_key  # Dagster would drop a run whose key it knows
+    assert choose([demand], attempts, 5, now + jump_s + 1)[0] == []

@@ -34,6 +34,9 @@ class Deployment:
     made: MadeRepository
     deployer: LocalDeployer
     placer: ServingPlacer
+    #: By how much the clock of whoever asks for Servings is ahead, and that of the deployer.
+    ahead: timedelta = timedelta()
+    deployer_ahead: timedelta = timedelta()
     #: Windows that must be answered at every step from now on.
     always: set[str] = field(default_factory=set)
 
@@ -112,17 +115,21 @@ def settings(tmp_path: Path) -> Settings:
 def deployment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
     monkeypatch.setattr("controller.local.POLL_S", POLL_S)
     made = MadeRepository(settings)
-    deployer = LocalDeployer(settings, clock=lambda: NOW, first_retry_of_refused_s=1.0)
-    deployer.adopt()
     started = time.monotonic()
-    placer = ServingPlacer(
+
+    def clock() -> datetime:
+        return NOW + made_of_them.ahead + timedelta(seconds=time.monotonic() - started)
+
+    deployer = LocalDeployer(
         settings,
-        made.repository,
-        open_registry(settings),
-        clock=lambda: NOW + timedelta(seconds=time.monotonic() - started),
-        first_retry_s=1.0,
+        clock=lambda: clock() + made_of_them.deployer_ahead,
+        first_retry_of_refused_s=1.0,
     )
-    yield Deployment(settings, made, deployer, placer)
+    deployer.adopt()
+    registry = open_registry(settings)
+    placer = ServingPlacer(settings, made.repository, registry, clock=clock, first_retry_s=1.0)
+    made_of_them = Deployment(settings, made, deployer, placer)
+    yield made_of_them
     deployer.end_all()
     assert index_servers(settings) == []
 

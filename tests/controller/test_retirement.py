@@ -61,3 +61,12 @@ def test_a_window_that_was_withdrawn_from_the_repository_may_go() -> None:
     assert unanswered([DAY], [], []) == []
     assert unanswered([DAY], [], [Window.parse("hourly/2026-11-22T23")]) == [DAY]
     assert unanswered([DAY], [], [Window.parse("hourly/2026-11-23T00")]) == []
+
+
+def test_nobody_has_to_answer_for_time_that_is_still_to_come() -> None:
+    noon = DAY.start + timedelta(hours=12)
+    tomorrow = Window.parse("daily/2026-11-23")
+
+    assert unanswered([DAY], DAY.children()[:12], None, noon) == []
+    assert unanswered([DAY], DAY.children()[:11], None, noon) == [DAY]
+    assert unanswered([tomorrow], [], None, noon) == []

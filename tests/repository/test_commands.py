@@ -2,7 +2,7 @@
 
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from index_grpc.endpoints import Endpoint, EndpointWindow, write_endpoint
 from photosearch.cli import main
 from photosearch.repository.addresses import Address
 from photosearch.settings import load_settings
-from photosearch.windows import Window
+from photosearch.windows import Granularity, Window
 from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, as_input
 
 VECTORS = Address.embeddings(FINGERPRINT, Window.parse("hourly/2026-11-22T14"))
@@ -50,6 +50,22 @@ def test_verify_names_what_is_damaged_and_discard_takes_it_away(
     assert "photosearch materialize" in told
     assert run(capsys, "verify") == (0, "0 versions read, 0 damaged\n")
     assert shop.reopened().head(HOUR) is None
+
+
+def test_verify_names_windows_that_a_clock_made_ahead_of_their_time(
+    shop: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    embedder = Address.embedders()
+    shop.repository.set_head(embedder, shop.publish(b"e", embedder, version=FINGERPRINT).version)
+    shop.made_current(b"right")
+    ahead = Window.holding(Granularity.MONTHLY, datetime.now(UTC) + timedelta(days=40))
+    shop.made_current(b"ahead", Address.index(FINGERPRINT, ahead))
+
+    code, told = run(capsys, "verify")
+
+    assert code == 1
+    assert f"1 window made before their time was over, up to {ahead}" in told
+    assert "0 damaged, 1 other problem" in told
 
 
 def test_gc_tells_what_goes_and_keeps_what_an_index_server_holds(

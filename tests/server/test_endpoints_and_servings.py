@@ -1,10 +1,12 @@
 """Endpoint files and Serving files: what deployer and query plane share."""
 
 import logging
+import os
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +15,11 @@ from index_grpc.endpoints import (
     Endpoint,
     EndpointWindow,
     endpoint_path,
+    has_process,
+    next_ready_at,
     read_endpoints,
     remove_endpoint,
+    started_s,
     write_endpoint,
 )
 from index_grpc.serving import Serving, ServingError, read_serving
@@ -134,3 +139,33 @@ def test_a_serving_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.json").write_text("{}")
     with pytest.raises(ServingError, match=r"empty\.json is no Serving file: found name"):
         read_serving(tmp_path / "empty.json")
+
+
+def test_a_server_lives_whatever_time_the_machine_is_set_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = psutil.boot_time()
+    own = endpoint("own").model_copy(
+        update={"pid": os.getpid(), "started_s": started_s(os.getpid())}
+    )
+
+    for days in (-3000, -3, 3, 3000):
+        monkeypatch.setattr(psutil._pslinux, "boot_time", lambda d=days: began + d * 86_400)
+        monkeypatch.setattr(psutil, "boot_time", lambda d=days: began + d * 86_400)
+        assert has_process(own)
+        assert not has_process(own.model_copy(update={"started_s": 1.0}))
+        assert not has_process(own.model_copy(update={"pid": 2**22 - 1}))
+
+
+def test_an_endpoint_file_without_a_start_is_judged_by_the_clock(tmp_path: Path) -> None:
+    old = endpoint("old").model_copy(update={"pid": os.getpid()})
+
+    assert has_process(old.model_copy(update={"ready_at": datetime.now(UTC)}))
+    assert not has_process(old.model_copy(update={"ready_at": datetime(2000, 1, 1, tzinfo=UTC)}))
+
+
+def test_who_announces_itself_later_is_later_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    future = datetime.now(UTC) + timedelta(days=3)
+    write_endpoint(tmp_path, endpoint("a").model_copy(update={"ready_at": future}))
+
+    assert next_ready_at(tmp_path) > future

@@ -60,7 +60,7 @@ def test_each_chosen_window_is_in_exactly_one_pack(
     plan = planned(ready, policy, pack_bytes, small_pack_bytes)
 
     packed = [window for pack in plan for window, _ in pack.windows]
-    assert sorted(packed) == choose_windows(ready)
+    assert sorted(packed) == choose_windows(ready, NOW)
     assert len(set(packed)) == len(packed)
 
 
@@ -77,7 +77,7 @@ def test_a_pack_never_mixes_quantisers(
 def test_without_stale_windows_the_cover_is_what_answers(ready: Ready) -> None:
     fresh = {window: replace(index, stale=False) for window, index in ready.items()}
 
-    chosen = choose_windows(fresh)
+    chosen = choose_windows(fresh, NOW)
 
     if fresh:
         span = Span(min(w.start for w in fresh), max(w.end for w in fresh))
@@ -88,7 +88,7 @@ def test_without_stale_windows_the_cover_is_what_answers(ready: Ready) -> None:
 
 @given(ready_sets)
 def test_stale_windows_lose_no_time_that_some_ready_window_holds(ready: Ready) -> None:
-    chosen = choose_windows(ready)
+    chosen = choose_windows(ready, NOW)
 
     for before, after in pairwise(chosen):
         assert before.end <= after.start
@@ -193,14 +193,14 @@ def test_the_hours_answer_for_a_stale_day() -> None:
     day = Window.parse("daily/2026-11-22")
     ready = {day: Index(stale=True), **{hour: Index() for hour in day.children()}}
 
-    assert choose_windows(ready) == day.children()
+    assert choose_windows(ready, NOW) == day.children()
 
 
 def test_a_stale_day_answers_when_one_of_its_hours_is_missing() -> None:
     day = Window.parse("daily/2026-11-22")
     ready = {day: Index(stale=True), **{hour: Index() for hour in day.children()[1:]}}
 
-    assert choose_windows(ready) == [day]
+    assert choose_windows(ready, NOW) == [day]
 
 
 def test_a_stale_month_does_not_answer_when_a_stale_day_fills_the_gap() -> None:
@@ -208,7 +208,49 @@ def test_a_stale_month_does_not_answer_when_a_stale_day_fills_the_gap() -> None:
     ready = {month: Index(stale=True), **{day: Index() for day in month.children()}}
     ready[month.children()[4]] = Index(stale=True)
 
-    assert choose_windows(ready) == month.children()
+    assert choose_windows(ready, NOW) == month.children()
+
+
+@given(ready_sets, st.integers(-40, 100), st.integers(0, 23))
+def test_no_clock_hides_what_is_over(ready: Ready, days: int, hour: int) -> None:
+    # Made by machines whose clocks said NOW; asked by one whose clock says another time.
+    now = START + timedelta(days=days, hours=hour, minutes=30)
+    over = {window for window in ready if window.is_closed(now)}
+
+    chosen = choose_windows(ready, now)
+
+    assert all(window.start < now for window in chosen)
+    if over:
+        span = Span(min(w.start for w in over), max(w.end for w in over))
+        for gap in cover([*chosen, *over], span).gaps:
+            assert gap in cover(over, span).gaps
+        filled = [w for w in chosen if w.start < span.end]
+        reach = Span(min(w.start for w in ready), max(w.end for w in ready))
+        lost = [g for g in cover(filled, reach).gaps if g.start < span.end]
+        assert all(not (w.start < g.end and g.start < w.end) for w in over for g in lost)
+
+
+def test_a_month_that_a_clock_made_ahead_of_its_time_leaves_its_days_and_hours_alone() -> None:
+    month = Window.parse("monthly/2026-11")
+    ready: Ready = {month: Index()}
+    ready |= {day: Index() for day in month.children()}
+    ready |= {hour: Index() for hour in Window.parse("daily/2026-11-23").children()}
+
+    chosen = choose_windows(ready, NOW)
+
+    assert [window.key for window in chosen] == [
+        *(f"daily/2026-11-{day:02}" for day in range(1, 23)),
+        *(f"hourly/2026-11-23T{hour:02}" for hour in range(14)),
+    ]
+    assert choose_windows(ready, month.end) == [month]
+
+
+def test_a_month_ahead_of_its_time_answers_where_nothing_finer_does() -> None:
+    month = Window.parse("monthly/2026-11")
+    ahead = Window.parse("hourly/2026-11-23T14")
+
+    assert choose_windows({month: Index(), ahead: Index()}, NOW) == [ahead, month][1:]
+    assert choose_windows({Window.parse("monthly/2026-12"): Index()}, NOW) == []
 
 
 def test_each_index_has_its_own_server_under_each() -> None:
