@@ -33,7 +33,7 @@ $(VENV)/.installed-test: requirements/test.txt $(VENV)/.installed
 
 .PHONY: install-test
 install-test: $(VENV)/.installed-test  ## Add what the tests need: torch, and Debian's PostgreSQL, PgBouncer, Chromium, registry, buildah
-	@scripts/install-debian-packages postgresql pgbouncer chromium tuxpaint-stamps-default docker-registry buildah skopeo openssl
+	@scripts/install-debian-packages postgresql pgbouncer chromium tuxpaint-stamps-default docker-registry buildah skopeo openssl nginx
 
 .PHONY: demo
 demo: install  ## From nothing to a photo that finds its listing; ARGS=--exit ends after the proof

@@ -23,12 +23,12 @@ from api.problems import ApiProblem
 from photosearch.catalogue.listing import Listing
 
 
-def photo_url(photo_id: str) -> str:
+def photo_url(photo_id: str, root_path: str) -> str:
     """The path that serves the photo; ids may hold slashes."""
-    return f"/v1/photos/{quote(photo_id, safe='/')}"
+    return f"{root_path}/v1/photos/{quote(photo_id, safe='/')}"
 
 
-def result_of(hit: Hit, listing: Listing) -> Result:
+def result_of(hit: Hit, listing: Listing, root_path: str) -> Result:
     """A live listing that was found."""
     return Result(
         listing_id=hit.listing_id,
@@ -39,11 +39,11 @@ def result_of(hit: Hit, listing: Listing) -> Result:
         price=listing.price,
         listed_at=listing.listed_at,
         window=hit.window,
-        photo_url=photo_url(hit.photo_id),
+        photo_url=photo_url(hit.photo_id, root_path),
     )
 
 
-def listing_of(listing: Listing) -> ListingAnswer:
+def listing_of(listing: Listing, root_path: str) -> ListingAnswer:
     """A listing as the catalogue has it."""
     return ListingAnswer(
         listing_id=listing.listing_id,
@@ -52,7 +52,10 @@ def listing_of(listing: Listing) -> ListingAnswer:
         price=listing.price,
         status=listing.status,
         listed_at=listing.listed_at,
-        photos=[ListingPhoto(photo_id=one, photo_url=photo_url(one)) for one in listing.photo_ids],
+        photos=[
+            ListingPhoto(photo_id=one, photo_url=photo_url(one, root_path))
+            for one in listing.photo_ids
+        ],
     )
 
 

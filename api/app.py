@@ -15,11 +15,15 @@ from typing import Annotated
 from fastapi import FastAPI, Query, Request
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 
 from api import openapi, problems
 from api.answer import listing_of
 from api.etag import is_known
+from api.front import Front
+from api.hosts import AllowedHosts
+from api.methods import allowed
 from api.models import (
     ListingAnswer,
     Liveness,
@@ -72,7 +76,23 @@ def create_app(settings: Settings, state: ApiState | None = None) -> FastAPI:
     )
     app.state.photosearch = state
     app.openapi = functools.partial(openapi.describe, app)  # type: ignore[method-assign]
-    problems.install(app)
+    problems.install(app, settings.root_path)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Content-Type", "X-Request-Id"],
+            expose_headers=["ETag", "Retry-After", "X-Request-Id"],
+        )
+    app.add_middleware(
+        Front,
+        hosts=AllowedHosts(settings.allowed_hosts, settings.api_host),
+        origins=settings.allowed_origins,
+        root_path=settings.root_path,
+        allowed=lambda scope: allowed(app.routes, scope),
+        logs=settings.request_log != "off",
+    )
     _add_search(app, state)
     _add_catalogue(app, state)
     _add_health(app, state)
@@ -133,6 +153,8 @@ def _require_room(state: ApiState) -> None:
 
 
 def _add_catalogue(app: FastAPI, state: ApiState) -> None:
+    settings = state.settings
+
     @app.get(
         "/v1/samples",
         summary="Some listings to try a search with",
@@ -142,7 +164,7 @@ def _add_catalogue(app: FastAPI, state: ApiState) -> None:
     async def samples(count: Annotated[int, Query(ge=1, le=MOST)] = 12) -> Response:
         """Live listings spread over the catalogue, the same ones every time."""
         found = await state.samples.listings(count)
-        return _json(Samples(listings=[listing_of(one) for one in found]))
+        return _json(Samples(listings=[listing_of(one, settings.root_path) for one in found]))
 
     @app.get(
         "/v1/listings/{listing_id:path}",
@@ -155,7 +177,7 @@ def _add_catalogue(app: FastAPI, state: ApiState) -> None:
         found = await asyncio.to_thread(state.catalogue.listings, [listing_id])
         if listing_id not in found:
             raise no_such_listing(listing_id)
-        return _json(listing_of(found[listing_id]))
+        return _json(listing_of(found[listing_id], settings.root_path))
 
     @app.get(
         "/v1/photos/{photo_id:path}",

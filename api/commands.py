@@ -29,6 +29,7 @@ def serve(
 ) -> None:
     """Run the REST API and the web page."""
     from api.app import create_app
+    from api.request_log import configure
     from api.server import server_of
     from photosearch.logs import log_to_stderr
     from photosearch.open_files import allow_open_files
@@ -37,6 +38,7 @@ def serve(
     allow_open_files()
     overrides: dict[str, Any] = {"api_host": host, "api_port": port}
     settings = load_settings(**{name: one for name, one in overrides.items() if one is not None})
+    configure(settings.request_log)
     sockets = _listen(settings)
     server = server_of(create_app(settings), settings)
     url = base_url(settings.api_host, sockets[0].getsockname()[1])

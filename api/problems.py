@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.methods import allowed
 from index_grpc.errors import InvalidQuery
 from photosearch.embedder.errors import BadVector
 from photosearch.errors import PhotosearchError
@@ -153,8 +154,20 @@ def invalid_input(error: ValidationError | RequestValidationError) -> ApiProblem
     )
 
 
-def install(app: FastAPI) -> None:
-    """Make ``app`` answer every error as a problem."""
+def unexpected(error: Exception) -> Response:
+    """The answer when the API itself is at fault."""
+    problem = ApiProblem(
+        500,
+        "unexpected",
+        "the API failed in a way it does not know",
+        found=type(error).__name__,
+        remedy="see the API's log; the request can be tried again",
+    )
+    return problem_response(problem)
+
+
+def install(app: FastAPI, root_path: str) -> None:
+    """Make ``app``, which is served below ``root_path``, answer every error as a problem."""
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, PhotosearchError)
@@ -170,6 +183,10 @@ def install(app: FastAPI) -> None:
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         kinds = {404: "no-such-path", 405: "wrong-method"}
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            scope = {**request.scope, "root_path": root_path}  # a mount has written its own
+            headers["Allow"] = ", ".join(allowed(app.routes, scope))
         problem = ApiProblem(
             error.status_code,
             kinds.get(error.status_code, "refused"),
@@ -178,24 +195,12 @@ def install(app: FastAPI) -> None:
                 405: "this path does not take this method",
             }.get(error.status_code, str(error.detail)),
             found=f"{request.method} {request.url.path}",
-            limit=(error.headers or {}).get("Allow"),
+            limit=headers.get("Allow"),
             remedy="see /docs for the paths",
-            headers=error.headers,
-        )
-        return problem_response(problem)
-
-    async def unexpected(request: Request, error: Exception) -> Response:
-        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        problem = ApiProblem(
-            500,
-            "unexpected",
-            "the API failed in a way it does not know",
-            found=type(error).__name__,
-            remedy="see the API's log; the request can be tried again",
+            headers=headers,
         )
         return problem_response(problem)
 
     app.add_exception_handler(PhotosearchError, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, unexpected)

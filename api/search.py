@@ -87,7 +87,9 @@ class Searcher:
         )
         if not page.composition.answers or (on_partial != "degrade" and not coverage.complete):
             raise partial_problem(coverage, on_partial, self.settings.deadline_s)
-        results = [result_of(hit, listing) for hit, listing in page.found[:k]]
+        results = [
+            result_of(hit, listing, self.settings.root_path) for hit, listing in page.found[:k]
+        ]
         timings = {
             **asked.timings_ms,
             "search": page.search_s * 1e3,

@@ -17,6 +17,7 @@ def server_of(app: Any, settings: Settings, http: type[Any] | None = None) -> uv
             app,
             http=http or bounded(limits),
             ws="none",
+            forwarded_allow_ips=list(settings.trusted_proxies),
             access_log=False,  # a line a query costs more than a call to an index server
             timeout_graceful_shutdown=max(1, round(settings.deadline_s)),
             server_header=False,

@@ -6,14 +6,16 @@ means the same from wherever it is called and Dagster's processes, which run els
 """
 
 import os
+import re
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -38,6 +40,23 @@ class SettingsError(PhotosearchError):
 def _month_start(value: datetime) -> datetime:
     moment = value if value.tzinfo else value.replace(tzinfo=UTC)
     return require_month_aligned(moment.astimezone(UTC))
+
+
+def _root_path(value: str) -> str:
+    path = value.rstrip("/")
+    if path and re.fullmatch(r"(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+", path) is None:
+        raise ValueError("a path is written /find or /shop/find")
+    return path
+
+
+def _split(value: object) -> object:
+    """Several names in one variable are parted by commas."""
+    if not isinstance(value, str):
+        return value
+    return [one.strip() for one in value.split(",") if one.strip()]
+
+
+_Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -216,6 +235,28 @@ class Settings(BaseSettings):
         "every one of this machine.",
     )
     api_port: int = Field(8080, ge=0, le=65535, description="Port of the REST API.")
+    root_path: Annotated[str, AfterValidator(_root_path)] = Field(
+        "", description="Path below which a reverse proxy serves the API, such as /find."
+    )
+    trusted_proxies: _Names = Field(
+        ("127.0.0.1", "::1"),
+        description="Addresses (or networks) of the reverse proxies whose X-Forwarded-For and "
+        "X-Forwarded-Proto are believed.",
+    )
+    allowed_hosts: _Names = Field(
+        (),
+        description="Names that the API is asked under, such as find.example.org or "
+        "*.example.org; IP addresses and localhost always are. Without any, an API on loopback "
+        "takes names of one label too, and one that listens for others every name.",
+    )
+    allowed_origins: _Names = Field(
+        (),
+        description="Origins of other sites' pages that may search (CORS), such as "
+        "https://shop.example.org; * for all.",
+    )
+    request_log: Literal["off", "text", "json"] = Field(
+        "off", description="A line for each request in the API's log; json: all its lines as JSON."
+    )
     dagster_port: int = Field(3000, ge=0, le=65535, description="Port of Dagster's web pages.")
     max_k: int = Field(1000, ge=1, description="Most results of one answer.")
     on_partial: Literal["fail", "degrade", "wait"] = Field(

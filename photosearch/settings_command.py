@@ -47,8 +47,10 @@ def settings_page() -> str:
 
 
 def _default(value: Any) -> str:
-    return "–" if value is None else f"`{_written(value)}`"
+    return f"`{_written(value)}`" if _written(value) else "–"
 
 
 def _written(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return value.isoformat() if hasattr(value, "isoformat") else "" if value is None else str(value)

@@ -1,5 +1,8 @@
 // Talks to the REST API. An answer is an object; a problem is thrown as one.
 
+// Where the service lies: below a proxy's path as well.
+export const BASE = new URL("..", import.meta.url);
+
 export class Problem extends Error {
   constructor(body) {
     super(body.what);
@@ -10,7 +13,7 @@ export class Problem extends Error {
 async function ask(path, options) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(new URL(path, BASE), options);
   } catch {
     throw new Problem({
       what: "The service does not answer",
@@ -25,13 +28,13 @@ async function ask(path, options) {
   return body;
 }
 
-export const samples = (count) => ask(`/v1/samples?count=${count}`);
-export const windows = () => ask("/v1/windows");
-export const ready = () => ask("/readyz");
+export const samples = (count) => ask(`v1/samples?count=${count}`);
+export const windows = () => ask("v1/windows");
+export const ready = () => ask("readyz");
 
 export function search(query) {
   if (!(query.photo instanceof Blob)) {
-    return ask("/v1/search", {
+    return ask("v1/search", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(query),
@@ -42,7 +45,10 @@ export function search(query) {
     if (name === "photo") form.append("photo", value, value.name || "pasted photo");
     else form.append(name, value);
   }
-  return ask("/v1/search", { method: "POST", body: form });
+  return ask("v1/search", { method: "POST", body: form });
 }
 
-export const thumbnail = (photoUrl, size) => `${photoUrl}?size=${size}`;
+// An answer names a photo by the path that the settings tell; the page knows where it came from.
+export const photo = (photoUrl) => new URL(photoUrl.slice(photoUrl.indexOf("/v1/photos/") + 1), BASE).href;
+
+export const thumbnail = (photoUrl, size) => `${photo(photoUrl)}?size=${size}`;

@@ -1,7 +1,9 @@
 // The API's page of documents, drawn from openapi.json: it needs nothing from the Internet.
 
+import { BASE } from "./api.js";
+
 const $ = (id) => document.getElementById(id);
-const schema = await (await fetch("/openapi.json")).json();
+const schema = await (await fetch(new URL("openapi.json", BASE))).json();
 
 function element(name, kind, text) {
   const made = document.createElement(name);
@@ -74,7 +76,7 @@ function operation(method, path, described) {
 }
 
 $("description").textContent = schema.info.description.replaceAll("`", "").trim();
-$("try").textContent = `curl -F photo=@photo.jpg ${location.origin}/v1/search`;
+$("try").textContent = `curl -F photo=@photo.jpg ${BASE.href}v1/search`;
 for (const [path, methods] of Object.entries(schema.paths)) {
   for (const [method, described] of Object.entries(methods)) $("operations").append(operation(method, path, described));
 }

@@ -1,8 +1,8 @@
 // The page: a photo in, listings and the windows that answered out.
 
-import * as api from "/web/api.js";
-import * as timeline from "/web/timeline.js";
-import * as words from "/web/words.js";
+import * as api from "./api.js";
+import * as timeline from "./timeline.js";
+import * as words from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const PAGE = 12;
@@ -74,7 +74,7 @@ function card(result) {
   const item = $("card").content.firstElementChild.cloneNode(true);
   const photo = item.querySelector(".card-photo");
   const title = result.title || result.listing_id;
-  photo.href = result.photo_url;
+  photo.href = api.photo(result.photo_url);
   photo.firstElementChild.src = api.thumbnail(result.photo_url, 400);
   photo.firstElementChild.alt = title;
   photo.setAttribute("aria-label", `Photo of ${title}`);
@@ -253,7 +253,7 @@ async function showSamples() {
 
 // The photo itself, as a shopper would send it, so that the listing finds itself first.
 async function searchSample({ listing_id: listing, photos }, title) {
-  const response = await fetch(photos[0].photo_url).catch(() => null);
+  const response = await fetch(api.photo(photos[0].photo_url)).catch(() => null);
   if (!response?.ok) return search({ listing_id: listing }, { url: api.thumbnail(photos[0].photo_url, 400), name: title, listing });
   const photo = await response.blob();
   searchPhoto(new File([photo], title, { type: photo.type }), listing);

@@ -1,6 +1,6 @@
 // Draws the windows as lanes of bars: months, days, hours, and the gaps below them.
 
-import * as words from "/web/words.js";
+import * as words from "./words.js";
 
 const NAMES = { monthly: "Months", daily: "Days", hourly: "Hours" };
 
