@@ -32,7 +32,7 @@ $(VENV)/.installed-test: requirements/test.txt $(VENV)/.installed
 	@touch $@
 
 .PHONY: install-test
-install-test: $(VENV)/.installed-test  ## Add what the tests need: torch, and Debian's PostgreSQL, PgBouncer, Chromium, registry, buildah
+install-test: $(VENV)/.installed-test  ## Add what the tests need: torch, and Debian's PostgreSQL, PgBouncer, Chromium, registry, buildah, nginx
 	@scripts/install-debian-packages postgresql pgbouncer chromium tuxpaint-stamps-default docker-registry buildah skopeo openssl nginx
 
 .PHONY: demo

@@ -2,9 +2,9 @@
 
 Every open page asks for it every few seconds, and a year of hours is milliseconds of work
 that searches on the same cores would wait for. So an answer is kept as bytes for as long as
-what it is made of stays the same, troubles are read at most once a second, and after an
-answer that was dear to make the next one waits for twenty times as long: however many ask,
-and however long the timeline is, this page takes some percent of a core at most.
+what it is made of stays the same, who asks while it is looked at shares what is found, and
+after an answer that was dear to make the next one waits for twenty times as long: however many
+ask, and however long the timeline is, this page takes some percent of a core at most.
 
 Only the clock's time differs from one caller to the next; it is set into the bytes. The ETag
 names all the rest, weakly, so that who asks again is sent nothing while nothing has changed.
@@ -24,8 +24,8 @@ from api.planner import Planner
 from api.timeline import Facts, timeline_of
 from index_grpc.troubles import Trouble
 
-LOOK_S = 1.0
 COST_FACTOR = 20
+CHEAP_S = 0.01
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENT = TypeAdapter(datetime)
 _NOW = b'"now":'
@@ -78,7 +78,7 @@ class TimelinePage:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._troubles: list[Trouble] = []
-        self._troubles_until = float("-inf")
+        self._troubles_read = float("-inf")
         self._made_of: object = None
         self._page: Page | None = None
         self._page_until = float("-inf")
@@ -89,23 +89,25 @@ class TimelinePage:
         Raises:
             ApiProblem: if no hour has closed since the timeline's start.
         """
+        asked = self._clock()
         async with self._lock:  # many who come at once wait for one
-            page = await self._current()
+            page = await self._current(asked)
         return page.at(self._planner.now())
 
-    async def _current(self) -> Page:
+    async def _current(self, asked: float) -> Page:
         if self._page is not None and self._clock() < self._page_until:
             return self._page
-        if self._clock() >= self._troubles_until:
+        if self._troubles_read < asked:
+            began = self._clock()
             self._troubles = await asyncio.to_thread(self._read_troubles)
-            self._troubles_until = self._clock() + LOOK_S
+            self._troubles_read = began
         facts = await self._facts()
         made_of = _identity(facts)
         if self._page is not None and made_of == self._made_of:
             return self._page
         page, cost_s = await asyncio.to_thread(_timed, facts)
         self._page, self._made_of = page, made_of
-        self._page_until = self._clock() + COST_FACTOR * cost_s
+        self._page_until = self._clock() + COST_FACTOR * max(0.0, cost_s - CHEAP_S)
         return page
 
     async def _facts(self) -> Facts:

@@ -110,7 +110,6 @@ def searched(browser: Browser, address: str) -> list[str]:
     expect(photo).to_have_js_property("complete", True)
     assert photo.evaluate("image => image.naturalWidth") > 0
     expect(page.locator("#timeline .lane").first).to_be_visible()
-    assert ()
     page.get_by_role("link", name="REST API").click()
     expect(page.locator("#try")).to_contain_text(f"{address}v1/search")
     page.locator("a.brand").click()
