@@ -146,7 +146,7 @@ class ListingAnswer(BaseModel):
     title: str | None
     category: str | None
     price: float | None
-    status: str
+    status: str | None
     listed_at: datetime
     photos: list[ListingPhoto]
 

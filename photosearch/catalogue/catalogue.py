@@ -28,6 +28,7 @@ from photosearch.catalogue.listing import (
 from photosearch.catalogue.queries import PhotoRow, Queries
 from photosearch.catalogue.rows import erase_rows, write_rows
 from photosearch.catalogue.schema import CatalogueError
+from photosearch.catalogue.times import read_time
 from photosearch.closing import Closing
 from photosearch.repository.erasures import ErasedListings, NothingErased, is_erased
 from photosearch.repository.storage import open_storage
@@ -112,8 +113,9 @@ class Catalogue(Closing):
             if not is_erased(listing_id, erased):
                 hours[line[:_HOUR_OF_A_LINE]].append(line)
         return {
-            _hour(text): CatalogueDigest(len(lines), digest_of_lines(lines))
+            hour: CatalogueDigest(len(lines), digest_of_lines(lines))
             for text, lines in sorted(hours.items())
+            if (hour := _hour(text)) is not None
         }
 
     def outside(self, start: datetime, now: datetime) -> list[Misplaced]:
@@ -143,12 +145,16 @@ class Catalogue(Closing):
         """The version of every photo with a listing; empty where the catalogue says none."""
         return {row[0]: row[4] for row in self._photos()}
 
-    def photo(self, photo_id: str) -> Photo | None:
-        """One photo; none if there is none, or its listing is missing or has no time."""
-        row = self._queries.photo(photo_id)
-        if row is None or is_erased(row[1], self._erased.known(_ERASURES_FOR_S)):
-            return None
-        return Photo(*row)
+    def photo(self, photo_id: str, listing_id: str | None = None) -> Photo | None:
+        """One photo, of that listing if one is given, else of any that was not erased; none if
+        there is none, or its listing is missing or has no time."""
+        erased = self._erased.known(_ERASURES_FOR_S)
+        rows = [
+            row
+            for row in self._queries.photos_called(photo_id)
+            if not is_erased(row[1], erased) and listing_id in (None, row[1])
+        ]
+        return Photo(*min(rows)) if rows else None
 
     def listings(self, ids: Collection[str], *, with_photos: bool = True) -> dict[str, Listing]:
         """The listings with these ids, with their photos in order; unknown ids are left out.
@@ -224,9 +230,10 @@ class Catalogue(Closing):
         return (row for row in self._queries.photos(span) if not is_erased(row[1], erased))
 
 
-def _hour(text: str) -> Window:
-    start = datetime.fromisoformat(f"{text}:00").replace(tzinfo=UTC)
-    return Window(Granularity.HOURLY, start)
+def _hour(text: str) -> Window | None:
+    """The hour of a line; none of a time that our own tables' spelling has and no calendar."""
+    start = read_time(f"{text}:00")
+    return None if start is None else Window(Granularity.HOURLY, start)
 
 
 def _misplacement(

@@ -9,7 +9,7 @@ zone, and an option of ours would take the place of those that the URL or PGOPTI
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,8 +106,52 @@ def stream(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[sa.Row[
 
     In parts, because one by one SQLAlchemy spends more on a row than the database.
     """
-    for part in connection.execute(query).partitions(_ROWS_AT_ONCE):
-        yield from part
+    _begin(connection)
+    given = 0
+    try:
+        for part in connection.execute(query).partitions(_ROWS_AT_ONCE):
+            yield from part
+            given += len(part)
+    except sa.exc.OperationalError as error:
+        _suffer_bad_text(connection, error)
+        for part in connection.execute(query).partitions(_ROWS_AT_ONCE):
+            yield from part[max(0, given) :]
+            given -= len(part)
+
+
+def fetch(
+    connection: sa.Connection, query: sa.Select[Any], given: Mapping[str, Any]
+) -> Sequence[sa.Row[Any]]:
+    """The rows of a query that has few."""
+    try:
+        return connection.execute(query, given).all()
+    except sa.exc.OperationalError as error:
+        _suffer_bad_text(connection, error)
+        return connection.execute(query, given).all()
+
+
+def _begin(connection: sa.Connection) -> None:
+    """One look at a SQLite file for all that follows, should a statement be asked again."""
+    if connection.dialect.name == "sqlite" and not _driver_of(connection).in_transaction:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _suffer_bad_text(connection: sa.Connection, error: sa.exc.OperationalError) -> None:
+    """From now on read text that is no UTF-8, which SQLite's files may hold.
+
+    Only now: Python's own reading of text costs a scan as much again as SQLite.
+    """
+    if "Could not decode to UTF-8" not in str(error.orig):
+        raise error
+    _driver_of(connection).text_factory = _decoded
+
+
+def _driver_of(connection: sa.Connection) -> Any:
+    return connection.connection.dbapi_connection
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
 
 
 @contextmanager

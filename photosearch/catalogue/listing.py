@@ -35,7 +35,7 @@ class Listing:
     title: str | None
     price: float | None
     category: str | None
-    status: str
+    status: str | None
     listed_at: datetime
     photo_ids: tuple[str, ...] = ()
 

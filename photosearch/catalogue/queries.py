@@ -1,22 +1,25 @@
 """What the catalogue's database is asked, and its rows as Python's values.
 
 Whatever tables a shop has and however they keep time, an id is text, a time is in UTC or none,
-and a version is text. Rows come as tuples in no order: a scan of a large catalogue spends more
+a price is finite or none, and a version is text. A row without an id that can be named is in no
+answer. Rows come as tuples in no order: a scan of a large catalogue spends more
 on making objects than on reading.
 """
 
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from photosearch.catalogue.connection import reading, stream
+from photosearch.catalogue.columns import ReadColumn
+from photosearch.catalogue.connection import fetch, reading, stream
 from photosearch.catalogue.listing import CatalogueSize, Listing, photo_line
 from photosearch.catalogue.schema import Schema, read_schema
-from photosearch.catalogue.times import read_time, spelled, spelled_by, within
+from photosearch.catalogue.times import TimeKeeping, read_time, spelled, spelled_by, within
+from photosearch.catalogue.values import read_id, read_version
 from photosearch.settings import Settings
 from photosearch.windows import Span
 
@@ -49,8 +52,10 @@ class Queries:
         schema = self._read_schema()
         query = sa.select(schema.listing_id.column, self._readable_time(schema))
         with reading(self._engine) as connection:
-            for listing_id, value in stream(connection, query):
-                yield str(listing_id), read_time(value), value
+            for key, value in stream(connection, query):
+                listing_id = read_id(key)
+                if listing_id is not None:
+                    yield listing_id, read_time(value), value
 
     def photos(self, span: Span | None = None) -> Iterator[PhotoRow]:
         """The photos of all listings with a time, or of those in ``span``."""
@@ -64,20 +69,23 @@ class Queries:
             if span.start <= row[3] < span.end:
                 yield row
 
-    def photo(self, photo_id: str) -> PhotoRow | None:
-        """One photo; none if there is none, or its listing is missing or has no time."""
+    def photos_called(self, photo_id: str) -> list[PhotoRow]:
+        """The rows with a photo's id, which several listings may have; none if its listing is
+        missing or has no time."""
         schema = self._read_schema()
         query = self._select_photos(schema).where(schema.photo_id.is_given)
-        return next(self._read_photos(query.params(schema.photo_id.given([photo_id]))), None)
+        found = self._read_photos(query.params(schema.photo_id.given([photo_id])))
+        return [row for row in found if row[0] == photo_id]
 
     def lines(self, span: Span) -> Iterator[tuple[str, str]]:
         """The listing and the digest's line of every photo in ``span``."""
         schema = self._read_schema()
+        read_path = schema.path.read
         time = spelled_by(schema.listed_at, schema.time_keeping)
         if time is None:
-            for photo_id, listing_id, path, moment, version in self.photos(span):
-                line = photo_line(spelled(moment), photo_id, listing_id, path, version)
-                yield listing_id, line
+            for photo in self.photos(span):
+                name, owner, path, moment, version = photo
+                yield owner, photo_line(spelled(moment), name, owner, path, version)
             return
         column = schema.listed_at
         if self._engine.dialect.name == "sqlite" and span.end - span.start > _LONG_SPAN:
@@ -88,9 +96,12 @@ class Queries:
         condition = within(column, schema.time_keeping, span.start, span.end)
         query = self._select_photos(schema, time).where(condition)
         with reading(self._engine) as connection:
-            for photo_id, listing_id, path, text, *more in stream(connection, query):
-                line = photo_line(text, photo_id, listing_id, path, _version(*more))
-                yield str(listing_id), line
+            for key, listing, path, text, *more in stream(connection, query):
+                photo_id, listing_id = read_id(key), read_id(listing)
+                if photo_id is None or listing_id is None:
+                    continue
+                line = photo_line(text, photo_id, listing_id, read_path(path), read_version(*more))
+                yield listing_id, line
 
     def listings(self, ids: Collection[str], *, with_photos: bool) -> list[Listing]:
         """The listings with these ids that have a time, and their photos' ids in order.
@@ -98,49 +109,53 @@ class Queries:
         Few enough ids for one statement, of which it takes two with photos.
         """
         schema, query = self._read_schema(), self._listings_by_id
-        found = []
+        wanted = set(ids)
         with reading(self._engine) as connection:
+            rows = fetch(connection, query, schema.listing_id.given(ids))
             photo_ids = _photo_ids(connection, schema, ids) if with_photos else {}
-            for row in connection.execute(query, schema.listing_id.given(ids)):
-                listing_id, title, price, category, status, value = row
-                moment = read_time(value)
-                if moment is None:
-                    continue
-                listing = Listing(
-                    str(listing_id),
-                    _text(title),
-                    None if price is None else float(price),
-                    _text(category),
-                    self._settings.live_status if schema.status is None else str(status),
-                    moment,
-                    tuple(photo_ids.get(str(listing_id), ())),
-                )
-                found.append(listing)
+        read_title, read_category = _reader(schema.title), _reader(schema.category)
+        read_price, read_status = _reader(schema.price), _reader(schema.status)
+        found = []
+        for key, title, price, category, status, value in rows:
+            listing_id, moment = read_id(key), read_time(value)
+            if listing_id not in wanted or moment is None:
+                continue
+            listing = Listing(
+                listing_id,
+                read_title(title),
+                read_price(price),
+                read_category(category),
+                self._settings.live_status if schema.status is None else read_status(status),
+                moment,
+                tuple(photo_ids.get(listing_id, ())),
+            )
+            found.append(listing)
         return found
 
     def photo_count(self) -> int:
         """How many photos belong to a listing."""
-        query = sa.select(sa.func.count()).select_from(_joined(self._read_schema()))
-        with reading(self._engine) as connection:
-            return int(connection.execute(query).scalar_one())
+        schema = self._read_schema()
+        return self._count(schema.photos, _has_listing(schema))
 
     def size(self) -> CatalogueSize:
         """How many listings and photos there are, and how many belong to nothing."""
         schema = self._read_schema()
-        listing, owner = schema.listing_id.column, schema.photo_listing.column
-        pictured = sa.exists().where(owner == listing)
-        listings = sa.select(sa.func.count()).select_from(schema.listings)
-        photos = sa.select(sa.func.count()).select_from(schema.photos)
-        paired = self.photo_count()
+        pictured = (
+            sa.exists()
+            .where(schema.photo_listing.equals(schema.listing_id))
+            .correlate(schema.listings)
+        )
+        return CatalogueSize(
+            listings=self._count(schema.listings),
+            photos=self._count(schema.photos, _has_listing(schema)),
+            listings_without_photos=self._count(schema.listings, ~pictured),
+            photos_without_listing=self._count(schema.photos, ~_has_listing(schema)),
+        )
+
+    def _count(self, table: sa.FromClause, *conditions: sa.ColumnElement[bool]) -> int:
+        query = sa.select(sa.func.count()).select_from(table).where(*conditions)
         with reading(self._engine) as connection:
-            return CatalogueSize(
-                listings=int(connection.execute(listings).scalar_one()),
-                photos=paired,
-                listings_without_photos=int(
-                    connection.execute(listings.where(~pictured)).scalar_one()
-                ),
-                photos_without_listing=int(connection.execute(photos).scalar_one()) - paired,
-            )
+            return int(connection.execute(query).scalar_one())
 
     def _read_schema(self) -> Schema:
         with self._lock:
@@ -157,69 +172,82 @@ class Queries:
         return sa.select(
             schema.photo_id.column,
             schema.listing_id.column,
-            schema.path,
+            schema.path.column,
             self._readable_time(schema) if time is None else time,
-            *(() if schema.version is None else (schema.version,)),
+            *(() if schema.version is None else (self._readable_version(schema),)),
         ).select_from(_joined(schema))
 
     def _read_photos(self, query: sa.Select[Any]) -> Iterator[PhotoRow]:
+        read_path = self._read_schema().path.read
         with reading(self._engine) as connection:
-            for photo_id, listing_id, path, value, *more in stream(connection, query):
-                moment = read_time(value)
-                if moment is not None:
-                    yield (
-                        str(photo_id),
-                        str(listing_id),
-                        _text(path) or "",
-                        moment,
-                        _version(*more),
-                    )
+            for key, owner, path, value, *more in stream(connection, query):
+                photo_id, listing_id, moment = read_id(key), read_id(owner), read_time(value)
+                if photo_id is None or listing_id is None or moment is None:
+                    continue
+                yield photo_id, listing_id, read_path(path) or "", moment, read_version(*more)
 
     def _select_listings(self, schema: Schema) -> sa.Select[Any]:
         optional = (schema.title, schema.price, schema.category, schema.status)
         return sa.select(
             schema.listing_id.column,
-            *(sa.null() if column is None else column for column in optional),
+            *(sa.null() if one is None else one.column for one in optional),
             self._readable_time(schema),
         ).where(schema.listing_id.is_given)
 
     def _readable_time(self, schema: Schema) -> sa.ColumnElement[Any]:
         if self._engine.dialect.name == "sqlite":
             return schema.listed_at
-        # PostgreSQL's infinity and years beyond 9999 have no datetime: the driver would fail.
-        first, last = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
-        return sa.case(
-            (within(schema.listed_at, schema.time_keeping, first, last), schema.listed_at),
-            else_=sa.null(),
-        )
+        return _within_years(schema.listed_at, schema.time_keeping)
+
+    def _readable_version(self, schema: Schema) -> sa.ColumnElement[Any]:
+        assert schema.version is not None
+        if schema.version_keeping is None:
+            return schema.version
+        return _within_years(schema.version, schema.version_keeping)
+
+
+def _within_years(column: sa.ColumnElement[Any], keeping: TimeKeeping) -> sa.ColumnElement[Any]:
+    """PostgreSQL's infinity and years beyond 9999 have no datetime: the driver would fail."""
+    first, last = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+    return sa.case((within(column, keeping, first, last), column), else_=sa.null())
 
 
 def _joined(schema: Schema) -> sa.Join:
-    condition = schema.photo_listing.column == schema.listing_id.column
-    return sa.join(schema.photos, schema.listings, condition)
+    return sa.join(schema.photos, schema.listings, schema.photo_listing.equals(schema.listing_id))
+
+
+def _has_listing(schema: Schema) -> sa.ColumnElement[bool]:
+    """Not by a join, which counts a photo again with each row of its listing."""
+    owner = schema.photo_listing.equals(schema.listing_id)
+    return sa.exists().where(owner).correlate(schema.photos)
 
 
 def _photo_ids(
     connection: sa.Connection, schema: Schema, listing_ids: Collection[str]
 ) -> dict[str, list[str]]:
-    position = sa.null() if schema.position is None else schema.position
-    query = sa.select(schema.photo_listing.column, position, schema.photo_id.column).where(
-        schema.photo_listing.is_given
+    """The photos of listings, by the listings' own ids: a photo may spell them otherwise."""
+    position = schema.position
+    read_place = _reader(position)
+    query = (
+        sa.select(
+            schema.listing_id.column,
+            sa.null() if position is None else position.column,
+            schema.photo_id.column,
+        )
+        .select_from(_joined(schema))
+        .where(schema.listing_id.is_given)
     )
-    ordered: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
-    for listing_id, place, photo_id in stream(
-        connection, query.params(schema.photo_listing.given(listing_ids))
-    ):
-        ordered[str(listing_id)].append((place or 0, str(photo_id)))
+    ordered: defaultdict[str, set[tuple[float, str]]] = defaultdict(set)
+    for owner, place, key in fetch(connection, query, schema.listing_id.given(listing_ids)):
+        listing_id, photo_id = read_id(owner), read_id(key)
+        if listing_id is not None and photo_id is not None:
+            ordered[listing_id].add((read_place(place) or 0, photo_id))
     return {key: [photo_id for _, photo_id in sorted(ids)] for key, ids in ordered.items()}
 
 
-def _version(value: object = None) -> str:
-    if isinstance(value, datetime):  # PostgreSQL gives it in the zone of the connection
-        moment = read_time(value)
-        return "" if moment is None else spelled(moment)
-    return _text(value) or ""
+def _reader(column: ReadColumn | None) -> Callable[[object], Any]:
+    return _nothing if column is None else column.read
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+def _nothing(_value: object) -> None:
+    return None

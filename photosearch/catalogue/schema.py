@@ -5,12 +5,23 @@ wrong one is answered with what was found and the setting to correct. Columns ar
 without SQLAlchemy's types, because SQLite's files hold times and ids in many spellings.
 """
 
-import uuid
-from collections.abc import Collection
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import sqlalchemy as sa
 
+from photosearch.catalogue.columns import (
+    KeyColumn,
+    ReadColumn,
+    key_column,
+    position_column,
+    price_column,
+    text_column,
+    undomained,
+    version_column,
+)
 from photosearch.catalogue.times import (
     SPELLING_CONSTRAINT,
     SPELLING_PATTERN,
@@ -19,58 +30,11 @@ from photosearch.catalogue.times import (
 from photosearch.errors import PhotosearchError
 from photosearch.settings import Settings
 
-_IDS = "ids"
-#: Of an integer column of eight bytes.
-_MOST_INTEGER = 2**63 - 1
+Made = TypeVar("Made")
 
 
 class CatalogueError(PhotosearchError):
     """A catalogue that can't be read, or is not laid out as the settings say."""
-
-
-@dataclass(frozen=True)
-class KeyColumn:
-    """A column of ids, which are text to us and may be numbers or UUIDs to the database."""
-
-    column: sa.ColumnElement[object]
-    python_type: type
-
-    @property
-    def is_given(self) -> sa.ColumnElement[bool]:
-        """A condition that rows with one of the ids :meth:`given` to the statement meet.
-
-        The statement can be kept: to make one anew costs more than SQLite takes to answer it.
-        """
-        return self.column.in_(sa.bindparam(_IDS, expanding=True))
-
-    def given(self, ids: Collection[str]) -> dict[str, list[object]]:
-        """The parameters of a statement with that condition."""
-        return {_IDS: [key for key in map(self._bound, ids) if key is not None]}
-
-    def _bound(self, text: str) -> object:
-        """The key as the column has it; None for what a driver refuses: no such row can be."""
-        if not _may_be_stored(text):
-            return None
-        if self.python_type is str:
-            return text
-        try:
-            value = self.python_type(text)
-        except ValueError:
-            return None
-        if isinstance(value, int) and abs(value) > _MOST_INTEGER:
-            return None
-        return value if str(value) == text else None
-
-
-def _may_be_stored(text: str) -> bool:
-    """Whether a database can hold it: what was typed may be no UTF-8, or have a NUL in it."""
-    if "\0" in text:
-        return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 @dataclass(frozen=True)
@@ -80,17 +44,18 @@ class Schema:
     listings: sa.TableClause
     photos: sa.TableClause
     listing_id: KeyColumn
-    title: sa.ColumnElement[object] | None
-    price: sa.ColumnElement[object] | None
-    category: sa.ColumnElement[object] | None
-    status: sa.ColumnElement[object] | None
+    title: ReadColumn | None
+    price: ReadColumn | None
+    category: ReadColumn | None
+    status: ReadColumn | None
     listed_at: sa.ColumnElement[object]
     time_keeping: TimeKeeping
     photo_id: KeyColumn
     photo_listing: KeyColumn
-    path: sa.ColumnElement[object]
-    position: sa.ColumnElement[object] | None
+    path: ReadColumn
+    position: ReadColumn | None
     version: sa.ColumnElement[object] | None
+    version_keeping: TimeKeeping | None
 
 
 def read_schema(engine: sa.Engine, settings: Settings) -> Schema:
@@ -106,17 +71,18 @@ def read_schema(engine: sa.Engine, settings: Settings) -> Schema:
         listings=listings.table,
         photos=photos.table,
         listing_id=listings.key("listing_id_column"),
-        title=listings.optional("listing_title_column"),
-        price=listings.optional("listing_price_column"),
-        category=listings.optional("listing_category_column"),
-        status=listings.optional("listing_status_column"),
+        title=listings.optional("listing_title_column", text_column),
+        price=listings.optional("listing_price_column", price_column),
+        category=listings.optional("listing_category_column", text_column),
+        status=listings.optional("listing_status_column", text_column),
         listed_at=listings.column("listing_time_column"),
         time_keeping=listings.time_keeping("listing_time_column"),
         photo_id=photos.key("photo_id_column"),
         photo_listing=photos.key("photo_listing_column"),
-        path=photos.column("photo_path_column"),
-        position=photos.if_there("photo_position_column"),
-        version=photos.if_there("photo_version_column"),
+        path=photos.made("photo_path_column", text_column),
+        position=photos.if_there("photo_position_column", position_column),
+        version=photos.if_there("photo_version_column", version_column),
+        version_keeping=photos.timestamps("photo_version_column"),
     )
 
 
@@ -124,7 +90,8 @@ class _Found:
     """One table as the database describes it."""
 
     def __init__(self, inspector: sa.Inspector, settings: Settings, setting: str) -> None:
-        self._inspector, self._settings, self._setting = inspector, settings, setting
+        self._inspector, self._settings = inspector, settings
+        self.dialect = inspector.engine.dialect.name
         name: str = getattr(settings, setting)
         self.schema, self.name = _split(name)
         if not inspector.has_table(self.name, schema=self.schema):
@@ -134,7 +101,9 @@ class _Found:
                 found=", ".join(sorted(there)) or "no tables at all",
                 remedy=_remedy(settings, setting),
             )
-        columns = inspector.get_columns(self.name, schema=self.schema)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", sa.exc.SAWarning)  # of a type that it does not know
+            columns = inspector.get_columns(self.name, schema=self.schema)
         self.types = {column["name"]: column["type"] for column in columns}
         self.table = sa.table(
             self.name, *(sa.column(name) for name in self.types), schema=self.schema
@@ -150,30 +119,36 @@ class _Found:
             )
         return self.table.c[name]
 
-    def if_there(self, setting: str) -> sa.ColumnElement[object] | None:
-        return self.table.c.get(getattr(self._settings, setting))
+    def made(self, setting: str, make: Callable[..., Made]) -> Made:
+        """The column that a setting names, as ``make`` would have it read."""
+        column = self.column(setting)
+        return make(column, self.types[column.key or ""], self.dialect)
 
-    def optional(self, setting: str) -> sa.ColumnElement[object] | None:
+    def if_there(self, setting: str, make: Callable[..., Made]) -> Made | None:
+        return self.made(setting, make) if getattr(self._settings, setting) in self.types else None
+
+    def optional(self, setting: str, make: Callable[..., Made]) -> Made | None:
         if not getattr(self._settings, setting):
             return None
         try:
-            return self.column(setting)
+            return self.made(setting, make)
         except CatalogueError as error:
             remedy = f'{_remedy(self._settings, setting)}, or to "" if there is none'
             raise CatalogueError(error.what, found=error.found, remedy=remedy) from None
 
     def key(self, setting: str) -> KeyColumn:
-        column = self.column(setting)
-        kind = self.types[column.key or ""]
-        if isinstance(kind, sa.Integer):
-            return KeyColumn(column, int)
-        if isinstance(kind, sa.Uuid):
-            return KeyColumn(column, uuid.UUID)
-        return KeyColumn(column, str)
+        return self.made(setting, key_column)
+
+    def timestamps(self, setting: str) -> TimeKeeping | None:
+        """How a column keeps times, if that is what PostgreSQL says it holds."""
+        kind = undomained(self.types.get(getattr(self._settings, setting), sa.types.NullType()))
+        if self.dialect == "sqlite" or not isinstance(kind, sa.DateTime):
+            return None
+        return TimeKeeping.AWARE if kind.timezone else TimeKeeping.NAIVE
 
     def time_keeping(self, setting: str) -> TimeKeeping:
-        kind = self.types[getattr(self._settings, setting)]
-        if self._inspector.engine.dialect.name == "sqlite":
+        kind = undomained(self.types[getattr(self._settings, setting)])
+        if self.dialect == "sqlite":
             checks = self._inspector.get_check_constraints(self.name, schema=self.schema)
             spelled = any(check["name"] == SPELLING_CONSTRAINT for check in checks)
             return TimeKeeping.SPELLED if spelled else TimeKeeping.ANY

@@ -6,6 +6,9 @@ offset, or seconds or milliseconds since 1970. A function call on the column wou
 all but use no index, so SQLite is asked for a superset that any spelling sorts into (a day
 of margin covers every offset) and the rows are read exactly here. In the tables that
 photosearch makes itself, a constraint holds the text to one spelling, and the stretch is exact.
+
+What :func:`read_time` reads, :func:`within` finds, and nothing else is a time: of text that is
+what begins with its date, ``2026-11-29`` or ``20261129``, so that it sorts by it.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -25,6 +28,11 @@ _POSTGRESQL_SPELLING = "YYYY-MM-DD HH24:MI:SS.US"
 
 # Seconds since 1970 reach this in the year 5138; larger numbers are milliseconds.
 _FIRST_MILLISECONDS = 1e11
+# A fraction that is read as the next microsecond may be of the second before.
+_ROUNDING_S = 1.0
+
+_BEFORE_TEXT = " \t\r\n\v\f"
+_HIGHEST = "\U0010ffff"
 
 
 class TimeKeeping(StrEnum):
@@ -46,8 +54,6 @@ def within(
     Others may meet it too: read the rows' times and look again. It is exact for columns
     whose times :func:`spelled_by` can write.
     """
-    seconds = sa.and_(column >= start.timestamp(), column < end.timestamp())
-    milliseconds = sa.and_(column >= start.timestamp() * 1e3, column < end.timestamp() * 1e3)
     match keeping:
         case TimeKeeping.AWARE:
             return sa.and_(column >= start, column < end)
@@ -59,11 +65,9 @@ def within(
         case TimeKeeping.DATE:
             return sa.and_(column >= start.date(), column <= end.date())
         case TimeKeeping.NUMBER:
-            return sa.or_(seconds, milliseconds)
+            return sa.or_(*_as_numbers(column, start, end))
         case TimeKeeping.ANY:
-            first, last = _a_day_around(start, end)
-            text = sa.and_(column >= first, column < last)
-            return sa.or_(text, seconds, milliseconds)
+            return sa.or_(*_as_texts(column, start, end), *_as_numbers(column, start, end))
 
 
 def spelled_by(
@@ -91,7 +95,9 @@ def read_time(value: object) -> datetime | None:
     """A time as any column may give it, in UTC; none if it is no time at all."""
     try:
         if isinstance(value, str):
-            return _in_utc(datetime.fromisoformat(value.strip()))
+            text = value.strip(_BEFORE_TEXT)
+            # It reads weeks too, which no order of text holds beside months.
+            return None if "W" in text[:6] else _in_utc(datetime.fromisoformat(text))
         if isinstance(value, datetime):
             return _in_utc(value)
         if isinstance(value, date):
@@ -109,10 +115,40 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _a_day_around(start: datetime, end: datetime) -> tuple[str, str]:
+def _as_numbers(
+    column: sa.ColumnElement[object], start: datetime, end: datetime
+) -> list[sa.ColumnElement[bool]]:
+    first, last = start.timestamp() - _ROUNDING_S, end.timestamp()
+    return [
+        sa.and_(column >= first * unit, column < last * unit)
+        for unit in (1.0, 1e3)  # seconds, milliseconds
+    ]
+
+
+def _as_texts(
+    column: sa.ColumnElement[object], start: datetime, end: datetime
+) -> list[sa.ColumnElement[bool]]:
+    """Stretches of an index of text, each between texts that are no numbers: SQLite would
+    compare the column's as numbers with one that is."""
+    first, last = (day.isoformat() for day in _a_day_around(start, end))
+    basic = first.replace("-", "")
+    before = f"{basic[:-1]}{chr(ord(basic[-1]) - 1)}"
+    stretches = [
+        (first, f"{last}{_HIGHEST}"),
+        (f"{before}{_HIGHEST}", f"{last.replace('-', '')}{_HIGHEST}"),
+        ("", "!"),  # with a blank before it
+    ]
+    return [sa.and_(column >= low, column < high) for low, high in stretches]
+
+
+def _a_day_around(start: datetime, end: datetime) -> tuple[date, date]:
+    """The first and the last date that a time between the two may have, whatever its offset."""
     try:
-        return (start - timedelta(days=1)).date().isoformat(), (
-            end + timedelta(days=2)
-        ).date().isoformat()
+        first = (start - timedelta(days=1)).date()
     except OverflowError:
-        return "0000", "9999-12-32"
+        first = date.min
+    try:
+        last = (end + timedelta(days=1)).date()
+    except OverflowError:
+        last = date.max
+    return first, last
