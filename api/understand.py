@@ -100,7 +100,7 @@ class Understanding:
         for photo_id in listing.photo_ids:
             start = time.perf_counter()
             try:
-                photo = await asyncio.to_thread(self.catalogue.photo, photo_id)
+                photo = await asyncio.to_thread(self.catalogue.photo, photo_id, listing_id)
                 if photo is None:
                     continue
                 content = await self.photos.bytes_of(photo)

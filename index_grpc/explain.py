@@ -162,11 +162,11 @@ class _Walk:
         return f"serving: {running}", (address, head.version)
 
     def _row(self, address: Address, version: str, photo: Photo) -> Row | None:
-        return find_row(self._repository, address, version, photo.photo_id)
+        return find_row(self._repository, address, version, photo)
 
 
 def _photos(catalogue: Catalogue, listing: Listing) -> list[Photo]:
-    found = [catalogue.photo(photo_id) for photo_id in listing.photo_ids]
+    found = [catalogue.photo(one, listing.listing_id) for one in listing.photo_ids]
     return [photo for photo in found if photo is not None]
 
 

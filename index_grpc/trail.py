@@ -118,7 +118,7 @@ class WayBack:
                     name=str(address.kind), found=version, agrees=False, why_not=str(error)
                 )
                 return
-            row = find_row(self._repository, address, version, photo.photo_id)
+            row = find_row(self._repository, address, version, photo)
             yield self._artifact(address, manifest, recorded, row)
             if address.kind is Kind.INDEX:
                 yield from self._quantiser(manifest)
@@ -192,7 +192,8 @@ class WayBack:
             return TrailStep(name="photo report", found=found)
         if report.digest == recorded.digest:
             return TrailStep(name="photo report", found=found, agrees=True)
-        mine = {photo.photo_id: photo.sha256 for photo in report.photos}.get(row.photo_id)
+        known = {(one.photo_id, one.listing_id): one.sha256 for one in report.photos}
+        mine = known.get((row.photo_id, row.listing_id))
         return TrailStep(
             name="photo report",
             found=f"{found}; the hour's photos are now {report.digest[:16]}",

@@ -50,6 +50,7 @@ def init(
         else:
             catalogue.connect()
         changes = update_settings_file(settings.file, named)
+        catalogue.require_distinct_ids()
         start = _timeline_start(catalogue, now)
         changes += update_settings_file(settings.file, {}, {"timeline_start": start})
         print_summary(console, load_settings(None, **named), catalogue, scan, changes, now)

@@ -97,9 +97,12 @@ class Catalogue(Closing):
     # Windows
 
     def photos_in(self, window: Window) -> list[Photo]:
-        """The photos listed in a window, of any status, by (listed_at, photo_id)."""
-        photos = [Photo(*row) for row in self._photos(window.span)]
-        return sorted(photos, key=lambda photo: (photo.listed_at, photo.photo_id))
+        """The photos listed in a window, of any status, by (listed_at, photo_id, listing_id).
+
+        A row that a view tells twice is one.
+        """
+        photos = [Photo(*row) for row in {*self._photos(window.span)}]
+        return sorted(photos, key=lambda one: (one.listed_at, one.photo_id, one.listing_id))
 
     def hour_digests(self, span: Span) -> dict[Window, CatalogueDigest]:
         """The digest of every hour in ``span`` that has photos, by one streamed query.
@@ -108,10 +111,10 @@ class Catalogue(Closing):
         ``span`` cuts is counted as far as it lies inside.
         """
         erased = self._erased.known()
-        hours: defaultdict[str, list[str]] = defaultdict(list)
+        hours: defaultdict[str, set[str]] = defaultdict(set)
         for listing_id, line in self._queries.lines(span):
             if not is_erased(listing_id, erased):
-                hours[line[:_HOUR_OF_A_LINE]].append(line)
+                hours[line[:_HOUR_OF_A_LINE]].add(line)
         return {
             hour: CatalogueDigest(len(lines), digest_of_lines(lines))
             for text, lines in sorted(hours.items())
@@ -176,6 +179,14 @@ class Catalogue(Closing):
         erased = self._erased.known()
         return [photo for photo in photos if not is_erased(photo.listing_id, erased)]
 
+    def require_distinct_ids(self) -> None:
+        """See that each id is of one listing, and of one photo however many listings have it.
+
+        Raises:
+            CatalogueError: if it is not; nothing that was made of such ids could be believed.
+        """
+        self._queries.require_distinct_ids()
+
     def photo_count(self) -> int:
         """How many photos belong to a listing."""
         return self._queries.photo_count()
@@ -191,7 +202,9 @@ class Catalogue(Closing):
         smaller sample is the beginning of a larger one.
         """
         span = None if before is None else Span(datetime(1, 1, 2, tzinfo=UTC), before)
-        chosen = heapq.nsmallest(count, self._photos(span), key=lambda row: _spread(row[0]))
+        chosen = heapq.nsmallest(
+            count, self._photos(span), key=lambda row: (_spread(row[0]), row[1])
+        )
         return [Photo(*row) for row in chosen]
 
     # Writing, to the tables that photosearch makes itself

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from photosearch.catalogue.columns import ReadColumn
 from photosearch.catalogue.connection import fetch, reading, stream
 from photosearch.catalogue.listing import CatalogueSize, Listing, photo_line
+from photosearch.catalogue.repeated import require_distinct_ids
 from photosearch.catalogue.schema import Schema, read_schema
 from photosearch.catalogue.times import TimeKeeping, read_time, spelled, spelled_by, within
 from photosearch.catalogue.values import read_id, read_version
@@ -131,6 +132,10 @@ class Queries:
             )
             found.append(listing)
         return found
+
+    def require_distinct_ids(self) -> None:
+        """Refuse ids of which the schema does not say that they are unique, and which are not."""
+        require_distinct_ids(self._engine, self._read_schema(), self._settings)
 
     def photo_count(self) -> int:
         """How many photos belong to a listing."""

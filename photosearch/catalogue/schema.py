@@ -56,6 +56,8 @@ class Schema:
     position: ReadColumn | None
     version: sa.ColumnElement[object] | None
     version_keeping: TimeKeeping | None
+    listing_ids_are_unique: bool
+    photo_ids_are_unique: bool
 
 
 def read_schema(engine: sa.Engine, settings: Settings) -> Schema:
@@ -83,6 +85,8 @@ def read_schema(engine: sa.Engine, settings: Settings) -> Schema:
         position=photos.if_there("photo_position_column", position_column),
         version=photos.if_there("photo_version_column", version_column),
         version_keeping=photos.timestamps("photo_version_column"),
+        listing_ids_are_unique=listings.is_unique("listing_id_column"),
+        photo_ids_are_unique=photos.is_unique("photo_id_column"),
     )
 
 
@@ -138,6 +142,21 @@ class _Found:
 
     def key(self, setting: str) -> KeyColumn:
         return self.made(setting, key_column)
+
+    def is_unique(self, setting: str) -> bool:
+        """Whether the database itself sees to it that no value of a column repeats."""
+        name = getattr(self._settings, setting)
+        inspect, where = self._inspector, {"schema": self.schema}
+        if inspect.get_pk_constraint(self.name, **where)["constrained_columns"] == [name]:
+            return True
+        promised = [
+            one["column_names"] for one in inspect.get_unique_constraints(self.name, **where)
+        ] + [
+            index["column_names"]
+            for index in inspect.get_indexes(self.name, **where)
+            if index["unique"] and not _is_partial(index)
+        ]
+        return [name] in promised
 
     def timestamps(self, setting: str) -> TimeKeeping | None:
         """How a column keeps times, if that is what PostgreSQL says it holds."""
@@ -205,6 +224,10 @@ def own_tables(settings: Settings, dialect: str) -> tuple[sa.Table, sa.Table]:
         schema=schema,
     )
     return listings, photos
+
+
+def _is_partial(index: sa.engine.interfaces.ReflectedIndex) -> bool:
+    return any(option.endswith("_where") for option in index.get("dialect_options", {}))
 
 
 def _split(name: str) -> tuple[str | None, str]:

@@ -41,8 +41,9 @@ class FetchedPhoto:
 
 @dataclass
 class FetchReport:
-    """What became of the photos; ``failed`` is in the order in which they were asked for, and
-    ``unreachable`` of these might be had another time."""
+    """What became of the photos; ``fetched`` is by their paths, which several may share,
+    ``failed`` in the order in which they were asked for, and ``unreachable`` of these might be
+    had another time."""
 
     fetched: dict[str, FetchedPhoto] = field(default_factory=dict)
     failed: list[PhotoFailure] = field(default_factory=list)
@@ -155,6 +156,6 @@ def _count(report: FetchReport, photo: Photo, outcome: _Had | PhotoError) -> Non
         report.failed.append(PhotoFailure(photo_id=photo.photo_id, reason=str(outcome)))
         report.unreachable += isinstance(outcome, PhotoUnreachable)
         return
-    report.fetched[photo.photo_id] = outcome.photo
+    report.fetched[photo.path] = outcome.photo
     report.from_cache += outcome.from_cache
     report.downloaded_bytes += outcome.downloaded_bytes

@@ -68,7 +68,7 @@ class PhotoReport(BaseModel):
     @classmethod
     def of(cls, window: Window, photos: Sequence[Photo], fetched: "FetchReport") -> Self:
         """The report of ``photos``, all of which were given to the fetch."""
-        ordered = sorted(photos, key=lambda photo: (photo.listed_at, photo.photo_id))
+        ordered = sorted(photos, key=lambda one: (one.listed_at, one.photo_id, one.listing_id))
         wanted = {photo.photo_id for photo in photos}
         return cls(
             window=window.key,
@@ -79,12 +79,12 @@ class PhotoReport(BaseModel):
                     listing_id=photo.listing_id,
                     path=photo.path,
                     listed_at=photo.listed_at,
-                    sha256=fetched.fetched[photo.photo_id].sha256,
-                    bytes=fetched.fetched[photo.photo_id].bytes,
+                    sha256=fetched.fetched[photo.path].sha256,
+                    bytes=fetched.fetched[photo.path].bytes,
                     version=photo.version,
                 )
                 for photo in ordered
-                if photo.photo_id in fetched.fetched
+                if photo.path in fetched.fetched
             ],
             failures=[failure for failure in fetched.failed if failure.photo_id in wanted],
             from_cache=fetched.from_cache,

@@ -252,7 +252,7 @@ class Erasure:
             listing = catalogue.listings([self.listing_id]).get(self.listing_id)
             if listing is None:
                 return []
-            found = [catalogue.photo(photo_id) for photo_id in listing.photo_ids]
+            found = [catalogue.photo(one, self.listing_id) for one in listing.photo_ids]
         return [PendingPhoto(photo_id=p.photo_id, path=p.path) for p in found if p is not None]
 
     def _is_anywhere(self) -> bool:

@@ -142,10 +142,13 @@ def _embed(hours: Sequence[_Hour], context: StepContext) -> Iterator[StepResult]
         return
     started = time.monotonic()
     photos = {photo.sha256: photo for hour in hours for photo in hour.missing}
-    sha_of = {photo.photo_id: sha256 for sha256, photo in photos.items()}
+    # By names of which none repeats: an id may, if its photo was replaced.
+    sha_of: dict[str, str] = {}
+    for sha256, photo in photos.items():
+        sha_of[photo.photo_id if photo.photo_id not in sha_of else sha256] = sha256
     unreachable: list[str] = []
     embedded = embed_batch(
-        [(photo.photo_id, _decoder(photo, context, unreachable)) for photo in photos.values()],
+        [(name, _decoder(photos[one], context, unreachable)) for name, one in sha_of.items()],
         context.embedder,
         on_progress=lambda _done: context.on_photos(1),
     )

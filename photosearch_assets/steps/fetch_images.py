@@ -46,7 +46,9 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
         ImageStoreError: if the image store is gone or the cache's disk is full.
         StoreUnreachable: if a bucket went away meanwhile: its photos are not lost, and their
             hours stay due.
+        CatalogueError: if ids of listings or photos repeat.
     """
+    context.catalogue.require_distinct_ids()
     photos = photos_by_hour(context.catalogue, windows)
     to_fetch: list[Window] = []
     waiting = 0
@@ -94,10 +96,9 @@ def _fetch(
         started = time.monotonic()
         # Fetching takes a while, in which a listing may have been erased.
         still = context.catalogue.without_erased(photos[window])
-        ids = [photo.photo_id for photo in still]
         part = FetchReport(
-            fetched={name: fetched.fetched[name] for name in ids if name in fetched.fetched},
-            failed=[failed[name] for name in ids if name in failed],
+            fetched={p.path: fetched.fetched[p.path] for p in still if p.path in fetched.fetched},
+            failed=[failed[p.photo_id] for p in still if p.path not in fetched.fetched],
         )
         before = context.image_cache.read_report(window)
         report = PhotoReport.of(window, still, part).after(before, datetime.now(UTC))

@@ -7,6 +7,7 @@ import pytest
 
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.settings import Settings
+from tests.catalogue.shops import Run, run_on
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -22,6 +23,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(base_dir=tmp_path, database_url=database_url)
+
+
+@pytest.fixture
+def run(database_url: str) -> Run:
+    """Run SQL statements, separated by semicolons, on the shop's database."""
+    return lambda sql: run_on(database_url, sql)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A shop's own database: its names, its types, its ways of writing a time."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,26 +11,7 @@ from photosearch.catalogue.listing import CatalogueSize, Listing, Misplaced, Pho
 from photosearch.settings import Settings
 from photosearch.windows import Window
 from tests.catalogue.lamps import HOUR_14, TWO
-
-Run = Callable[[str], None]
-
-
-@pytest.fixture
-def run(database_url: str) -> Run:
-    """Run SQL statements, separated by semicolons, on the shop's database."""
-
-    def run(sql: str) -> None:
-        engine = sa.create_engine(database_url)
-        try:
-            with engine.begin() as connection:
-                for statement in sql.split(";"):
-                    if statement.strip():
-                        connection.exec_driver_sql(statement)
-        finally:
-            engine.dispose()
-
-    return run
-
+from tests.catalogue.shops import Run
 
 SHOP = """
 CREATE TABLE items (item_no INTEGER PRIMARY KEY, name TEXT, listed TIMESTAMP NOT NULL);

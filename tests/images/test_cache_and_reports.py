@@ -127,7 +127,7 @@ def photos() -> list[Photo]:
 
 def report(sha256: str = "00", reason: str = "missing", from_cache: int = 0) -> PhotoReport:
     fetched = FetchReport(
-        fetched={"a": FetchedPhoto(sha256, 7), "c": FetchedPhoto("11", 8)},
+        fetched={"a.jpg": FetchedPhoto(sha256, 7), "c.jpg": FetchedPhoto("11", 8)},
         failed=[PhotoFailure(photo_id="b", reason=reason)],
         from_cache=from_cache,
     )
