@@ -34,7 +34,7 @@ from api.models import (
 )
 from api.photos import THUMBNAIL_SIDES
 from api.problems import ApiProblem, overloaded
-from api.query import read_query
+from api.query import downloaded, read_query
 from api.samples import MOST
 from api.state import ApiState
 from api.understand import no_such_listing
@@ -119,6 +119,7 @@ def _add_search(app: FastAPI, state: ApiState) -> None:
         """Ask with a photo (a form's file, or base64 or a URL in JSON), a vector, or a listing."""
         _require_room(state)  # before the body comes: what is turned away need not be sent
         query = await read_query(request, settings, state.uploads)
+        query = await downloaded(query, state.uploads, state.urls)
         _require_room(state)
         state.queries += 1
         try:

@@ -6,20 +6,26 @@ the very address that was checked, because a second look-up could answer otherwi
 are followed by hand and checked like the first URL. Time and bytes are bounded.
 
 A look-up can't be called off, and the stranger chose the name server too. So look-ups have
-threads of their own: those that hang keep other URLs waiting, and no other query.
+threads of their own: those that hang keep other URLs waiting, and no other query. Nor does a
+download take a query's place: it takes one of the downloads', as a body on its way takes none.
+
+Requests go to the transport and not through a client: that keeps cookies by the address, which
+another host may share, and looks at redirects by itself.
 """
 
 import asyncio
-import ipaddress
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
 import httpx
+import psutil
 
-from api.problems import ApiProblem
+from api.problems import ApiProblem, overloaded
+from api.public_address import is_public
 
 MAX_REDIRECTS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -35,45 +41,70 @@ class _Target:
 class PhotoUrls:
     """Gets photos over http and https; one client, kept open."""
 
-    def __init__(self, *, max_bytes: int, timeout_s: float, allow_private: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        timeout_s: float,
+        at_once: int = 16,
+        allowed: bool = True,
+        allow_private: bool = False,
+    ) -> None:
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
+        self._at_once = at_once
+        self._allowed = allowed
         self._allow_private = allow_private
+        self._under_way = 0
+        self._own = own_addresses()
         self._look_ups = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, thread_name_prefix="look-up")
         # Not the environment's proxies: they would resolve the host a second time. No connection
         # is kept: it would be found by its address, for another host whose certificate it lacks.
-        self._client = httpx.AsyncClient(
-            trust_env=False,
-            follow_redirects=False,
-            limits=httpx.Limits(max_keepalive_connections=0),
+        self._transport = httpx.AsyncHTTPTransport(
+            trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
         )
 
-    async def get(self, url: str, left_s: float) -> bytes:
-        """The bytes at ``url``, within the smaller of ``left_s`` and the settings' time.
+    async def get(self, url: str, take: Callable[[int], None] = lambda size: None) -> bytes:
+        """The bytes at ``url``; ``take`` is told of each part's size as it comes.
 
         Raises:
             ApiProblem: 422 for a URL that is refused or does not answer with bytes, 413 if
-                they are too many.
+                they are too many, 429 if others download too much.
         """
-        limit_s = max(min(self._timeout_s, left_s), 0.001)
+        if not self._allowed:
+            raise _refused(
+                "photos are not taken from URLs here",
+                limit="photo_urls = false",
+                remedy="send the photo itself",
+            )
+        if self._under_way >= self._at_once:
+            raise overloaded(
+                "too many photos are being downloaded",
+                str(self._under_way),
+                f"{self._at_once} (photo_url_concurrency)",
+            )
+        self._under_way += 1
         try:
-            async with asyncio.timeout(limit_s):
-                return await self._get(url)
+            async with asyncio.timeout(self._timeout_s):
+                return await self._get(url, take)
         except TimeoutError:
             raise _refused(
-                "the photo's URL did not answer in time", limit=f"{limit_s:.3g} s"
+                "the photo's URL did not answer in time",
+                limit=f"{self._timeout_s:.3g} s (photo_url_timeout_s)",
             ) from None
         except httpx.HTTPError as error:
             raise _refused("the photo's URL can't be read", found=type(error).__name__) from error
+        finally:
+            self._under_way -= 1
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
         self._look_ups.shutdown(wait=False, cancel_futures=True)
 
-    async def _get(self, url: str) -> bytes:
+    async def _get(self, url: str, take: Callable[[int], None]) -> bytes:
         for _ in range(MAX_REDIRECTS + 1):
             target = await self._checked(url)
-            request = self._client.build_request(
+            request = httpx.Request(
                 "GET",
                 target.url.copy_with(host=target.address),
                 headers={
@@ -84,17 +115,17 @@ class PhotoUrls:
                 },
                 extensions={"sni_hostname": target.url.raw_host.decode("ascii")},
             )
-            response = await self._client.send(request, stream=True)
+            response = await self._transport.handle_async_request(request)
             try:
                 if response.status_code in REDIRECTS and "location" in response.headers:
                     url = _redirected(target.url, response.headers["location"])
                     continue
-                return await self._read(response)
+                return await self._read(response, take)
             finally:
                 await response.aclose()
         raise _refused("the photo's URL redirects too often", limit=f"{MAX_REDIRECTS} redirects")
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def _read(self, response: httpx.Response, take: Callable[[int], None]) -> bytes:
         if response.status_code != 200:
             raise _refused(
                 "the photo's URL does not answer with a photo",
@@ -110,6 +141,7 @@ class PhotoUrls:
             raise self._too_large(f"{declared} bytes")
         data = bytearray()
         async for chunk in response.aiter_raw():
+            take(len(chunk))
             data += chunk
             if len(data) > self._max_bytes:
                 raise self._too_large(f"more than {self._max_bytes} bytes")
@@ -124,6 +156,8 @@ class PhotoUrls:
             raise _refused(
                 "the photo's URL is not an http or https URL", found=repr(text[:80])
             ) from None
+        if not 0 < port < 65_536:
+            raise _refused("the photo's URL names no port", found=str(port), limit="1 to 65535")
         if not host or url.userinfo:
             raise _refused("the photo's URL needs a host and no user name", found=repr(text[:80]))
         try:
@@ -131,7 +165,7 @@ class PhotoUrls:
         except (OSError, UnicodeError):
             raise _refused("the host of the photo's URL is not known", found=repr(host)) from None
         addresses = [str(entry[4][0]) for entry in found]
-        if not self._allow_private and not all(is_public(address) for address in addresses):
+        if not self._allow_private and not all(map(self._is_open, addresses)):
             raise _refused(
                 "the photo's URL leads to a private address",
                 found=repr(host),
@@ -139,6 +173,9 @@ class PhotoUrls:
                 remedy="send the photo itself",
             )
         return _Target(url, addresses[0])
+
+    def _is_open(self, address: str) -> bool:
+        return is_public(address) and address not in self._own
 
     async def _look_up(self, host: str, port: int) -> list[Any]:
         return await asyncio.get_running_loop().run_in_executor(
@@ -156,6 +193,16 @@ class PhotoUrls:
         )
 
 
+def own_addresses() -> frozenset[str]:
+    """This machine's addresses: services that listen on a public one are not for strangers."""
+    return frozenset(
+        address.address.partition("%")[0]
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family in (socket.AF_INET, socket.AF_INET6)
+    )
+
+
 def _redirected(url: httpx.URL, location: str) -> str:
     try:
         return urljoin(str(url), location)
@@ -163,34 +210,6 @@ def _redirected(url: httpx.URL, location: str) -> str:
         raise _refused(
             "the photo's URL redirects to what is no URL", found=repr(location[:80])
         ) from None
-
-
-def is_public(address: str) -> bool:
-    """Whether ``address`` is one of the open Internet.
-
-    An IPv6 address that carries an IPv4 address counts as that one too: mapped, compatible, 6to4,
-    NAT64.
-    """
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    inner: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = [parsed]
-    if isinstance(parsed, ipaddress.IPv6Address):
-        carried = [parsed.ipv4_mapped, parsed.sixtofour, *(parsed.teredo or ())]
-        if any(parsed in network for network in _CARRY_IPV4):
-            carried.append(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF))
-        inner += [one for one in carried if one is not None]
-        if parsed.ipv4_mapped is not None:
-            inner.remove(parsed)
-    return all(one.is_global and not _is_special(one) for one in inner)
-
-
-#: NAT64, and the old IPv4-compatible addresses.
-_CARRY_IPV4 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
-
-
-def _is_special(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    # Site-local ones were given up long ago; Python takes them for global, routers may not.
-    is_site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
-    return address.is_multicast or is_site_local
 
 
 def _refused(

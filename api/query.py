@@ -2,14 +2,18 @@
 
 Multipart and JSON become the same :class:`SearchRequest` plus the photo's bytes. The body is
 read here, chunk by chunk, because its size must be bounded before anything parses it: a limit
-after parsing is no limit. A body that is on its way takes no query's place, for phones are slow;
-what has come of all bodies together is bounded by what as many queries as may run could send.
+after parsing is no limit. A body that is on its way takes no query's place, for phones are slow,
+nor does a photo that comes from its URL; what has come of all bodies together is bounded by what
+as many queries as may run could send.
 """
 
 import asyncio
 import base64
-import binascii
-from dataclasses import dataclass
+import time
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 from pydantic import ValidationError
@@ -17,6 +21,7 @@ from starlette.requests import ClientDisconnect
 
 from api.form import FormError, parse_form
 from api.models import SearchRequest
+from api.photo_url import PhotoUrls
 from api.problems import ApiProblem, invalid_input, overloaded
 from photosearch.settings import Settings
 
@@ -26,15 +31,20 @@ MOST_COMMAS = 16_384
 FORM_OVERHEAD_BYTES = 256 << 10  # the other fields, a cursor among them
 JSON_TYPES = ("application/json",)
 FORM_TYPE = "multipart/form-data"
+_URL_SAFE = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True)
 class Query:
-    """A request whose form is right; its photo is not decoded yet."""
+    """A request whose form is right; its photo is there but not decoded yet.
+
+    ``download_s`` is how long it took to have it from a URL.
+    """
 
     request: SearchRequest
     photo: bytes | None
     name: str = "the photo"
+    download_s: float | None = None
 
 
 @dataclass
@@ -44,12 +54,25 @@ class Uploads:
     limit_bytes: int
     held_bytes: int = 0
 
-    def take(self, size: int) -> None:
-        """Count a part that has come.
+    @contextmanager
+    def one(self) -> Iterator[Callable[[int], None]]:
+        """Count the parts of a body as they come, until it is read.
 
-        Raises:
-            ApiProblem: 429 if there are too many.
+        The counter raises ApiProblem 429 if there are too many bytes of all together.
         """
+        size = 0
+
+        def take(more: int) -> None:
+            nonlocal size
+            size += more
+            self._take(more)
+
+        try:
+            yield take
+        finally:
+            self.held_bytes -= size
+
+    def _take(self, size: int) -> None:
         self.held_bytes += size
         if self.held_bytes > self.limit_bytes:
             raise overloaded(
@@ -64,8 +87,8 @@ async def read_query(http: Request, settings: Settings, uploads: Uploads) -> Que
 
     Raises:
         ApiProblem: 415 for a media type that is neither JSON nor a form, 413 for too large a
-            body, 408 for one that comes too slowly, 400 for one that breaks off, 422 for one
-            that can't be read or holds what is not allowed, 429 when others upload too much.
+            body, 400 for one that comes too slowly or breaks off, 422 for one that can't be read
+            or holds what is not allowed, 429 when others upload too much.
     """
     upload_timeout_s, max_k = settings.upload_timeout_s, settings.max_k
     try:
@@ -80,7 +103,7 @@ async def read_query(http: Request, settings: Settings, uploads: Uploads) -> Que
         ) from None
     except TimeoutError:
         raise ApiProblem(
-            408,
+            400,  # browsers send what is answered with 408 again by themselves, without end
             "slow-body",
             "the request's body did not arrive in time",
             limit=f"{upload_timeout_s:g} s (upload_timeout_s)",
@@ -99,7 +122,35 @@ async def read_query(http: Request, settings: Settings, uploads: Uploads) -> Que
     return query
 
 
+async def downloaded(query: Query, uploads: Uploads, urls: PhotoUrls) -> Query:
+    """The query with the photo that its URL names, if it has one.
+
+    Raises:
+        ApiProblem: 422 for a URL that is refused or has no photo, 413 for too large a photo, 429
+            when others download or upload too much.
+    """
+    url = query.request.url
+    if url is None or query.request.cursor is not None:  # a cursor brings its query's vector
+        return query
+    start = time.perf_counter()
+    with uploads.one() as take:
+        photo = await urls.get(url, take)
+    _require_size(photo, len(photo))
+    took_s = time.perf_counter() - start
+    return replace(query, photo=photo, name="the photo at the URL", download_s=took_s)
+
+
 async def _read(http: Request, max_photo_bytes: int, uploads: Uploads) -> Query:
+    coding = http.headers.get("content-encoding", "identity").strip().lower()
+    if coding != "identity":
+        raise ApiProblem(
+            415,
+            "wrong-content-encoding",
+            "the request's body is compressed",
+            found=coding,
+            limit="identity",
+            remedy="send it as it is: photos are compressed already",
+        )
     media_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == FORM_TYPE:
         return await _from_form(http, max_photo_bytes, uploads)
@@ -138,7 +189,7 @@ async def _from_json(http: Request, max_photo_bytes: int, uploads: Uploads) -> Q
             remedy="see /docs for what the request may hold",
         )
     try:
-        request = SearchRequest.model_validate_json(body, strict=True)
+        request = SearchRequest.model_validate_json(body.removeprefix(BOM_UTF8), strict=True)
     except ValidationError as error:
         raise invalid_input(error) from error
     photo = None
@@ -162,16 +213,14 @@ async def _from_form(http: Request, max_photo_bytes: int, uploads: Uploads) -> Q
     for part in parts:
         if part.name in fields:
             raise _bad_form(f"the form has the field {part.name!r} twice", "2", "1")
-        if part.filename is None:
-            if part.name == "photo":
-                raise _bad_form("the field 'photo' is text, not a file", "no file name")
+        if part.name == "photo":
+            photo = bytes(part.content) if part.is_file else _from_text(bytes(part.content))
+            name = part.filename or name
+            fields["photo"] = ""
+        elif part.filename is None:
             fields[part.name] = part.content.decode("utf-8", "replace")
-            continue
-        if part.name != "photo":
+        else:
             raise _bad_form("a file belongs into the field 'photo'", repr(part.name))
-        photo = bytes(part.content)
-        name = part.filename or name
-        fields["photo"] = ""
     try:
         request = SearchRequest.model_validate(fields)
     except ValidationError as error:
@@ -179,6 +228,18 @@ async def _from_form(http: Request, max_photo_bytes: int, uploads: Uploads) -> Q
     if photo is not None:
         _require_size(photo, max_photo_bytes)
     return Query(request, photo, name)
+
+
+def _from_text(content: bytes) -> bytes:
+    """A photo that is sent as a text: its bytes without a word on what they are, or in base64."""
+    if not content.isascii():
+        return content
+    try:
+        return _from_base64(content.decode("ascii"))
+    except ApiProblem:
+        raise _bad_form(
+            "the field 'photo' is text, neither a file nor base64", "no file name"
+        ) from None
 
 
 def _bad_form(what: str, found: str, limit: str | None = None) -> ApiProblem:
@@ -198,15 +259,13 @@ async def _body(http: Request, limit: int, uploads: Uploads) -> bytes:
         raise _too_large(f"{declared} bytes", limit)
     chunks = []
     size = 0
-    try:
+    with uploads.one() as take:
         async for chunk in http.stream():
             size += len(chunk)
-            uploads.take(len(chunk))
+            take(len(chunk))
             if size > limit:
                 raise _too_large(f"more than {limit} bytes", limit)
             chunks.append(chunk)
-    finally:
-        uploads.held_bytes -= size
     return b"".join(chunks)
 
 
@@ -236,15 +295,25 @@ def _too_large(found: str, limit: int) -> ApiProblem:
 
 
 def _from_base64(text: str) -> bytes:
-    if text.startswith("data:"):
+    if text[:5].lower() == "data:":
         text = text.partition(",")[2]
     try:
         return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+    except ValueError:  # as most send it; others break lines, leave the padding out or want no "+"
+        return _from_loose_base64(text)
+
+
+def _from_loose_base64(text: str) -> bytes:
+    plain = "".join(text.split()).translate(_URL_SAFE)
+    if "=" not in plain:
+        plain += "=" * (-len(plain) % 4)
+    try:
+        return base64.b64decode(plain, validate=True)
+    except ValueError as error:
         raise ApiProblem(
             422,
             "bad-base64",
             "the photo is not base64",
             found=str(error),
-            remedy="encode the file's bytes in base64 (RFC 4648, section 4, with padding)",
+            remedy="encode the file's bytes in base64 (RFC 4648, section 4)",
         ) from error

@@ -71,10 +71,12 @@ class ApiState:
         urls = PhotoUrls(
             max_bytes=settings.max_photo_bytes,
             timeout_s=settings.photo_url_timeout_s,
+            at_once=settings.photo_url_concurrency,
+            allowed=settings.photo_urls,
             allow_private=settings.photo_url_private,
         )
         planner = Planner(discovery, watch, pool, settings.timeline_start, now)
-        understanding = Understanding(shelf, planner, catalogue, photos, urls)
+        understanding = Understanding(shelf, planner, catalogue, photos)
         searcher = Searcher(settings, understanding, planner, pool, catalogue, settings.max_hits)
         return cls(
             settings,

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from api.cursor import query_digest, read_cursor
 from api.deadline import Deadline
 from api.embedding import EmbedderShelf
-from api.photo_url import PhotoUrls
 from api.photos import PhotoStore
 from api.planner import Planner
 from api.problems import ApiProblem
@@ -49,7 +48,6 @@ class Understanding:
     planner: Planner
     catalogue: Catalogue
     photos: PhotoStore
-    urls: PhotoUrls
 
     async def of(self, query: Query, deadline: Deadline) -> Asked:
         """The question that ``query`` asks.
@@ -62,14 +60,6 @@ class Understanding:
             return self._next_page(query)
         if query.photo is not None:
             return await self._photo(query.photo, _digest(query), query.name, deadline)
-        if request.url is not None:
-            start = time.perf_counter()
-            photo = await self.urls.get(request.url, deadline.left_s)
-            took_ms = (time.perf_counter() - start) * 1e3
-            asked = await self._photo(photo, _digest(query), "the photo at the URL", deadline)
-            return Asked(
-                asked.question, asked.digest, timings_ms={"download": took_ms, **asked.timings_ms}
-            )
         if request.vector is not None:
             return await self._vector(query)
         assert request.listing_id is not None
@@ -228,10 +218,10 @@ def _unit(vector: NDArray[np.float64]) -> NDArray[np.float32]:
 def _digest(query: Query) -> str:
     """Tells this query from others; empty for a cursor alone."""
     request = query.request
+    if request.url is not None:  # also of a photo that was downloaded from it
+        return query_digest("url", request.url.encode())
     if query.photo is not None:
         return query_digest("photo", query.photo)
-    if request.url is not None:
-        return query_digest("url", request.url.encode())
     if request.vector is not None:
         return query_digest("vector", np.asarray(request.vector, np.float64).tobytes())
     if request.listing_id is not None:

@@ -272,6 +272,10 @@ class Settings(BaseSettings):
     upload_timeout_s: float = Field(
         30.0, gt=0, description="Seconds that a query's body may take to arrive."
     )
+    photo_urls: bool = Field(True, description="Whether a query may name its photo by a URL.")
+    photo_url_concurrency: int = Field(
+        16, ge=1, description="Photos downloaded from URLs at once; more are refused with 429."
+    )
     photo_url_timeout_s: float = Field(
         3.0, gt=0, description="Seconds that a photo's URL may take to answer."
     )

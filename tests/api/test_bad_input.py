@@ -157,7 +157,7 @@ def test_an_unknown_listing_is_not_found(whole: httpx.Client) -> None:
     assert require_problem(response, 404, "unknown-listing")["found"] == "'lamps/no such'"
 
 
-@pytest.mark.parametrize("text", ["%%%", "abc", "data:image/jpeg;base64,§", "aGk=\n="])
+@pytest.mark.parametrize("text", ["%%%", "abcde", "data:image/jpeg;base64,§", "aGk=\n=", "aG==k"])
 def test_broken_base64_is_refused(whole: httpx.Client, text: str) -> None:
     require_problem(whole.post("/v1/search", json={"photo": text}), 422, "bad-base64")
 
@@ -319,7 +319,7 @@ def test_a_body_that_drips_takes_nobodys_place_and_is_cut_off(start_api: StartAp
         answer = dripping.recv(65536).decode()
 
     assert meanwhile.status_code == 404
-    assert answer.startswith("HTTP/1.1 408 ")
+    assert answer.startswith("HTTP/1.1 400 ")  # 408 would be sent again by a browser
     assert "urn:photosearch:slow-body" in answer
     assert "connection: close" in answer.lower()
 
