@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 
-from api import openapi, problems
+from api import handlers, openapi
 from api.answer import listing_of
 from api.etag import is_known
 from api.front import Front
@@ -76,7 +76,7 @@ def create_app(settings: Settings, state: ApiState | None = None) -> FastAPI:
     )
     app.state.photosearch = state
     app.openapi = functools.partial(openapi.describe, app)  # type: ignore[method-assign]
-    problems.install(app, settings.root_path)
+    handlers.install(app, settings.root_path)
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,

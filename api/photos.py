@@ -9,6 +9,7 @@ photo's digest and size, as long as they are asked for.
 import asyncio
 import hashlib
 import io
+import logging
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from photosearch.images.decode import decode_photo
 from photosearch.images.photo_error import PhotoError, PhotoUnreachable
 from photosearch.images.store import ImageStore
 from photosearch.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 THUMBNAIL_SIDES = (32, 1024)
 KEPT_THUMBNAIL_BYTES = 64 << 20
@@ -94,11 +97,12 @@ class PhotoStore:
         except PhotoUnreachable:
             raise
         except PhotoError as error:
+            logger.warning("the photo %r can't be had: %s", photo.photo_id, error)
             raise ApiProblem(
                 404,
                 "photo-missing",
                 f"the photo {photo.photo_id!r} is in the catalogue but can't be had",
-                found=str(error),
+                found="it is not where the catalogue says, or may not be read",
                 remedy="put the file back or remove the photo from the catalogue",
             ) from error
 

@@ -2,8 +2,8 @@
 
 ``what``, ``found``, ``limit`` and ``remedy`` are always there, null when they say nothing,
 so that a client reads one shape whether its photo was broken, its path unknown or the
-service overloaded. Routes raise :class:`ApiProblem`; errors of the lower floors become
-problems here, so that no route translates errors.
+service overloaded. Routes raise :class:`ApiProblem`; what else they raise becomes one in
+:mod:`api.handlers`.
 """
 
 import logging
@@ -11,17 +11,11 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api.methods import allowed
-from index_grpc.errors import InvalidQuery
-from photosearch.embedder.errors import BadVector
 from photosearch.errors import PhotosearchError
-from photosearch.images.photo_error import PhotoError, PhotoUnreachable
 
 MEDIA_TYPE = "application/problem+json"
 logger = logging.getLogger(__name__)
@@ -117,21 +111,6 @@ def overloaded(what: str, found: str, limit: str) -> ApiProblem:
     )
 
 
-def _status(error: PhotosearchError) -> tuple[int, str]:
-    """The status and kind for an error of the lower floors.
-
-    What the caller sent is the caller's to mend (422); everything else is ours (503): the
-    catalogue, the store or the repository can't be used now.
-    """
-    if isinstance(error, PhotoUnreachable):
-        return 503, "photo-unreachable"
-    if isinstance(error, PhotoError | BadVector):
-        return 422, "unusable-photo"
-    if isinstance(error, InvalidQuery):
-        return 422, "invalid-query"
-    return 503, "unavailable"
-
-
 def invalid_input(error: ValidationError | RequestValidationError) -> ApiProblem:
     """The first complaint of pydantic, in our form.
 
@@ -164,43 +143,3 @@ def unexpected(error: Exception) -> Response:
         remedy="see the API's log; the request can be tried again",
     )
     return problem_response(problem)
-
-
-def install(app: FastAPI, root_path: str) -> None:
-    """Make ``app``, which is served below ``root_path``, answer every error as a problem."""
-
-    async def ours(request: Request, error: Exception) -> Response:
-        assert isinstance(error, PhotosearchError)
-        status, kind = _status(error)
-        if status >= 500 and not isinstance(error, ApiProblem):
-            logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return problem_response(error, status, kind)
-
-    async def invalid(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        return problem_response(invalid_input(error))
-
-    async def http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        kinds = {404: "no-such-path", 405: "wrong-method"}
-        headers = dict(error.headers or {})
-        if error.status_code == 405:
-            scope = {**request.scope, "root_path": root_path}  # a mount has written its own
-            headers["Allow"] = ", ".join(allowed(app.routes, scope))
-        problem = ApiProblem(
-            error.status_code,
-            kinds.get(error.status_code, "refused"),
-            {
-                404: "there is nothing at this path",
-                405: "this path does not take this method",
-            }.get(error.status_code, str(error.detail)),
-            found=f"{request.method} {request.url.path}",
-            limit=headers.get("Allow"),
-            remedy="see /docs for the paths",
-            headers=headers,
-        )
-        return problem_response(problem)
-
-    app.add_exception_handler(PhotosearchError, ours)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, http)

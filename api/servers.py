@@ -8,6 +8,7 @@ it is given little time, so that a hung pod costs one query its time and not eve
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -18,9 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.discovery import Server
+from api.public import public_failure
 from index_grpc.client import IndexClient
 from index_grpc.errors import IndexGrpcError, InvalidQuery
 from index_grpc.wire.index_pb2 import SearchResponse
+
+logger = logging.getLogger(__name__)
 
 SUSPECT_S = (1.0, 30.0)  # first and longest time that a failed server is avoided
 SUSPECT_PATIENCE_S = 0.5  # a hundred times what a healthy server takes
@@ -130,7 +134,7 @@ class ServerPool:
             except InvalidQuery:
                 raise
             except IndexGrpcError as error:
-                raise NoReply([(ranked[0], str(error))]) from error
+                raise NoReply([(ranked[0], public_failure(error))]) from error
             finally:
                 state.under_way -= 1
             return Reply(ranked[0], response)
@@ -171,7 +175,7 @@ class ServerPool:
                         return Reply(server, task.result(), tuple(failures))
                     if isinstance(error, InvalidQuery) or not isinstance(error, IndexGrpcError):
                         raise error
-                    failures.append((server, str(error)))
+                    failures.append((server, public_failure(error)))
             raise NoReply(failures)
         finally:
             for task in calls:
@@ -199,7 +203,9 @@ class ServerPool:
             )
         except InvalidQuery:
             raise
-        except IndexGrpcError:
+        except IndexGrpcError as error:
+            if not state.failures_in_row:
+                logger.warning("index server %s at %s: %s", server.name, server.address, error)
             first, longest = SUSPECT_S
             state.suspect_until = time.monotonic() + min(first * 2**state.failures_in_row, longest)
             state.failures_in_row = min(state.failures_in_row + 1, 10)

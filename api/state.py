@@ -17,6 +17,7 @@ from api.embedding import EmbedderShelf
 from api.photo_url import PhotoUrls
 from api.photos import PhotoStore
 from api.planner import Planner, utc_now
+from api.public import public_troubles, without_places
 from api.query import Uploads
 from api.repository_watch import RepositoryWatch
 from api.samples import SampleShelf
@@ -24,7 +25,6 @@ from api.search import Searcher
 from api.servers import ServerPool
 from api.timeline_page import TimelinePage
 from api.understand import Understanding
-from index_grpc.troubles import read_troubles
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
@@ -90,7 +90,7 @@ class ApiState:
             planner,
             searcher,
             SampleShelf(catalogue, settings.live_status),
-            TimelinePage(shelf, planner, partial(read_troubles, settings)),
+            TimelinePage(shelf, planner, partial(public_troubles, settings)),
             Uploads(settings.max_concurrent_queries * settings.max_photo_bytes),
         )
 
@@ -138,9 +138,10 @@ class ApiState:
                 await self._follow_head()
                 self.shelf.fault = None
             except Exception as error:
-                if self.shelf.fault != str(error):
+                fault = without_places(str(error), self.settings)  # /readyz tells it to all
+                if self.shelf.fault != fault:
                     logger.exception("the embedder can't be opened")
-                self.shelf.fault = str(error)
+                self.shelf.fault = fault
             await asyncio.sleep(HEAD_PAUSE_S)
 
     async def _close_idle_channels(self) -> None:
