@@ -1,6 +1,21 @@
 """How many there are, in words that a person reads."""
 
+from collections import Counter
+
 
 def counted(count: int, noun: str) -> str:
     """``1 photo``, ``2 photos``: of nouns that take an s."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def commonest(counts: Counter[str], shown: int) -> tuple[list[tuple[str, int]], str | None]:
+    """The ``shown`` most common with their counts, and in words how many are not among them.
+
+    A list that ends without a word is taken for the whole of it. One alone is never left to
+    the words: they take its place.
+    """
+    every = counts.most_common()
+    if len(every) <= shown + 1:
+        return every, None
+    rest = every[shown:]
+    return every[:shown], f"and {len(rest):,} more, {sum(count for _, count in rest):,} in all"

@@ -5,7 +5,7 @@ file is made. Only wrong names of tables and columns are said after, because the
 where they are corrected. Called again, it scans the folder again: so new photos come in.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
@@ -56,6 +56,15 @@ def init(
         print_summary(console, load_settings(None, **named), catalogue, scan, changes, now)
 
 
+def first_seen(settings: Settings, now: datetime) -> datetime | None:
+    """When a photo without a believable time is listed: in the last hour that is over, so that
+    the next materialization has it; none if such photos are left out."""
+    if settings.undated_photos == "leave_out":
+        return None
+    moment = Window.holding(Granularity.HOURLY, now).start - timedelta(seconds=1)
+    return moment if moment >= settings.timeline_start else now
+
+
 def _scan(settings: Settings, catalogue: Catalogue, now: datetime, console: Terminal) -> FolderScan:
     if settings.photos_url is None:
         raise SettingsError(
@@ -81,7 +90,9 @@ def _scan(settings: Settings, catalogue: Catalogue, now: datetime, console: Term
             Path(unquote(url.path)),
             catalogue,
             live_status=settings.live_status,
+            ignore=settings.photos_ignore,
             now=now,
+            first_seen=first_seen(settings, now),
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
 

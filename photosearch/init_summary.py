@@ -8,17 +8,18 @@ from rich.table import Table
 from rich.text import Text
 
 from photosearch.catalogue.catalogue import Catalogue
+from photosearch.catalogue.exif_date import FIRST_BELIEVABLE
 from photosearch.catalogue.folder import FolderScan
 from photosearch.catalogue.listing import Misplaced
-from photosearch.errors import PhotosearchError
-from photosearch.images.store import ImageStore
+from photosearch.counting import commonest, counted
+from photosearch.next_step import SampledPhotos, next_step
 from photosearch.printable import printable
 from photosearch.settings import Settings
 from photosearch.settings_file import SettingChange
 from photosearch.terminal import Terminal
 from photosearch.windows import HOUR, Granularity, Window
 
-_SAMPLE = 20
+_REASONS_SHOWN = 12
 _MANY_HOURS = 20_000
 _SECONDS_AN_EMPTY_HOUR = 0.02
 """Roughly, in its three steps; most of it are Dagster's events."""
@@ -33,7 +34,7 @@ def print_summary(
     now: datetime,
 ) -> None:
     """Print what the catalogue holds, what is left out of it and why, and what to do next."""
-    size, times = catalogue.size(), catalogue.time_range()
+    size, times, sample = catalogue.size(), catalogue.time_range(), None
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -53,29 +54,33 @@ def print_summary(
     if scan is not None:
         row("Scan", f"{scan.added:,} added, {scan.changed:,} changed, {scan.removed:,} removed")
         row("Dates", _dates(scan))
-        for reason, files in scan.passed_over.items():
+        reasons, rest = commonest(scan.passed_over, _REASONS_SHOWN)
+        for reason, files in reasons:
             row("Passed over", f"{reason}: {files:,}")
+        if rest is not None:
+            row("Passed over", rest)
     else:
-        row("Photos read", _sampled(settings, catalogue))
+        sample = SampledPhotos.of(settings, catalogue)
+        row("Photos read", sample.told)
     if times is not None:
         row("Listed", f"{_minute(times[0])} to {_minute(times[1])} UTC")
     row("Timeline", _timeline(settings, now))
     hour = Window.holding(Granularity.HOURLY, now)
-    moments = catalogue.listing_times().values()
-    waiting = sum(m is not None and hour.start <= m <= now for m in moments)
+    moments = [m for m in catalogue.listing_times().values() if m is not None]
+    waiting = sum(hour.start <= m <= now for m in moments)
     if waiting:
         row(
             "Not yet",
             f"{waiting:,} {_listings(waiting)} of the hour that is not over: "
             f"found after {_minute(hour.end)} UTC",
         )
-    for reason, example, count in _grouped(catalogue.outside(settings.timeline_start, now)):
-        row("Left out", f"{count:,} {_listings(count)}, such as {example}: {reason}")
+    for reason in _grouped(catalogue.outside(settings.timeline_start, now)):
+        row("Left out", reason)
     console.print(table)
-    for hint in _hints(settings, times, now):
+    for hint in _hints(settings, moments, scan, now):
         console.print(Text(printable(hint), style="yellow"))
-    bold = ("photosearch materialize", "bold"), ("photosearch up", "bold")
-    console.print(Text.assemble("\nNext: ", bold[0], ", then ", bold[1]))
+    console.print()
+    console.print(next_step(settings, moments, sample, now))
     if scan is not None:
         scan_again = ("photosearch init", "bold")
         console.print(Text.assemble("New photos in the folder? ", scan_again, " scans it again."))
@@ -97,22 +102,9 @@ def _dates(scan: FolderScan) -> str:
     text = f"{scan.dated_by_camera:,} by the camera, {scan.dated_by_file:,} by the file's time"
     if scan.unbelievable_dates:
         text += f" ({scan.unbelievable_dates:,} of them because the camera's date can't be true)"
+    if scan.dated_by_scan:
+        text += f", {scan.dated_by_scan:,} by the scan that first saw them: no other can be true"
     return text
-
-
-def _sampled(settings: Settings, catalogue: Catalogue) -> str:
-    """Whether the database's photo paths lead to photos, by a sample."""
-    if settings.photos_url is None:
-        return "none yet: say where they lie with --photos DIR"
-    photos = catalogue.sample_photos(_SAMPLE)
-    store, failures = ImageStore.of(settings), []
-    for photo in photos:
-        try:
-            store.buffer(photo.path, settings.max_photo_bytes)
-        except PhotosearchError as error:
-            failures.append(str(error))
-    text = f"{len(photos) - len(failures)} of {len(photos)} tried"
-    return f"{text}; {failures[0]}" if failures else text
 
 
 def _timeline(settings: Settings, now: datetime) -> str:
@@ -124,21 +116,39 @@ def _hours(settings: Settings, now: datetime) -> int:
     return max(0, (now - settings.timeline_start) // HOUR)
 
 
-def _grouped(misplaced: Sequence[Misplaced]) -> list[tuple[str, str, int]]:
+def _grouped(misplaced: Sequence[Misplaced]) -> list[str]:
     first: dict[str, str] = {}
     for listing in misplaced:
         first.setdefault(listing.reason, listing.listing_id)
-    counts = Counter(listing.reason for listing in misplaced)
-    return [(reason, first[reason], count) for reason, count in counts.most_common(5)]
+    reasons, rest = commonest(Counter(listing.reason for listing in misplaced), _REASONS_SHOWN)
+    told = [
+        f"{count:,} {_listings(count)}, such as {first[reason]}: {reason}"
+        for reason, count in reasons
+    ]
+    return told if rest is None else [*told, rest]
 
 
-def _hints(settings: Settings, times: tuple[datetime, datetime] | None, now: datetime) -> list[str]:
+def _hints(
+    settings: Settings, moments: Sequence[datetime], scan: FolderScan | None, now: datetime
+) -> list[str]:
     hints = []
-    if times is not None and times[0] < settings.timeline_start:
-        month = Window.holding(Granularity.MONTHLY, times[0]).start
+    oldest = min((m for m in moments if FIRST_BELIEVABLE <= m <= now), default=now)
+    if oldest < settings.timeline_start:
+        month = Window.holding(Granularity.MONTHLY, oldest).start
         hints.append(
             f"The oldest listing is from before timeline_start; to take in all of them, set it to "
             f"{month:%Y-%m-%dT%H:%M:%SZ} in {settings.file}."
+        )
+    if scan is not None and (odd := sum(not FIRST_BELIEVABLE <= m <= now for m in moments)):
+        hints.append(
+            f"{counted(odd, 'photo')} without a believable time, which is from "
+            f"{FIRST_BELIEVABLE:%Y} until now. To list those when a scan first saw them, set "
+            f'undated_photos = "first_seen" in {settings.file} and run this again.'
+        )
+    elif scan is None and (odd := sum(m < FIRST_BELIEVABLE for m in moments)):
+        hints.append(
+            f"{counted(odd, 'listing')} with a time before {FIRST_BELIEVABLE:%Y}, which is hardly "
+            "meant: correct it in the database."
         )
     hours = _hours(settings, now)
     if hours > _MANY_HOURS:

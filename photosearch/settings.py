@@ -31,6 +31,7 @@ SETTINGS_VARIABLE = "PHOTOSEARCH_SETTINGS"
 
 _Mean = Annotated[float, Field(allow_inf_nan=False)]
 _Deviation = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Pattern = Annotated[str, Field(min_length=1)]
 
 
 class SettingsError(PhotosearchError):
@@ -101,6 +102,16 @@ class Settings(BaseSettings):
     # Photos
     photos_url: str | None = Field(
         None, description="Image store: a folder, or a file://, s3:// or gs:// URL."
+    )
+    photos_ignore: tuple[_Pattern, ...] = Field(
+        (),
+        description="Of a folder of photos: patterns of names or paths that are left out, such as "
+        '["*_thumb.jpg", "drafts/"].',
+    )
+    undated_photos: Literal["first_seen", "leave_out"] = Field(
+        "first_seen",
+        description="Of a folder of photos: where photos without a believable time go. "
+        "first_seen: into the full hour before the scan that first saw them; leave_out: nowhere.",
     )
     max_megapixels: float = Field(50.0, gt=0, description="Larger photos are refused.")
     max_photo_bytes: int = Field(32 << 20, gt=0, description="Larger files are refused.")

@@ -186,7 +186,7 @@ def test_an_empty_folder_changes_nothing(folder: Path, catalogue: Catalogue) -> 
     (folder / "notes.txt").write_text("no photo")
     (folder / "b.heic").write_bytes(b"")
 
-    with pytest.raises(CatalogueError, match=r"holds no photos: found 1 \.heic files"):
+    with pytest.raises(CatalogueError, match=r"1 \.heic files, a format that is not read"):
         scan(folder, catalogue)
 
     assert catalogue.photo_count() == 1
@@ -228,6 +228,9 @@ def test_what_is_passed_over_is_counted_by_its_reason(folder: Path, tmp_path: Pa
         "things that are no files": 1,
         "names with control characters": 1,
         "names that are not UTF-8": 1,
+        ".txt files, no photos by their bytes": 1,
+        "hidden files, whose names begin with a dot": 1,
+        "hidden folders, whose names begin with a dot: not entered": 1,
     }
 
 
@@ -329,7 +332,7 @@ def test_a_date_that_can_not_be_true_gives_way_to_the_files(
     assert catalogue.time_range() == (FILE_TIME, FILE_TIME)
 
 
-def test_a_files_time_in_the_future_is_reported_by_the_catalogue(
+def test_a_files_time_in_the_future_that_is_left_out_is_reported_by_the_catalogue(
     folder: Path, catalogue: Catalogue
 ) -> None:
     file = draw(folder / "a.jpg")
@@ -338,6 +341,67 @@ def test_a_files_time_in_the_future_is_reported_by_the_catalogue(
     scan(folder, catalogue)
 
     assert [misplaced.listing_id for misplaced in catalogue.outside(FILE_TIME, NOW)] == ["a.jpg"]
+
+
+# Files without a time of their own
+
+
+FIRST_SEEN = NOW - timedelta(hours=1)
+LATER = NOW + timedelta(days=9)
+
+
+def scan_later(folder: Path, catalogue: Catalogue, now: datetime) -> FolderScan:
+    return scan_folder(folder, catalogue, now=now, first_seen=now - timedelta(hours=1))
+
+
+@pytest.mark.parametrize("moment", [0, 315532800, -1e18, NOW.timestamp() + 1, 4e9])
+def test_a_file_without_a_believable_time_keeps_that_of_the_scan_that_saw_it_first(
+    folder: Path, catalogue: Catalogue, moment: float
+) -> None:
+    file = draw(folder / "a.jpg")
+    os.utime(file, (max(moment, -62e9),) * 2)
+
+    first = scan_later(folder, catalogue, NOW)
+    again = scan_later(folder, catalogue, NOW + timedelta(days=9))
+
+    assert (first.dated_by_scan, first.dated_by_file) == (1, 0)
+    assert (again.dated_by_scan, again.changed) == (1, 0)
+    assert catalogue.time_range() == (FIRST_SEEN, FIRST_SEEN)
+
+
+def test_a_cameras_clock_that_is_ahead_is_not_believed_later(
+    folder: Path, catalogue: Catalogue
+) -> None:
+    file = draw(folder / "a.jpg", "2026:11:24 10:00:00")  # tomorrow
+    os.utime(file, (0, 0))
+    scan_later(folder, catalogue, NOW)
+
+    found = scan_later(folder, catalogue, LATER)
+
+    assert (found.dated_by_camera, found.dated_by_scan) == (0, 1)
+    assert catalogue.time_range() == (FIRST_SEEN, FIRST_SEEN)
+
+
+def test_a_file_that_is_given_its_true_time_takes_it(folder: Path, catalogue: Catalogue) -> None:
+    file = draw(folder / "a.jpg")
+    os.utime(file, (0, 0))
+    scan_later(folder, catalogue, NOW)
+
+    os.utime(file, (FILE_TIME.timestamp(),) * 2)
+    found = scan_later(folder, catalogue, LATER)
+
+    assert (found.dated_by_scan, found.changed) == (0, 1)
+    assert catalogue.time_range() == (FILE_TIME, FILE_TIME)
+
+
+def test_a_listing_that_was_left_out_comes_in_when_the_setting_says_so(
+    folder: Path, catalogue: Catalogue
+) -> None:
+    os.utime(draw(folder / "a.jpg"), (0, 0))
+    scan(folder, catalogue)
+
+    assert scan_later(folder, catalogue, NOW).changed == 1
+    assert catalogue.time_range() == (FIRST_SEEN, FIRST_SEEN)
 
 
 @given(st.datetimes())

@@ -11,8 +11,10 @@ import tomlkit
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from photosearch.catalogue.catalogue import Catalogue
 from photosearch.cli import command_line
 from photosearch.errors import PhotosearchError
+from photosearch.init_command import first_seen
 from photosearch.settings import SettingsError, load_settings
 from photosearch.windows import Granularity, Window
 
@@ -110,16 +112,97 @@ def test_another_folder_replaces_the_first_and_is_said(home: Path) -> None:
 
 
 def test_what_can_not_be_used_is_reported(home: Path) -> None:
+    Path("photosearch.toml").write_text(
+        'undated_photos = "leave_out"\nphotos_ignore = ["drafts/"]\n'
+    )
     draw("pics/tomorrow.jpg", datetime.now(UTC) + timedelta(days=1))
     draw("pics/epoch.jpg", datetime(1970, 1, 1, tzinfo=UTC))
+    draw("pics/drafts/a.jpg", NOVEMBER)
+    draw("pics/@eaDir/a.jpg", NOVEMBER)
     Path("pics/phone.heic").touch()
+    Path("pics/notes.txt").touch()
 
     said = init("--photos", "pics")
 
     assert load_settings().timeline_start == datetime(2025, 11, 1, tzinfo=UTC)
     assert "1 listing, such as tomorrow.jpg: it is from the future" in said
     assert "1 listing, such as epoch.jpg: it is from before the timeline's start" in said
+    assert "2 photos without a believable time" in said
+    assert f'set undated_photos = "first_seen" in {home}/photosearch.toml' in said
     assert "Passed over .heic files, a format that is not read: 1" in said
+    assert "Passed over .txt files, no photos by their bytes: 1" in said
+    assert "Passed over @eaDir folders, which a system makes: not entered: 1" in said
+    assert "folders that photos_ignore leaves out (drafts/): not entered: 1" in said
+
+
+def test_reasons_beyond_a_screen_are_counted(home: Path) -> None:
+    for number in range(30):
+        Path(f"pics/a.x{number}").touch()
+
+    said = init("--photos", "pics")
+
+    assert said.count("Passed over .x") == 12
+    assert "Passed over and 18 more, 18 in all" in said
+
+
+# Photos without a time of their own
+
+
+@pytest.mark.parametrize("year", [1970, 1980, 2099])
+def test_photos_without_a_believable_time_are_found_after_the_next_step(
+    home: Path, year: int
+) -> None:
+    for name in ("a", "b"):
+        draw(f"zip/{name}.jpg", datetime(year, 1, 1, tzinfo=UTC))
+
+    said = init("--photos", "zip")
+
+    over = Window.holding(Granularity.HOURLY, datetime.now(UTC)).start
+    settings = load_settings()
+    with Catalogue.open(settings) as catalogue:
+        moments = set(catalogue.listing_times().values())
+        assert catalogue.outside(settings.timeline_start, over) == []
+    assert moments <= {over - timedelta(seconds=1), over - timedelta(seconds=3601)}
+    assert "2 by the scan that first saw them" in said
+    assert str(year) not in said.replace(str(home), "")
+    assert "Next: photosearch materialize, then photosearch up" in said
+    init()
+    with Catalogue.open(settings) as catalogue:
+        assert set(catalogue.listing_times().values()) == moments
+
+
+def test_left_out_photos_alone_leave_nothing_to_find_and_that_is_said(home: Path) -> None:
+    Path("photosearch.toml").write_text('undated_photos = "leave_out"\n')
+    draw("zip/a.jpg", datetime(1980, 1, 1, tzinfo=UTC))
+
+    said = init("--photos", "zip")
+
+    assert "timeline_start, set it to" not in said
+    assert "Next:" not in said
+    assert "No search can find anything yet: the timeline holds no listing" in said
+
+    Path("photosearch.toml").write_text('photos_url = "zip"\n')
+    assert "Next: photosearch materialize, then photosearch up" in init()
+
+
+def test_photos_of_this_hour_alone_are_found_after_it_and_that_is_said(home: Path) -> None:
+    draw("new/a.jpg", datetime.now(UTC))
+
+    said = init("--photos", "new")
+
+    assert "Next: photosearch materialize, then photosearch up, both after" in said
+    assert "all listings are of the hour that is not over" in said
+
+
+def test_a_photo_without_a_time_goes_into_the_timeline_though_it_has_just_begun(
+    home: Path,
+) -> None:
+    start = Window.holding(Granularity.MONTHLY, datetime.now(UTC)).end
+    now = start + timedelta(minutes=5)
+    settings = load_settings(timeline_start=start)
+
+    assert first_seen(settings, now) == now
+    assert first_seen(load_settings(), now) == start - timedelta(seconds=1)
 
 
 def test_a_very_long_timeline_is_warned_of(home: Path) -> None:
@@ -223,7 +306,36 @@ def test_a_sqlite_url_means_the_same_from_any_folder(home: Path, shop: str) -> N
 def test_a_database_without_a_folder_says_that_photos_are_missing(home: Path, shop: str) -> None:
     (home / "photosearch.toml").write_text('listings_table = "goods"\n')
 
-    assert "say where they lie with --photos DIR" in init("--database", shop)
+    said = init("--database", shop)
+
+    assert "say where they lie with --photos DIR" in said
+    assert "No search can find anything yet: run 'photosearch init --photos DIR'" in said
+
+
+def test_a_database_whose_photos_are_elsewhere_leaves_nothing_to_find(
+    home: Path, shop: str
+) -> None:
+    (home / "photosearch.toml").write_text('listings_table = "goods"\n')
+    (home / "empty").mkdir()
+
+    said = init("--database", shop, "--photos", "empty")
+
+    assert "Photos read 0 of 2 tried" in said
+    assert "No search can find anything yet: correct photos_url or the paths" in said
+
+
+def test_no_timeline_from_1970_is_proposed_for_a_database(home: Path, shop: str) -> None:
+    (home / "photosearch.toml").write_text('listings_table = "goods"\n')
+    engine = sa.create_engine(shop)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE goods SET listed_at = '1970-01-01' WHERE id > 1")
+    engine.dispose()
+
+    said = init("--database", shop, "--photos", "pics")
+
+    assert "1 photo with" not in said
+    assert "2 listings with a time before 1990, which is hardly meant: correct it" in said
+    assert "to take in all of them" not in said
 
 
 def test_a_database_set_before_stays_when_only_the_photos_move(home: Path, shop: str) -> None:
