@@ -14,7 +14,8 @@ async function ask(path, options) {
   let response;
   try {
     response = await fetch(new URL(path, BASE), options);
-  } catch {
+  } catch (error) {
+    if (options?.signal?.aborted) throw options.signal.reason;
     throw new Problem({
       what: "The service does not answer",
       found: "no connection",
@@ -32,10 +33,11 @@ export const samples = (count) => ask(`v1/samples?count=${count}`);
 export const windows = () => ask("v1/windows");
 export const ready = () => ask("readyz");
 
-export function search(query) {
+export function search(query, signal) {
   if (!(query.photo instanceof Blob)) {
     return ask("v1/search", {
       method: "POST",
+      signal,
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(query),
     });
@@ -45,7 +47,7 @@ export function search(query) {
     if (name === "photo") form.append("photo", value, value.name || "pasted photo");
     else form.append(name, value);
   }
-  return ask("v1/search", { method: "POST", body: form });
+  return ask("v1/search", { method: "POST", signal, body: form });
 }
 
 // An answer names a photo by the path that the settings tell; the page knows where it came from.

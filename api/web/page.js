@@ -1,27 +1,31 @@
 // The page: a photo in, listings and the windows that answered out.
 
 import * as api from "./api.js";
+import { shrink } from "./shrink.js";
 import * as timeline from "./timeline.js";
 import * as words from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const PAGE = 12;
+// Longer than the service waits for a photo to arrive, and than anybody waits for an answer.
+const LIMIT_S = 60;
 let running = 0;
+let underWay = null;
 let last = null;
 let lastTimeline = null;
 let previewUrl = null;
 
 async function search(query, shown) {
   const turn = ++running;
+  const stop = startWaiting();
   $("problem").hidden = true;
   $("answer").hidden = false;
-  $("answer").setAttribute("aria-busy", "true");
-  $("words").textContent = "Searching…";
   $("more").hidden = true;
   showPreview(shown);
   waiting();
   try {
-    const answer = await api.search({ ...query, k: PAGE });
+    const photo = query.photo && (await shrink(query.photo));
+    const answer = await api.search({ ...query, ...(photo && { photo }), k: PAGE }, stop.signal);
     if (turn !== running) return;
     last = answer;
     $("results").replaceChildren();
@@ -33,11 +37,38 @@ async function search(query, shown) {
     last = null;
     $("answer").hidden = true;
     $("timings-panel").hidden = true;
-    fail(error);
+    if (error !== STOPPED) fail(error);
   } finally {
-    if (turn === running) $("answer").setAttribute("aria-busy", "false");
+    if (turn === running) endWaiting();
     refreshTimeline();
   }
+}
+
+const STOPPED = new Error("stopped");
+
+// One search at a time: what it waits for is told, ends by itself, and can be ended.
+function startWaiting() {
+  underWay?.abort(STOPPED);
+  clearInterval(underWay?.clock);
+  const stop = new AbortController();
+  const began = Date.now();
+  stop.clock = setInterval(() => {
+    const seconds = Math.round((Date.now() - began) / 1000);
+    if (seconds >= LIMIT_S) stop.abort(new api.Problem(words.tooLong(LIMIT_S)));
+    else if (seconds > 2) $("words").textContent = `Searching… ${seconds} seconds`;
+  }, 1000);
+  underWay = stop;
+  $("words").textContent = "Searching…";
+  $("stop").hidden = false;
+  $("answer").setAttribute("aria-busy", "true");
+  return stop;
+}
+
+function endWaiting() {
+  clearInterval(underWay.clock);
+  underWay = null;
+  $("stop").hidden = true;
+  $("answer").setAttribute("aria-busy", "false");
 }
 
 async function more() {
@@ -270,6 +301,7 @@ $("file").addEventListener("change", (event) => {
   event.target.value = "";
 });
 $("more").addEventListener("click", more);
+$("stop").addEventListener("click", () => underWay?.abort(STOPPED));
 for (const name of ["dragenter", "dragover"]) {
   document.addEventListener(name, (event) => {
     event.preventDefault();

@@ -66,6 +66,14 @@ export function coverage(answer) {
   return parts.join(" · ");
 }
 
+export function tooLong(seconds) {
+  return {
+    what: "The search took too long",
+    found: `no answer within ${seconds} seconds`,
+    remedy: "Try again; on a slow line, with a smaller photo",
+  };
+}
+
 export function answeredWords({ windows, gaps, failed }) {
   const servers = new Set(windows.map((one) => one.served_by)).size;
   const parts = [`${count(windows.length, "window")} on ${count(servers, "index server")} gave this answer.`];
