@@ -15,6 +15,7 @@ import typer
 
 from photosearch.address import AddressError, base_url, listen
 from photosearch.errors import PhotosearchError
+from photosearch.installation import is_installed, load_installation
 from photosearch.settings import Settings, load_settings
 from photosearch.terminal import Terminal, say, say_json
 
@@ -37,7 +38,8 @@ def serve(
     log_to_stderr()
     allow_open_files()
     overrides: dict[str, Any] = {"api_host": host, "api_port": port}
-    settings = load_settings(**{name: one for name, one in overrides.items() if one is not None})
+    given = {name: one for name, one in overrides.items() if one is not None}
+    settings = load_installation(makes=True, **given)
     configure(settings.request_log)
     sockets = _listen(settings)
     server = server_of(create_app(settings), settings)
@@ -109,7 +111,7 @@ def _ask(url: str | None, method: str, path: str, **request: Any) -> dict[str, A
         raise CommandError(
             f"the API does not answer at {base}",
             found=str(error) or type(error).__name__,
-            remedy="start it with 'photosearch up', or name its address with --url",
+            remedy=_remedy(url),
         ) from error
     try:
         answer = response.json()
@@ -129,6 +131,14 @@ def _ask(url: str | None, method: str, path: str, **request: Any) -> dict[str, A
             remedy=answer.get("remedy"),
         )
     return answer
+
+
+def _remedy(url: str | None) -> str:
+    start = "start it with 'photosearch up', or name its address with --url"
+    settings = None if url else load_settings()
+    if settings is None or is_installed(settings):
+        return start
+    return f"{start}; there is no installation in {settings.base_dir} whose settings would tell it"
 
 
 def _url_of_settings() -> str:

@@ -24,6 +24,8 @@ from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
 from photosearch.windows import Granularity, Window
 
+_UNKNOWN = "catalogue: no listing has this id"
+
 
 class Explanation(BaseModel):
     """All photos of a listing; ``stopped`` if it is not even in the catalogue."""
@@ -37,6 +39,11 @@ class Explanation(BaseModel):
     @property
     def agrees(self) -> bool:
         return all(photo.agrees for photo in self.photos)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing was ever heard of the listing: more likely the id is wrong."""
+        return self.stopped == _UNKNOWN
 
 
 def explain(settings: Settings, listing_id: str, file: bytes | None = None) -> Explanation:
@@ -177,7 +184,7 @@ def _absence(
     if receipt is None:
         outside = catalogue.outside(settings.timeline_start, datetime.now(UTC))
         reasons = (one.reason for one in outside if one.listing_id == listing_id)
-        return f"catalogue: {next(reasons, 'no listing has this id')}"
+        return next((f"catalogue: {reason}" for reason in reasons), _UNKNOWN)
     if receipt.finished_at is None:
         return f"catalogue: its erasure began {receipt.begun_at:%Y-%m-%d %H:%M} UTC, not finished"
     return f"catalogue: it was erased {receipt.finished_at:%Y-%m-%d %H:%M} UTC"

@@ -7,8 +7,8 @@ import typer
 from rich.text import Text
 
 from index_grpc.errors import IndexGrpcError
+from photosearch.installation import load_installation
 from photosearch.printable import printable
-from photosearch.settings import load_settings
 from photosearch.terminal import Terminal, say_json
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ def explain(
         raise IndexGrpcError(
             f"the photo {str(photo)!r} can't be read", found=error.strerror
         ) from error
-    explanation = walk(load_settings(), listing, content)
+    explanation = walk(load_installation(), listing, content)
     if as_json:
         say_json(explanation)
     else:
         _print(explanation, Terminal(soft_wrap=True))
-    if not explanation.agrees:
+    if not explanation.agrees or explanation.is_unknown:
         raise typer.Exit(1)
 
 

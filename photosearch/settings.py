@@ -27,6 +27,7 @@ from photosearch.windows import require_month_aligned
 
 SETTINGS_FILE = "photosearch.toml"
 SETTINGS_VARIABLE = "PHOTOSEARCH_SETTINGS"
+BASE_DIR_VARIABLE = "PHOTOSEARCH_BASE_DIR"
 
 
 _Mean = Annotated[float, Field(allow_inf_nan=False)]
@@ -382,7 +383,14 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """What a child process needs in its environment to load the same settings."""
-        return {**os.environ, SETTINGS_VARIABLE: str(self.file)}
+        return {**os.environ, **self.whereabouts()}
+
+    def whereabouts(self) -> dict[str, str]:
+        """The variable that leads to these settings: to their file, or without one, as in a
+        container, to the folder from which relative paths count."""
+        if self.file.exists():
+            return {SETTINGS_VARIABLE: str(self.file)}
+        return {BASE_DIR_VARIABLE: str(self.base_dir)}
 
     def _absolute(self, path: Path) -> Path:
         return (self.base_dir / path.expanduser()).resolve()
@@ -395,7 +403,8 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
     """Read the settings file and the environment; ``overrides`` win over both.
 
     The file is ``file``, or what PHOTOSEARCH_SETTINGS names, or ``photosearch.toml`` in the
-    current folder. The two that are named must exist; without the third, defaults hold.
+    current folder (or PHOTOSEARCH_BASE_DIR). The two that are named must exist; without the
+    third, defaults hold.
 
     Raises:
         SettingsError: if the file is missing or unreadable, or a value is not allowed.
@@ -403,7 +412,7 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
     named = file or (
         Path(os.environ[SETTINGS_VARIABLE]) if SETTINGS_VARIABLE in os.environ else None
     )
-    path = (named or Path(SETTINGS_FILE)).resolve()
+    path = (named or Path(os.environ.get(BASE_DIR_VARIABLE, ""), SETTINGS_FILE)).resolve()
     if path.name != SETTINGS_FILE:
         raise SettingsError(
             f"the settings file is called {SETTINGS_FILE}",

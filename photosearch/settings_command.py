@@ -20,12 +20,15 @@ def settings(
         Terminal(soft_wrap=True).print(settings_page(), end="")
         return
     current = load_settings()
-    table = Table(
-        "setting", "value", "meaning", title=printable(current.file), title_justify="left"
-    )
+    table = Table("setting", "value", "meaning", title=_title(current), title_justify="left")
     for name, field in Settings.model_fields.items():
         table.add_row(name, printable(_written(getattr(current, name))), field.description)
     Terminal().print(table)
+
+
+def _title(current: Settings) -> str:
+    there = current.file.is_file()
+    return printable(current.file if there else f"{current.file} is not there: defaults hold")
 
 
 def settings_page() -> str:

@@ -7,8 +7,8 @@ import time
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
 from rich.text import Text
 
+from photosearch.installation import load_installation
 from photosearch.printable import printable, printable_lines
-from photosearch.settings import load_settings
 from photosearch.stop_signals import stop_on_signals
 from photosearch.supervised import State, SupervisedProcess
 from photosearch.supervisor import Supervisor
@@ -19,7 +19,7 @@ def up() -> None:
     """Start Dagster, the index servers and the API; Ctrl-C stops them all."""
     console = Terminal()
     stop = stop_on_signals(signal.SIGHUP)
-    settings = load_settings()
+    settings = load_installation(makes=True)
     with Supervisor(settings).start() as supervisor:
         _show_start(supervisor, console, stop)
         if supervisor.is_ready:

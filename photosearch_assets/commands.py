@@ -22,8 +22,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from photosearch.installation import load_installation
 from photosearch.printable import printable
-from photosearch.settings import load_settings
 from photosearch.terminal import Terminal
 from photosearch.windows import Window
 from photosearch_assets.errors import AssetsError
@@ -52,7 +52,7 @@ def materialize(
 ) -> None:
     """Make every window that is missing or out of date, through Dagster."""
     console = Terminal()
-    settings = load_settings()
+    settings = load_installation(makes=True)
     chosen = [Window.parse(key) for key in window or ()]
     with console.status("Looking for what is missing…"):
         from photosearch.repository.ahead import told_ahead

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from photosearch.installation import load_installation
 from photosearch.printable import printable
-from photosearch.settings import load_settings
 from photosearch.terminal import Terminal
 from photosearch_assets.errors import AssetsError
 
@@ -32,7 +32,7 @@ def show() -> None:
     from photosearch.repository.readiness import current_fingerprint
     from photosearch.repository.repository import Repository
 
-    repository = Repository.of(load_settings())
+    repository = Repository.of(load_installation())
     named = {"current": current_fingerprint(repository)}
     for role in Role:
         noted = read_noted(repository, role)
@@ -74,7 +74,7 @@ def use(
     from photosearch_assets.switch_embedder import EmbedderSwitch
 
     console = Terminal()
-    settings = load_settings()
+    settings = load_installation(makes=True)
     switch = EmbedderSwitch(settings)
     with open_instance(settings) as instance:
         with Bars(console) as bars:
@@ -132,7 +132,7 @@ def drop() -> None:
     from photosearch.repository.repository import Repository
     from photosearch_assets.switch_embedder import give_up
 
-    dropped = give_up(Repository.of(load_settings()))
+    dropped = give_up(Repository.of(load_installation()))
     Terminal().print(
         "No embedder is being prepared." if dropped is None else f"{dropped[:16]} is dropped."
     )

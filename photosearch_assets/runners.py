@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import dagster as dg
 from pydantic import ValidationError
 
-from photosearch.settings import SETTINGS_VARIABLE, Settings
+from photosearch.settings import Settings
 from photosearch.windows import Window
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import StepError
@@ -130,10 +130,9 @@ def _process(
     environment = {
         **os.environ,
         **session.get_bootstrap_env_vars(),
+        **settings.whereabouts(),
         **Stores(**{name: getattr(settings, name) for name in Stores.model_fields}).environment(),
     }
-    if settings.file.exists():
-        environment[SETTINGS_VARIABLE] = str(settings.file)
     child = subprocess.Popen([program, *step.command[1:]], cwd=settings.base_dir, env=environment)
     try:
         yield child

@@ -33,6 +33,7 @@ from photosearch.closing import Closing
 from photosearch.repository.erasures import ErasedListings, NothingErased, is_erased
 from photosearch.repository.storage import open_storage
 from photosearch.settings import Settings
+from photosearch.state_folder import keep_to_owner
 from photosearch.windows import Granularity, Span, Window
 
 __all__ = ["Catalogue", "CatalogueError"]
@@ -211,6 +212,8 @@ class Catalogue(Closing):
 
     def create_tables(self) -> None:
         """Make the two tables, if they are not there, and what an earlier release left out."""
+        if self._settings.database_url is None:  # the file lies in the state folder
+            keep_to_owner(self._settings.state)
         write_rows(self._engine, self._settings)
         self._queries.forget_schema()
 

@@ -32,8 +32,8 @@ def collect_garbage(
     Raises:
         RegistryRefused: if the folder can't be read or written.
     """
-    if not isinstance(registry, LayoutRegistry):
-        return []
+    if not isinstance(registry, LayoutRegistry) or not registry.folder.exists():
+        return []  # also not made, by a look
     with registry.changing_tags():
         kept: set[str] = set()
         for tag, digest in registry.named():

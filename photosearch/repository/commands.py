@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from itertools import chain
+from pathlib import Path
 from typing import Annotated
+from urllib.parse import unquote, urlsplit
 
 import typer
 from rich.filesize import decimal
@@ -17,12 +19,13 @@ from rich.progress import track
 
 from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
+from photosearch.installation import load_installation
 from photosearch.repository.ahead import told_ahead
 from photosearch.repository.gc_report import GcReport, Kept, Removed
 from photosearch.repository.held import held_versions
 from photosearch.repository.repository import Repository
 from photosearch.repository.retention import newest
-from photosearch.settings import Settings, load_settings
+from photosearch.settings import Settings
 from photosearch.terminal import Terminal, say, say_json
 
 VERIFY = "photosearch.verify"
@@ -42,7 +45,7 @@ def verify(
     Every file of the model repository, every HEAD, the layers of the serving images,
     and whether anything is left of what was erased.
     """
-    settings = load_settings()
+    settings = load_installation()
     repository = Repository.of(settings)
     progress = Terminal(stderr=True)
     artifacts = list(repository.everything())
@@ -60,12 +63,16 @@ def verify(
     for problem in chain([ahead] if ahead else [], _beyond(settings, discard=discard)):
         others += 1
         say(problem)
-    read = counted(sum(version is not None for _, version in artifacts), "version")
+    versions = sum(version is not None for _, version in artifacts)
     more = f", {counted(others, 'other problem')}" if others else ""
+    read = counted(versions, "version")
     say(f"{read} read, {damaged} damaged{' and discarded' * discard}{more}")
+    if not versions:
+        say(_nothing_made(settings))
     if damaged and discard:
         say("run 'photosearch materialize' to make them again")
-    if others or (damaged and not discard):
+    lacks_what_was_named = not versions and settings.models_url is not None
+    if others or (damaged and not discard) or lacks_what_was_named:
         raise typer.Exit(1)
 
 
@@ -82,13 +89,17 @@ def gc(
     ] = False,
 ) -> None:
     """Delete old versions and images that nothing needs, and what killed steps left behind."""
-    settings = load_settings()
-    report = Repository.of(settings).gc(
-        keep=newest(keep),
-        grace=timedelta(hours=grace_hours),
-        in_use=held_versions(settings),
-        dry_run=dry_run,
-    )
+    settings = load_installation()
+    if _has_repository(settings):
+        report = Repository.of(settings).gc(
+            keep=newest(keep),
+            grace=timedelta(hours=grace_hours),
+            in_use=held_versions(settings),
+            dry_run=dry_run,
+        )
+    else:  # looking for what may go must not make it
+        say(_nothing_made(settings), err=True)
+        report = GcReport([], [], [], dry_run)
     others: list[_Other] = []
     failure: PhotosearchError | None = None
     try:
@@ -102,6 +113,20 @@ def gc(
         _tell(report, others)
     if failure is not None:
         raise failure
+
+
+def _has_repository(settings: Settings) -> bool:
+    """Whether there is a folder; a bucket's is there as soon as the bucket is."""
+    url = urlsplit(settings.repository_url)
+    return url.scheme != "file" or Path(unquote(url.path)).exists()
+
+
+def _nothing_made(settings: Settings) -> str:
+    """Said, because of nothing no part is damaged."""
+    return (
+        f"there was nothing to look at: the model repository {settings.repository_url} holds no "
+        "version; 'photosearch materialize' makes them, models_url says where"
+    )
 
 
 def _tell(report: GcReport, others: Sequence[_Other]) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from photosearch.installation import load_installation
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import RepositoryError
 from photosearch.repository.heads import Head
@@ -23,7 +24,7 @@ from photosearch.repository.versions import (
     roll_back,
     version_lines,
 )
-from photosearch.settings import Settings, load_settings
+from photosearch.settings import Settings
 from photosearch.terminal import Terminal, say, say_json
 from photosearch.windows import Window
 
@@ -39,7 +40,7 @@ def versions(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the versions of a window's index, which is current, and in what they differ."""
-    settings = load_settings()
+    settings = load_installation()
     repository = Repository.of(settings)
     if window is None:
         _show_pinned(repository, as_json=as_json)
@@ -70,7 +71,7 @@ def rollback(
     ] = False,
 ) -> None:
     """Make an earlier version of a window's index current, and keep it so until --release."""
-    settings = load_settings()
+    settings = load_installation()
     repository = Repository.of(settings)
     address = index_address(repository, Window.parse(window))
     if release == (version is not None):

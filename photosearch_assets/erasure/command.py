@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from photosearch.counting import counted
+from photosearch.installation import load_installation
 from photosearch.repository.erasures import Receipt, receipt_path
-from photosearch.settings import load_settings
 from photosearch.terminal import say, say_json
 
 
@@ -23,7 +23,7 @@ def erase(
     """Erase a listing for ever, from all versions, caches and servers; again: finish that."""
     from photosearch_assets.erasure.erase import Erasure, ErasureOptions
 
-    settings = load_settings()
+    settings = load_installation(makes=True)
     options = ErasureOptions(photo_too=photo_too, wait_s=wait_s)
     work = Erasure(settings, listing, options, lambda text: say(text, err=True))
     receipt = work.run()

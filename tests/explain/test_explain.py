@@ -313,7 +313,7 @@ def test_an_id_that_is_no_utf_8_is_an_unknown_one(
     with pytest.raises(SystemExit) as ended:
         main(["explain", "\udcff.jpg", "--json"])
 
-    assert not ended.value.code
+    assert ended.value.code == 1
     told = json.loads(capsys.readouterr().out)
     assert told["listing_id"] == "\\udcff.jpg"
     assert told["stopped"] == "catalogue: no listing has this id"
