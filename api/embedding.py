@@ -9,6 +9,7 @@ indexes are served, the old one's answer (see :mod:`api.planner`).
 """
 
 import asyncio
+import functools
 import logging
 import os
 import time
@@ -20,13 +21,15 @@ from numpy.typing import NDArray
 
 from api.deadline import Deadline
 from photosearch.embedder.embedder import Embedder, open_embedder
-from photosearch.images.decode import decode_photo
+from photosearch.images.decode_processes import Abandonment
+from photosearch.images.decoder import Decoder
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
 
 logger = logging.getLogger(__name__)
 
 KEPT_EMBEDDERS = 2
+_WAITING = 64
 RETRY_S = 5.0
 
 
@@ -50,11 +53,13 @@ class _Opened:
 class EmbedderShelf:
     """The open embedders, the repository's current one first."""
 
-    def __init__(self, repository: Repository, max_megapixels: float, threads: int = 0) -> None:
+    def __init__(self, repository: Repository, decoder: Decoder, threads: int = 0) -> None:
         self._repository = repository
-        self._max_megapixels = max_megapixels
+        self._decoder = decoder
         self._threads = threads or min(len(os.sched_getaffinity(0)), 8)
         self._workers = ThreadPoolExecutor(self._threads, thread_name_prefix="embed")
+        # These only wait for the processes that decode: not to hold up what is embedded.
+        self._waiting = ThreadPoolExecutor(_WAITING, thread_name_prefix="decode")
         self._under_way = 0
         self._open: dict[str, _Opened] = {}
         self._prepared: dict[str, _Opened] = {}
@@ -109,6 +114,8 @@ class EmbedderShelf:
     ) -> Embedded:
         """Decode and embed one photo in a worker thread.
 
+        A photo that nobody waits for any more is not decoded on.
+
         Raises:
             PhotoError: if the bytes are not a usable photo.
             ApiProblem: if the deadline passes first.
@@ -116,27 +123,48 @@ class EmbedderShelf:
         opened = self._open.get(fingerprint) or self._prepared[fingerprint]
         embedder = opened.narrow if self._under_way else opened.wide
         self._under_way += 1
+        abandonment = Abandonment()
         try:
-            work = asyncio.get_running_loop().run_in_executor(
-                self._workers, self._embed, photo, embedder, name
-            )
-            return await asyncio.wait_for(work, max(deadline.left_s, 0.001))
+            async with asyncio.timeout(max(deadline.left_s, 0.001)):
+                return await self._embedded(photo, embedder, name, abandonment)
         except TimeoutError:
             raise deadline.missed(
                 "the photo was not embedded in time", "try again, or send a smaller photo"
             ) from None
         finally:
+            abandonment.give_up()
             self._under_way -= 1
 
-    def _embed(self, photo: bytes, embedder: Embedder, name: str) -> Embedded:
+    async def _embedded(
+        self, photo: bytes, embedder: Embedder, name: str, abandonment: Abandonment
+    ) -> Embedded:
+        loop = asyncio.get_running_loop()
+        done = await loop.run_in_executor(self._workers, self._embed_here, photo, embedder, name)
+        if done is not None:
+            return done
         start = time.perf_counter()
-        image = decode_photo(
-            photo, max_megapixels=self._max_megapixels, side=embedder.input_side, name=name
+        decode = functools.partial(
+            self._decoder.decode_apart, side=embedder.input_side, name=name, abandonment=abandonment
         )
-        decoded = time.perf_counter()
-        vector = embedder.embed([image], [name])[0]
-        done = time.perf_counter()
-        return Embedded(vector, (decoded - start) * 1e3, (done - decoded) * 1e3)
+        image = await loop.run_in_executor(self._waiting, decode, photo)
+        return await loop.run_in_executor(
+            self._workers, _embed, image, embedder, name, time.perf_counter() - start
+        )
+
+    def _embed_here(self, photo: bytes, embedder: Embedder, name: str) -> Embedded | None:
+        """None if the photo must be decoded apart."""
+        start = time.perf_counter()
+        image = self._decoder.decode_here(photo, side=embedder.input_side, name=name)
+        if image is None:
+            return None
+        return _embed(image, embedder, name, time.perf_counter() - start)
 
     def close(self) -> None:
         self._workers.shutdown(wait=False, cancel_futures=True)
+        self._waiting.shutdown(wait=False, cancel_futures=True)
+
+
+def _embed(image: NDArray[np.uint8], embedder: Embedder, name: str, decode_s: float) -> Embedded:
+    start = time.perf_counter()
+    vector = embedder.embed([image], [name])[0]
+    return Embedded(vector, decode_s * 1e3, (time.perf_counter() - start) * 1e3)

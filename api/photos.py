@@ -7,6 +7,8 @@ photo's digest and size, as long as they are asked for.
 """
 
 import asyncio
+import copy
+import functools
 import hashlib
 import io
 import logging
@@ -14,12 +16,15 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from api.problems import ApiProblem
 from photosearch.catalogue.listing import Photo
 from photosearch.images.cache import ImageCache
-from photosearch.images.decode import decode_photo
+from photosearch.images.decode_processes import Abandonment
+from photosearch.images.decoder import Decoder
 from photosearch.images.photo_error import PhotoError, PhotoUnreachable
 from photosearch.images.store import ImageStore
 from photosearch.settings import Settings
@@ -28,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 THUMBNAIL_SIDES = (32, 1024)
 KEPT_THUMBNAIL_BYTES = 64 << 20
+_WAITING = 32
+_KEPT_UNUSABLE = 4096
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -57,6 +64,10 @@ class PhotoStore:
         self._cache = ImageCache(settings.cache_dir)
         self._store: ImageStore | None = None
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="photos")
+        # Processes of their own: no photo of the catalogue holds up a query, nor the other way.
+        self._decoder = Decoder(settings, processes=2)
+        self._waiting = ThreadPoolExecutor(_WAITING, thread_name_prefix="thumbnails")
+        self._unusable: OrderedDict[tuple[str, str], PhotoError] = OrderedDict()
         self._thumbnails: OrderedDict[tuple[str, int], PhotoBytes] = OrderedDict()
         self._kept_bytes = 0
 
@@ -74,19 +85,49 @@ class PhotoStore:
         return PhotoBytes(content, media_type(content), _digest(content))
 
     async def thumbnail(self, photo: Photo, side: int) -> PhotoBytes:
-        """The photo as a JPEG of at most ``side`` pixels a side, upright."""
+        """The photo as a JPEG of at most ``side`` pixels a side, upright.
+
+        Raises:
+            PhotoError: if it is unusable; that is found out once.
+        """
         content = await self.bytes_of(photo)
-        key = (_digest(content), side)
+        digest = _digest(content)
+        key = (digest, side)
         if key in self._thumbnails:
             self._thumbnails.move_to_end(key)
             return self._thumbnails[key]
-        loop = asyncio.get_running_loop()
-        made = await loop.run_in_executor(self._workers, self._shrink, content, side, photo)
+        name = (digest, photo.photo_id)
+        if name in self._unusable:
+            raise copy.copy(self._unusable[name])
+        try:
+            made = await self._made(content, side, photo.photo_id)
+        except PhotoError as error:
+            self._unusable[name] = copy.copy(error)
+            if len(self._unusable) > _KEPT_UNUSABLE:
+                self._unusable.popitem(last=False)
+            raise
         self._keep(key, made)
         return made
 
     def close(self) -> None:
         self._workers.shutdown(wait=False, cancel_futures=True)
+        self._waiting.shutdown(wait=False, cancel_futures=True)
+        self._decoder.close()
+
+    async def _made(self, content: bytes, side: int, name: str) -> PhotoBytes:
+        loop = asyncio.get_running_loop()
+        decode = functools.partial(self._decoder.decode_here, side=side, name=name)
+        pixels = await loop.run_in_executor(self._workers, decode, content)
+        if pixels is None:
+            abandonment = Abandonment()
+            apart = functools.partial(
+                self._decoder.decode_apart, side=side, name=name, abandonment=abandonment
+            )
+            try:
+                pixels = await loop.run_in_executor(self._waiting, apart, content)
+            finally:
+                abandonment.give_up()  # no more than a name, unless the request was given up
+        return await loop.run_in_executor(self._workers, _shrink, pixels, side)
 
     def _read(self, photo: Photo) -> bytes:
         try:
@@ -112,20 +153,6 @@ class PhotoStore:
             self._store = ImageStore.of(self._settings)
         return self._store
 
-    def _shrink(self, content: bytes, side: int, photo: Photo) -> PhotoBytes:
-        pixels = decode_photo(
-            content,
-            max_megapixels=self._settings.max_megapixels,
-            side=side,
-            name=photo.photo_id,
-        )
-        image = Image.fromarray(pixels)
-        image.thumbnail((side, side), Image.Resampling.LANCZOS)
-        out = io.BytesIO()
-        image.save(out, "JPEG", quality=82, optimize=True)
-        small = out.getvalue()
-        return PhotoBytes(small, "image/jpeg", _digest(small))
-
     def _keep(self, key: tuple[str, int], made: PhotoBytes) -> None:
         if key in self._thumbnails:  # drawn meanwhile for somebody else
             return
@@ -146,6 +173,15 @@ def media_type(content: bytes) -> str:
         (kind for start, kind in _SIGNATURES if content.startswith(start)),
         "application/octet-stream",
     )
+
+
+def _shrink(pixels: NDArray[np.uint8], side: int) -> PhotoBytes:
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=82, optimize=True)
+    small = out.getvalue()
+    return PhotoBytes(small, "image/jpeg", _digest(small))
 
 
 def _digest(content: bytes) -> str:

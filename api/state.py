@@ -7,6 +7,7 @@ without a single index server starts, says so at ``/readyz``, and works as soon 
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,7 @@ from api.servers import ServerPool
 from api.timeline_page import TimelinePage
 from api.understand import Understanding
 from photosearch.catalogue.catalogue import Catalogue
+from photosearch.images.decoder import Decoder
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
 
@@ -44,6 +46,7 @@ class ApiState:
     pool: ServerPool
     shelf: EmbedderShelf
     catalogue: Catalogue
+    decoder: Decoder
     photos: PhotoStore
     urls: PhotoUrls
     planner: Planner
@@ -65,7 +68,8 @@ class ApiState:
         repository = Repository.of(settings)
         watch = RepositoryWatch(repository)
         pool = ServerPool()
-        shelf = EmbedderShelf(repository, settings.max_megapixels)
+        decoder = Decoder(settings)
+        shelf = EmbedderShelf(repository, decoder)
         catalogue = Catalogue.open(settings)
         photos = PhotoStore(settings)
         urls = PhotoUrls(
@@ -85,6 +89,7 @@ class ApiState:
             pool,
             shelf,
             catalogue,
+            decoder,
             photos,
             urls,
             planner,
@@ -110,6 +115,8 @@ class ApiState:
             asyncio.create_task(self._watch_head()),
             asyncio.create_task(self._close_idle_channels()),
         ]
+        # A daemon: nobody waits for it at the end.
+        threading.Thread(target=self.decoder.start, name="start decoding", daemon=True).start()
         try:
             yield
         finally:
@@ -117,6 +124,7 @@ class ApiState:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self.shelf.close()
+            self.decoder.close()
             self.searcher.close()
             self.photos.close()
             await self.urls.close()

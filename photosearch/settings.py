@@ -114,7 +114,23 @@ class Settings(BaseSettings):
         description="Of a folder of photos: where photos without a believable time go. "
         "first_seen: into the full hour before the scan that first saw them; leave_out: nowhere.",
     )
-    max_megapixels: float = Field(50.0, gt=0, description="Larger photos are refused.")
+    max_megapixels: float = Field(
+        110.0,
+        gt=0,
+        description="Larger photos are refused. The default takes what a phone's camera of 108 "
+        "megapixels sends.",
+    )
+    decode_cpu_s: float = Field(
+        10.0,
+        gt=0,
+        description="CPU seconds that decoding a photo of max_megapixels may take; a smaller one "
+        "gets its share, at least a fifth.",
+    )
+    decode_memory_bytes: int = Field(
+        1 << 30,
+        ge=64 << 20,
+        description="Memory that decoding a photo may take.",
+    )
     max_photo_bytes: int = Field(32 << 20, gt=0, description="Larger files are refused.")
     fetch_concurrency: int = Field(16, ge=1, le=256, description="Photos fetched at once.")
     fetch_attempts: int = Field(4, ge=1, description="Tries for one photo, with growing pauses.")

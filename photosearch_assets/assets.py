@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 
 from photosearch.errors import PhotosearchError
+from photosearch.images.decoder import Decoder
 from photosearch.settings import Settings
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Granularity, Window
@@ -130,9 +131,13 @@ def _record(
     context: dg.AssetExecutionContext,
 ) -> Iterator[Any]:
     strips = with_strips(results)
+    with Decoder(settings) as decoder:
+        photos = [
+            strip_entry(result, settings, decoder) if place in strips else {}
+            for place, result in enumerate(results)
+        ]
     entries = [
-        {**metadata_of(result), **(strip_entry(result, settings) if place in strips else {})}
-        for place, result in enumerate(results)
+        {**metadata_of(result), **strip} for result, strip in zip(results, photos, strict=True)
     ]
     made = {result.window for result in results if result.published}
     missing = [window for window in asked if window not in made]

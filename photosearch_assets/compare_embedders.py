@@ -19,7 +19,7 @@ from index_grpc.serving import Serving
 from photosearch.catalogue.listing import Photo
 from photosearch.embedder.embedder import open_embedder
 from photosearch.errors import PhotosearchError
-from photosearch.images.decode import decode_photo
+from photosearch.images.decoder import Decoder
 from photosearch.repository.addresses import Address
 from photosearch_assets.steps.context import StepContext
 
@@ -57,7 +57,7 @@ def compare_embedders(
     for photo in context.catalogue.sample_photos(QUERIES):
         try:
             content = context.image_cache.read(photo.path) or context.image_store.read(photo.path)
-            pictures.append(_as_query(content, context.settings.max_megapixels))
+            pictures.append(_as_query(content, context.decoder))
         except PhotosearchError:
             continue  # it is reported where its window is made
         photos.append(photo)
@@ -115,14 +115,14 @@ def _siblings(
     return first, second
 
 
-def _as_query(content: bytes, max_megapixels: float) -> NDArray[np.uint8]:
+def _as_query(content: bytes, decoder: Decoder) -> NDArray[np.uint8]:
     """A photo's middle, compressed anew: uint8 [h, w, 3]."""
-    photo = Image.fromarray(decode_photo(content, max_megapixels=max_megapixels))
+    photo = Image.fromarray(decoder.decode(content))
     width, height = photo.size
     left, top = (int(side * (1 - _KEPT) / 2) for side in (width, height))
     out = io.BytesIO()
     photo.crop((left, top, width - left, height - top)).save(out, "JPEG", quality=50)
-    return decode_photo(out.getvalue(), max_megapixels=max_megapixels)
+    return decoder.decode(out.getvalue())
 
 
 def _share(these: Iterable[bool]) -> float:

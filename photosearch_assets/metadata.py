@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from photosearch.images.cache import ImageCache
+from photosearch.images.decoder import Decoder
 from photosearch.settings import Settings
 from photosearch_assets.steps.photo_strip import as_markdown, strip_of
 from photosearch_assets.steps.result import StepResult
@@ -45,13 +46,13 @@ def metadata_of(result: StepResult) -> dict[str, dg.MetadataValue]:
     return entries
 
 
-def strip_entry(result: StepResult, settings: Settings) -> dict[str, dg.MetadataValue]:
+def strip_entry(
+    result: StepResult, settings: Settings, decoder: Decoder
+) -> dict[str, dg.MetadataValue]:
     """The strip of the window's photos; nothing for a window without photos."""
     if not result.sample_photos:
         return {}
-    strip = strip_of(
-        result.sample_photos, ImageCache(settings.cache_dir).read, settings.max_megapixels
-    )
+    strip = strip_of(result.sample_photos, ImageCache(settings.cache_dir).read, decoder)
     return {} if strip is None else {"photos": dg.MetadataValue.md(as_markdown(strip))}
 
 

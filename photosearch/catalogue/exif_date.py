@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from photosearch.images.decode import read_header
+from photosearch.images.exif import CAMERA_DIRECTORY, read_tags
+from photosearch.images.find_exif import find_exif
 
 # Before the first digital cameras were sold.
 FIRST_BELIEVABLE = datetime(1990, 1, 1, tzinfo=UTC)
 
-_EXIF_IFD = 0x8769
 _DATE_TIME = 0x0132
+_OFFSET = 0x9010
 # Each date with its offset from UTC, best first: original, digitised.
 _DATES = ((0x9003, 0x9011), (0x9004, 0x9012))
 
@@ -64,15 +65,17 @@ def read_exif_date(date: str, offset: str | None = None) -> datetime | None:
 def _date_texts(file: Path) -> list[tuple[str, str | None]]:
     try:
         with file.open("rb") as content:
-            image = read_header(content, file.name)
-            if image.format == "PNG" and "exif" not in image.info:
-                return []  # Pillow would decode all pixels to look behind them
-            tags = image.getexif()
-            camera: Mapping[int, object] = tags.get_ifd(_EXIF_IFD)
-            found = [(camera.get(date), camera.get(offset)) for date, offset in _DATES]
-            found.append((tags.get(_DATE_TIME), camera.get(0x9010)))
-    except Exception:  # damaged metadata is none; a damaged photo is reported when it is fetched
+            block = find_exif(content)
+            tags = read_tags(block, (CAMERA_DIRECTORY, _DATE_TIME))
+            directory = tags.get(CAMERA_DIRECTORY)
+            camera: Mapping[int, int | str] = {}
+            if isinstance(directory, int) and directory:
+                wanted = {tag for pair in (*_DATES, (0, _OFFSET)) for tag in pair}
+                camera = read_tags(block, wanted, directory=directory)
+    except OSError:  # a photo that can't be read is reported when it is fetched
         return []
+    found = [(camera.get(date), camera.get(offset)) for date, offset in _DATES]
+    found.append((tags.get(_DATE_TIME), camera.get(_OFFSET)))
     return [
         (date, offset if isinstance(offset, str) else None)
         for date, offset in found

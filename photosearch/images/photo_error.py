@@ -15,5 +15,9 @@ class PhotoUnreachable(PhotoError):
     """A photo that could not be had this time: a time-out, an answer 5xx, an I/O error."""
 
 
+class TooMuchWork(ValueError):
+    """Bytes that say that they are more work than any photo; the text is the limit."""
+
+
 class ImageStoreError(PhotosearchError):
     """An image store or an image cache that can't be used at all."""

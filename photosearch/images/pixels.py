@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_ORIENTATION = 0x0112
 _TO_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -26,7 +25,12 @@ def rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode in ("F", "I") or image.mode.startswith("I;16"):
-        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
+        values = np.asarray(image)
+        grey = _eight_bits(values)
+        clear = image.info.get("transparency")
+        if isinstance(clear, int):
+            grey[values == clear] = 255
+        return Image.fromarray(grey).convert("RGB")
     if image.has_transparency_data:
         # Premultiplied colours have to be divided first; only their own twin mode does that.
         twin = {"La": "LA", "RGBa": "RGBA"}.get(image.mode)
@@ -37,19 +41,10 @@ def rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def upright(pixels: Image.Image, image: Image.Image) -> Image.Image:
-    """``pixels`` turned as the metadata of ``image`` asks; ask after loading, because PNG may
-    keep it behind its pixels and TIFF is turned by Pillow itself."""
-    turn = _TO_UPRIGHT.get(_orientation(image))
+def upright(pixels: Image.Image, orientation: int) -> Image.Image:
+    """``pixels`` turned as a photo's metadata asks."""
+    turn = _TO_UPRIGHT.get(orientation)
     return pixels if turn is None else pixels.transpose(turn)
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        value = image.getexif().get(_ORIENTATION)
-    except Exception:  # damaged metadata; the pixels are fine
-        return 1
-    return value if isinstance(value, int) else 1
 
 
 def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:

@@ -16,7 +16,6 @@ from photosearch.catalogue.listing import Photo
 from photosearch.embedder import build
 from photosearch.embedder.registry import resolve_network
 from photosearch.errors import PhotosearchError
-from photosearch.images.decode import decode_photo
 from photosearch.images.fetch import fetch_photos
 from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Input, Manifest, canonical_digest
@@ -139,12 +138,7 @@ def _decoded(
                 if content is None:
                     continue  # the hour's own step reports it with its reason
                 try:
-                    yield decode_photo(
-                        content,
-                        max_megapixels=context.settings.max_megapixels,
-                        side=side,
-                        name=photo.path,
-                    )
+                    yield context.decoder.decode(content, side=side, name=photo.path)
                 except PhotosearchError:
                     continue
                 finally:

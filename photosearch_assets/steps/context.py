@@ -17,6 +17,7 @@ from photosearch.catalogue.catalogue import Catalogue
 from photosearch.closing import Closing
 from photosearch.disk import refused, remedy_for
 from photosearch.images.cache import ImageCache
+from photosearch.images.decoder import Decoder
 from photosearch.images.store import ImageStore
 from photosearch.object_store import is_bucket, require_reachable, require_stores
 from photosearch.oci.image_registry import ImageRegistry, open_registry
@@ -67,6 +68,10 @@ class StepContext(Closing):
     @cached_property
     def image_cache(self) -> ImageCache:
         return ImageCache(self.settings.cache_dir)
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        return Decoder(self.settings)
 
     @cached_property
     def repository(self) -> Repository:
@@ -158,6 +163,8 @@ class StepContext(Closing):
         self._held.close()
         if "catalogue" in self.__dict__:
             self.catalogue.close()
+        if "decoder" in self.__dict__:
+            self.decoder.close()
 
     def __enter__(self) -> Self:
         # Copies of a bucket's artifacts are this run's while it lasts.

@@ -20,7 +20,6 @@ from index_grpc.index_files import ROWS, VECTORS, EmbeddingsFolder, write_embedd
 from index_grpc.rows import Row
 from photosearch.embedder.batch import embed_photos as embed_batch
 from photosearch.errors import PhotosearchError
-from photosearch.images.decode import decode_photo
 from photosearch.images.fetch import fetch_photos
 from photosearch.images.report import PhotoReport, ReportedPhoto
 from photosearch.repository.addresses import Kind
@@ -228,14 +227,14 @@ def _decoder(
                 f"photo {photo.photo_id!r} was replaced after it was fetched",
                 remedy="materialize the images of its hour again",
             )
-        return decode_photo(
-            content,
-            max_megapixels=context.settings.max_megapixels,
-            side=context.embedder.input_side,
-            name=photo.path,
-        )
+        return context.decoder.decode(content, side=context.embedder.input_side, name=photo.path)
 
     return decode
+
+
+def _usable(report: PhotoReport, manifest: Manifest) -> list[ReportedPhoto]:
+    unusable = {failure.photo_id for failure in manifest.failures}
+    return [photo for photo in report.photos if photo.photo_id not in unusable]
 
 
 def _result(
@@ -267,5 +266,5 @@ def _result(
             failure_rate(photos, len(manifest.failures), context.settings.max_failure_rate),
             vector_health(vectors),
         ),
-        sample_photos=tuple(photo.path for photo in spread(report.photos)),
+        sample_photos=tuple(photo.path for photo in spread(_usable(report, manifest))),
     )

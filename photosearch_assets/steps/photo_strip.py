@@ -7,10 +7,13 @@ is one JPEG of some 3 kB, because every materialisation keeps its own for ever.
 import base64
 import io
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from photosearch.images.decoder import Decoder
 
 T = TypeVar("T")
 
@@ -45,11 +48,10 @@ def photo_strip(photos: Iterable[NDArray[np.uint8]]) -> bytes | None:
 
 
 def strip_of(
-    paths: Sequence[str], read: Callable[[str], bytes | None], max_megapixels: float
+    paths: Sequence[str], read: Callable[[str], bytes | None], decoder: "Decoder"
 ) -> bytes | None:
     """The strip of some photos of the image cache; those that can't be read are left out."""
     from photosearch.errors import PhotosearchError
-    from photosearch.images.decode import decode_photo
 
     photos = []
     for path in spread(paths):
@@ -57,9 +59,7 @@ def strip_of(
         if content is None:
             continue
         try:
-            photos.append(
-                decode_photo(content, max_megapixels=max_megapixels, side=SIDE, name=path)
-            )
+            photos.append(decoder.decode(content, side=SIDE, name=path))
         except PhotosearchError:
             continue
     return photo_strip(photos)

@@ -82,7 +82,7 @@ def test_a_photo_of_900_megapixels_is_refused_unread(whole: httpx.Client) -> Non
 
     problem = require_problem(response, 422, "unusable-photo")
     assert "900.0 megapixels" in problem["found"]
-    assert problem["limit"] == "50 megapixels"
+    assert problem["limit"] == "110 megapixels"
 
 
 def test_an_empty_photo_is_refused(whole: httpx.Client) -> None:
