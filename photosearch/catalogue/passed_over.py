@@ -27,6 +27,8 @@ _UNREAD_SUFFIXES = _RAW_SUFFIXES | {
 }
 _UNREAD_KINDS = {
     "a HEIC image",
+    "a HEIF image of another kind than AVIF",
+    "a JPEG XR image",
     "a JPEG XL image",
     "a JPEG 2000 image",
     "a Photoshop document",

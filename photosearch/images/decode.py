@@ -18,6 +18,7 @@ from PIL.ImageFile import ImageFile
 
 from photosearch.images import gif, jpeg, png, tiff
 from photosearch.images.exif import ORIENTATION
+from photosearch.images.photo_bytes import FIRST_BYTES, is_photo
 from photosearch.images.photo_error import PhotoError, TooMuchWork
 from photosearch.images.pixels import rgb, upright
 from photosearch.images.unknown_bytes import declared_size, looks_like
@@ -188,7 +189,9 @@ def _open(data: bytes, name: str) -> _Opened:
         PhotoError: if it is no photo, or its header is damaged.
     """
     Image.init()
-    start, orientation = data[:512], None
+    start, orientation = data[:FIRST_BYTES], None
+    if not is_photo(start):
+        raise _unread(name, looks_like(start) or f"bytes that start with {start[:8].hex(' ')}")
     unread = tiff.unread_kind(data)
     if unread is not None:
         raise _unread(name, unread)
@@ -207,9 +210,8 @@ def _open(data: bytes, name: str) -> _Opened:
     for kind in FORMATS:
         factory, accept = Image.OPEN.get(kind, (None, None))
         # Any brand may come first in an AVIF; Pillow knows some.
-        is_avif = kind == "AVIF" and start[4:8] == b"ftyp" and looks_like(start) is None
-        is_kind = is_avif or accept is None or accept(start[:16]) is True
-        if factory is None or not is_kind:
+        is_avif = kind == "AVIF" and start[4:8] == b"ftyp"
+        if factory is None or not (is_avif or accept is None or accept(start[:16]) is True):
             continue
         try:
             return _Opened(factory(io.BytesIO(data), ""), orientation)
@@ -218,8 +220,8 @@ def _open(data: bytes, name: str) -> _Opened:
         except Exception as error:
             failure = error
     kind_found = tiff.strange_kind(data) or looks_like(start)
-    if failure is None or kind_found is not None:
-        raise _unread(name, kind_found or f"bytes that start with {start[:8].hex(' ')}")
+    if kind_found is not None:
+        raise _unread(name, kind_found)
     raise PhotoError(
         f"{name} can't be decoded",
         found=f"a damaged header ({failure or type(failure).__name__})",
