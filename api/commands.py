@@ -16,6 +16,7 @@ import typer
 from photosearch.address import AddressError, base_url, listen
 from photosearch.errors import PhotosearchError
 from photosearch.installation import is_installed, load_installation
+from photosearch.masked import masked, masked_text
 from photosearch.settings import Settings, load_settings
 from photosearch.terminal import Terminal, say, say_json
 
@@ -109,8 +110,8 @@ def _ask(url: str | None, method: str, path: str, **request: Any) -> dict[str, A
             response = client.request(method, base + path, **request)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise CommandError(
-            f"the API does not answer at {base}",
-            found=str(error) or type(error).__name__,
+            f"the API does not answer at {masked(base)}",
+            found=masked_text(error) or type(error).__name__,
             remedy=_remedy(url),
         ) from error
     try:
@@ -119,7 +120,7 @@ def _ask(url: str | None, method: str, path: str, **request: Any) -> dict[str, A
         answer = None
     if not isinstance(answer, dict):
         raise CommandError(
-            f"what answers at {base} is not photosearch's API",
+            f"what answers at {masked(base)} is not photosearch's API",
             found=f"status {response.status_code}, {response.headers.get('content-type')}",
             remedy="name the API's address with --url",
         )

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from photosearch.disk import refused, remedy_for
 from photosearch.errors import PhotosearchError
+from photosearch.masked import masked_text
 from photosearch.printable import printable
 from photosearch.settings import SETTINGS_VARIABLE, load_settings
 from photosearch.terminal import Terminal, make_streams_whole
@@ -61,7 +62,7 @@ def _refusal(error: OSError) -> PhotosearchError:
 
 
 def _end_with(error: PhotosearchError) -> NoReturn:
-    line = Text.assemble(("error:", "bold red"), " ", printable(error))
+    line = Text.assemble(("error:", "bold red"), " ", printable(masked_text(error)))
     Terminal(stderr=True).print(line, soft_wrap=True)
     sys.exit(1)
 

@@ -12,6 +12,7 @@ from photosearch.catalogue.exif_date import FIRST_BELIEVABLE
 from photosearch.catalogue.folder import FolderScan
 from photosearch.catalogue.listing import Misplaced
 from photosearch.counting import commonest, counted
+from photosearch.masked import masked_setting
 from photosearch.next_step import SampledPhotos, next_step
 from photosearch.printable import printable
 from photosearch.settings import Settings
@@ -87,11 +88,12 @@ def print_summary(
 
 
 def _change(change: SettingChange) -> str:
+    before, after = masked_setting(change.before), masked_setting(change.after)
     if change.before is None:
-        return f"{change.name} = {change.after}"
+        return f"{change.name} = {after}"
     if change.is_change:
-        return f"{change.name} = {change.after}, was {change.before}"
-    return f"{change.name} = {change.after}, kept"
+        return f"{change.name} = {after}, was {before}"
+    return f"{change.name} = {after}, kept"
 
 
 def _count(count: int, lonely: int, what: str) -> str:

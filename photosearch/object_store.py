@@ -22,6 +22,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from photosearch.errors import PhotosearchError
+from photosearch.masked import masked, masked_text
 from photosearch.settings import Settings
 
 RETRIES = 8
@@ -70,7 +71,7 @@ def open_object_store(url: str, settings: Settings, *, retries: int = RETRIES) -
         return from_url(url, **options)
     except (BaseError, ValueError, TypeError) as error:
         raise StoreUnreachable(
-            f"the store {url} can't be opened",
+            f"the store {masked(url)} can't be opened",
             found=first_line(error),
             remedy="give a folder, or a file://, s3:// or gs:// URL",
         ) from error
@@ -110,7 +111,7 @@ def schemes_of(settings: Settings) -> set[str]:
 
 def unreachable(url: str, what: str, error: Exception) -> StoreUnreachable:
     """What ``error`` means for whoever wanted ``what`` from the store at ``url``."""
-    parts = urlsplit(url)
+    parts, url = urlsplit(url), masked(url)
     text = str(error)
     # A listing's 404 comes without its kind.
     if isinstance(error, FileNotFoundError) or "404 Not Found" in text:
@@ -142,8 +143,8 @@ def is_bucket(url: str) -> bool:
 
 
 def first_line(error: Exception) -> str:
-    """An error's message without obstore's structure dump."""
-    return str(error).partition("\n")[0] or type(error).__name__
+    """An error's message without obstore's structure dump, its URLs masked."""
+    return masked_text(error).partition("\n")[0] or type(error).__name__
 
 
 def _s3(settings: Settings) -> dict[str, Any]:

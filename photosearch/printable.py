@@ -10,6 +10,8 @@ import logging
 import re
 import unicodedata
 
+from photosearch.masked import masked_text
+
 _JOINERS = "\u200c\u200d"
 _OBEYED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode's categories of what is not seen but acts, or can't be encoded."""
@@ -38,10 +40,10 @@ class PrintableFormatter(logging.Formatter):
     """Log lines: a record is one line, beside the trace that it may carry."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
-        return printable(super().formatMessage(record))
+        return printable(masked_text(super().formatMessage(record)))
 
     def formatException(self, ei: object) -> str:  # noqa: N802
-        return printable_lines(super().formatException(ei))  # type: ignore[arg-type]
+        return printable_lines(masked_text(super().formatException(ei)))  # type: ignore[arg-type]
 
     def formatStack(self, stack_info: str) -> str:  # noqa: N802
         return printable_lines(super().formatStack(stack_info))

@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from photosearch.address import host_of
 from photosearch.errors import PhotosearchError
+from photosearch.masked import masked_setting, masked_text
 from photosearch.windows import require_month_aligned
 
 SETTINGS_FILE = "photosearch.toml"
@@ -487,12 +488,20 @@ def _refusal(error: ValidationError, path: Path) -> SettingsError:
     if isinstance(cause, PhotosearchError):
         return SettingsError(
             f"setting {name} can't be used: {cause.what}",
-            found=cause.found,
+            found=None if cause.found is None else masked_text(cause.found),
             limit=cause.limit,
             remedy="; ".join(filter(None, (cause.remedy, correct))),
         )
     return SettingsError(
         f"setting {name} can't be used: {first['msg']}",
-        found=repr(first.get("input")),
+        found=_found(name, first.get("input")),
         remedy=correct,
     )
+
+
+def _found(name: str, value: Any) -> str:
+    """A value that is refused, unless it is a secret: of one, as a number, only what it is."""
+    field = Settings.model_fields.get(name)
+    if field is not None and "Secret" in str(field.annotation):
+        return f"a value of type {type(value).__name__}; a password is written in quotes"
+    return str(masked_setting(repr(value)))

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from photosearch.masked import masked_setting
 from photosearch.printable import printable
 from photosearch.settings import Settings, load_settings
 from photosearch.terminal import Terminal
@@ -22,7 +23,9 @@ def settings(
     current = load_settings()
     table = Table("setting", "value", "meaning", title=_title(current), title_justify="left")
     for name, field in Settings.model_fields.items():
-        table.add_row(name, printable(_written(getattr(current, name))), field.description)
+        table.add_row(
+            name, printable(_written(masked_setting(getattr(current, name)))), field.description
+        )
     Terminal().print(table)
 
 

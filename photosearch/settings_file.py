@@ -13,6 +13,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from photosearch.masked import masked_setting
 from photosearch.settings import SettingsError
 
 _HEADER = """\
@@ -62,7 +63,8 @@ def update_settings_file(
     for name in surplus:
         document.remove(name)
     if surplus or any(change.is_change for change in changes) or not file.exists():
-        _write(file, tomlkit.dumps(document).rstrip("\n") + "\n")
+        text = tomlkit.dumps(document).rstrip("\n") + "\n"
+        _write(file, text, secret=_has_secret(document))
     return changes
 
 
@@ -74,12 +76,32 @@ def _new_document() -> tomlkit.TOMLDocument:
     return document
 
 
-def _write(file: Path, text: str) -> None:
+def _has_secret(document: tomlkit.TOMLDocument) -> bool:
+    """Whether some value is shown otherwise than it is written, as a URL with a password."""
+    return any(
+        name.endswith("password") or masked_setting(str(value)) != str(value)
+        for name, value in document.items()
+        if isinstance(value, str)
+    )
+
+
+def _umask() -> int:
+    before = os.umask(0o077)
+    os.umask(before)
+    return before
+
+
+def _write(file: Path, text: str, *, secret: bool) -> None:
+    """``secret``: for its owner alone, also where it was open to others before."""
     new = file.with_name(f".{file.name}.new")
     try:
-        new.write_text(text, "utf-8")
-        if file.exists():
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+            opened.write(text.encode())
+        if file.exists() and not secret:
             new.chmod(file.stat().st_mode)
+        elif not secret:
+            new.chmod(0o666 & ~_umask())
         os.replace(new, file)  # noqa: PTH105
     except OSError as error:
         raise SettingsError(

@@ -30,6 +30,7 @@ from photosearch.catalogue.rows import erase_rows, write_rows
 from photosearch.catalogue.schema import CatalogueError
 from photosearch.catalogue.times import read_time
 from photosearch.closing import Closing
+from photosearch.masked import masked
 from photosearch.repository.erasures import ErasedListings, NothingErased, is_erased
 from photosearch.repository.storage import open_storage
 from photosearch.settings import Settings
@@ -84,7 +85,7 @@ class Catalogue(Closing):
     @property
     def shown_url(self) -> str:
         """The database's URL without its password."""
-        return self._engine.url.render_as_string(hide_password=True)
+        return masked(self._engine.url.render_as_string(hide_password=True))
 
     def connect(self) -> None:
         """Connect, to see whether the database is there, whatever tables it has."""

@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from photosearch.catalogue.schema import CatalogueError
+from photosearch.masked import masked, masked_text
 
 _CONNECT_SECONDS = 10
 _SQLITE_BUSY_SECONDS = 30
@@ -43,12 +44,12 @@ def make_engine(url_text: str, base_dir: Path) -> sa.Engine:
     except (sa.exc.ArgumentError, ValueError) as error:
         raise CatalogueError(
             "database_url is no SQLAlchemy URL",
-            found=repr(_without_password(url_text)),
+            found=repr(masked(url_text)),
             remedy="write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
         ) from error
     except ImportError as error:
         raise CatalogueError(
-            f"no driver is installed for {_without_password(url_text)}: {error}",
+            f"no driver is installed for {masked(url_text)}: {error}",
             remedy="install it: pip install 'photosearch[postgres]'"
             + (", or write postgresql:// for psycopg2" if "+psycopg:" in url_text else ""),
         ) from error
@@ -157,7 +158,7 @@ def _decoded(text: bytes) -> str:
 @contextmanager
 def database_errors(engine: sa.Engine) -> Iterator[None]:
     """Turn the driver's errors into ours, which name the database without its password."""
-    shown = engine.url.render_as_string(hide_password=True)
+    shown = masked(engine.url.render_as_string(hide_password=True))
     try:
         yield
     except sa.exc.OperationalError as error:
@@ -197,9 +198,4 @@ def _speak_utc(connection: Any, _record: object) -> None:
 
 
 def _first_line(error: sa.exc.DBAPIError) -> str:
-    return " ".join(str(error.orig).split()) or type(error.orig).__name__
-
-
-def _without_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else url
+    return " ".join(masked_text(error.orig).split()) or type(error.orig).__name__

@@ -5,7 +5,6 @@ document is there whole or not at all, and putting what is there already sends n
 is built on this interface runs unchanged on either.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
+from photosearch.masked import masked
 from photosearch.oci.errors import ImageError
 from photosearch.oci.names import ALLOWED, ImageName, parse_image_name
 
@@ -137,7 +137,7 @@ def open_registry(settings: "Settings") -> ImageRegistry:
         return _remote(settings, named, _base(settings, named.host), signed_in=True)
     raise ImageError(
         "registry_url is a folder or oci://HOST:PORT/NAME",
-        found=re.sub("//[^/]*@", "//...@", url),  # it may be a password
+        found=masked(url),  # it may have a password
         limit=f"{ALLOWED}; user and password are settings of their own",
         remedy="correct registry_url",
     )

@@ -20,6 +20,7 @@ from rich.progress import track
 from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
 from photosearch.installation import load_installation
+from photosearch.masked import masked
 from photosearch.repository.ahead import told_ahead
 from photosearch.repository.gc_report import GcReport, Kept, Removed
 from photosearch.repository.held import held_versions
@@ -123,9 +124,10 @@ def _has_repository(settings: Settings) -> bool:
 
 def _nothing_made(settings: Settings) -> str:
     """Said, because of nothing no part is damaged."""
+    where = masked(settings.repository_url)
     return (
-        f"there was nothing to look at: the model repository {settings.repository_url} holds no "
-        "version; 'photosearch materialize' makes them, models_url says where"
+        f"there was nothing to look at: the model repository {where} holds no version; "
+        "'photosearch materialize' makes them, models_url says where"
     )
 
 
