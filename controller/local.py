@@ -76,8 +76,8 @@ class LocalDeployer:
         self._written: DeployerStatus | None = None
         self._images_may_go = True
 
-    def run(self, stop: threading.Event) -> None:
-        """Reconcile until ``stop`` is set, then end every server.
+    def run(self, stop: threading.Event, progress: Callable[[], object] = bool) -> None:
+        """Reconcile until ``stop`` is set, then end every server; ``progress`` hears each look.
 
         Raises:
             AlreadyRunning: if another deployer works on this state folder.
@@ -90,6 +90,7 @@ class LocalDeployer:
                     self._disk_fault = None
                 except OSError as error:  # a full disk: what runs goes on, the next look goes on
                     self._tell_disk_fault(error)
+                progress()
                 stop.wait(self._pause_s())
             self.end_all()
 
@@ -309,7 +310,8 @@ class LocalDeployer:
 
 
 def _tells_more(status: DeployerStatus, written: DeployerStatus) -> bool:
-    age = (status.updated_at - written.updated_at).total_seconds()
+    # Without its sign: a clock that was set back must not silence it until it has caught up.
+    age = abs((status.updated_at - written.updated_at).total_seconds())
     retries = {"__all__": {"retry_at"}}
     moving: Any = {"updated_at": True, "refused": retries, "crashing": retries}
     return not 0 <= age < STATUS_EVERY_S or status.model_dump(exclude=moving) != written.model_dump(

@@ -12,5 +12,5 @@ def deployer(settings: Settings) -> ProcessSpec:
         argv=photosearch_argv("deployer"),
         ready_url=None,
         ready_file=deployer_dir(settings) / "status.json",
-        restart=True,
+        beats=True,
     )

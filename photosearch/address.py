@@ -61,6 +61,12 @@ def reachable(host: str) -> str:
     return "127.0.0.1" if address.version == 4 else "::1"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on ``host``."""
+    address = ip_of(host)
+    return host.lower() == "localhost" if address is None else address.is_loopback
+
+
 def base_url(host: str, port: int) -> str:
     """The URL, without a slash at its end, of a server on this machine that listens on ``host``."""
     return f"http://{authority(reachable(host), port)}"

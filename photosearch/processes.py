@@ -20,8 +20,9 @@ class ProcessSpec:
     """One process under the supervisor.
 
     It is ready when ``ready_url`` answers with a status below 400 and ``ready_file`` exists;
-    with neither, as soon as it runs. The port of ``ready_url`` must be free before anything
-    is started. A process with ``restart`` is started again, with growing pauses, when it ends.
+    with neither, at its first heartbeat, or as soon as it runs. The port of ``ready_url`` must be
+    free before anything is started. A process with ``restart`` is started again, with growing
+    pauses, when it ends, and when its URL or its heart is silent for ``hung_after_s``.
     """
 
     name: str
@@ -31,6 +32,12 @@ class ProcessSpec:
     restart: bool = True
     #: Printed for the user when all is ready; by default ready_url's scheme, host and port.
     url: str | None = None
+    #: Whether it runs a :class:`photosearch.heartbeat.Heartbeat`.
+    beats: bool = False
+    #: Why it can never run here, if that is known: it is told instead of started.
+    cannot_start: str | None = None
+    #: What a user should know before it runs like this.
+    warning: str | None = None
     #: Added to the environment.
     environment: Mapping[str, str] = field(default_factory=dict)
 

@@ -75,6 +75,14 @@ class Settings(BaseSettings):
         description="Folder of all that is made: repository, cache, Dagster's home, logs.",
     )
 
+    # Processes
+    hung_after_s: float = Field(
+        60.0,
+        ge=0,
+        description="Seconds without a sign of life after which 'up' ends a process and starts it "
+        "again; 0: never.",
+    )
+
     # Catalogue
     database_url: str | None = Field(
         None, description="SQLAlchemy URL of the catalogue; a SQLite file in state_dir by default."
@@ -285,6 +293,15 @@ class Settings(BaseSettings):
     )
     request_log: Literal["off", "text", "json"] = Field(
         "off", description="A line for each request in the API's log; json: all its lines as JSON."
+    )
+    dagster_host: Annotated[str, AfterValidator(host_of)] = Field(
+        "127.0.0.1",
+        description="Address that Dagster's web pages listen on; they have no sign-in.",
+    )
+    dagster_allowed_hosts: _Names = Field(
+        (),
+        description="Names, besides addresses and localhost, that Dagster's web pages are opened "
+        "by.",
     )
     dagster_port: int = Field(3000, ge=0, le=65535, description="Port of Dagster's web pages.")
     max_k: int = Field(1000, ge=1, description="Most results of one answer.")

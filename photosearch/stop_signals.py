@@ -13,14 +13,23 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+#: Signals that come within this time are one.
+BURST_S = 1.0
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
-def stop_on_signals(*further: signal.Signals) -> threading.Event:
-    """An event that SIGTERM, SIGINT and ``further`` signals set from now on."""
+def stop_on_signals(
+    *further: signal.Signals, again: threading.Event | None = None
+) -> threading.Event:
+    """An event that SIGTERM, SIGINT and ``further`` signals set from now on.
+
+    A ``further`` one that is ignored stays so: that is how nohup keeps SIGHUP away. ``again`` is
+    set by a signal that comes ``BURST_S`` or more after the first.
+    """
     stop = threading.Event()
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -28,10 +37,16 @@ def stop_on_signals(*further: signal.Signals) -> threading.Event:
     def wait() -> None:
         os.read(reader, 1)
         stop.set()
+        begun = time.monotonic()
+        while again is not None and not again.is_set():
+            os.read(reader, 1)
+            if time.monotonic() >= begun + BURST_S:
+                again.set()
 
     threading.Thread(target=wait, name="stop", daemon=True).start()
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in (*_STOPS, *further):
+    heeded = [one for one in further if signal.getsignal(one) is not signal.SIG_IGN]
+    for number in (*_STOPS, *heeded):
         signal.signal(number, lambda *_: None)  # without a handler nothing would be written
     return stop
 

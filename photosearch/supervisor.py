@@ -5,12 +5,13 @@ processes from a file of its own, circus has had no release for years, and none 
 grandchildren after its own kill -9; so it is written here, on subprocess and psutil.
 """
 
+import logging
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Self
 
 from photosearch.errors import PhotosearchError
@@ -21,8 +22,11 @@ from photosearch.settings import Settings, SettingsError
 from photosearch.supervised import State, SupervisedProcess
 from photosearch.undertaker import GRACE_S, end_marked, start_undertaker
 
+_log = logging.getLogger(__name__)
+
 PROCESSES = "photosearch.processes"
 WATCH_EVERY_S = 0.2
+_STEP_S = 0.05
 
 
 class SupervisorError(PhotosearchError):
@@ -30,10 +34,21 @@ class SupervisorError(PhotosearchError):
 
 
 def installed_specs(settings: Settings) -> list[ProcessSpec]:
-    """The processes that the installed packages bring; those with an address for users last."""
+    """The processes that the installed packages bring; those with an address for users last.
+
+    One whose package does not load, or refuses the settings, keeps no other from running.
+    """
     points = sorted(entry_points(group=PROCESSES), key=lambda point: point.name)
-    specs = [point.load()(settings) for point in points]
+    specs = [_spec_of(point, settings) for point in points]
     return sorted(specs, key=lambda spec: spec.ready_url is not None)
+
+
+def _spec_of(point: EntryPoint, settings: Settings) -> ProcessSpec:
+    try:
+        spec: ProcessSpec = point.load()(settings)
+    except (PhotosearchError, ImportError, OSError) as error:
+        return ProcessSpec(point.name, [], cannot_start=str(error))
+    return spec
 
 
 class Supervisor:
@@ -61,9 +76,15 @@ class Supervisor:
         self._mark = str(lock)
         self._stack = ExitStack()
         self._stop = threading.Event()
+        #: Set it to end at once what :meth:`stop` waits for.
+        self.hurry = threading.Event()
+        #: What broke the watching itself: nothing is started again from then on.
+        self.failure: Exception | None = None
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         self._undertaker: subprocess.Popen[bytes] | None = None
-        self.processes = [SupervisedProcess(spec, settings, self._mark) for spec in self._specs]
+        self.processes = [
+            SupervisedProcess(spec, settings, self._mark, grace_s) for spec in self._specs
+        ]
 
     def start(self) -> Self:
         """Start everything; returns at once, see :meth:`wait_ready`.
@@ -105,7 +126,8 @@ class Supervisor:
         """Wait until everything is ready; ``on_change`` is called while it waits.
 
         Raises:
-            SupervisorError: after ``timeout_s``, or when a process that is not restarted ended.
+            SupervisorError: after ``timeout_s``, or when a process ended that is not started
+                again, or when the watching failed.
         """
         limit = time.monotonic() + timeout_s
         while not self.is_ready:
@@ -113,10 +135,14 @@ class Supervisor:
                 on_change(self)
             missing = [p for p in self.processes if p.state is not State.READY]
             gave_up = time.monotonic() > limit
-            if gave_up or self._stop.is_set() or any(p.state is State.ENDED for p in missing):
+            ended = any(process.state is State.ENDED for process in missing)
+            if gave_up or ended or self._stop.is_set() or self.failure is not None:
                 raise SupervisorError(
                     f"{', '.join(p.spec.name for p in missing)} did not become ready",
-                    found="; ".join(_found(process) for process in missing),
+                    found="; ".join(
+                        [_found(process) for process in missing]
+                        + [repr(self.failure)] * (self.failure is not None)
+                    ),
                     limit=f"{timeout_s:.0f} s" if gave_up else None,
                     remedy=f"see the logs in {self._settings.logs_dir}",
                 )
@@ -132,15 +158,26 @@ class Supervisor:
             limit = time.monotonic() + self._grace_s
             for process in group:
                 process.tell_to_end()
-            for process in group:
-                process.wait(max(0.0, limit - time.monotonic()))
-        if self._undertaker is not None:
-            assert self._undertaker.stdin is not None
-            self._undertaker.stdin.close()  # it ends what is left, and itself
-            self._undertaker.wait()
+            while time.monotonic() < limit and not self.hurry.is_set():
+                if all(process.wait(_STEP_S) for process in group):
+                    break
+        self._end_the_rest()
         for process in self.processes:
             process.wait(1.0)
         self._stack.close()
+
+    def _end_the_rest(self) -> None:
+        """Let the undertaker end what is left; of one that is stopped or stuck, do its work."""
+        if self._undertaker is not None:
+            assert self._undertaker.stdin is not None
+            self._undertaker.stdin.close()  # it ends what is left, and itself
+            limit = time.monotonic() + 2 * self._grace_s + 1
+            while self._undertaker.poll() is None and time.monotonic() < limit:
+                if self.hurry.wait(_STEP_S):
+                    break
+            self._undertaker.kill()
+            self._undertaker.wait()
+            end_marked(self._mark, grace_s=0 if self.hurry.is_set() else self._grace_s)
 
     def __enter__(self) -> Self:
         return self
@@ -149,11 +186,15 @@ class Supervisor:
         self.stop()
 
     def _watch(self) -> None:
-        while not self._stop.wait(WATCH_EVERY_S):
-            for process in self.processes:
-                process.watch()
-            if self._undertaker is not None and self._undertaker.poll() is not None:
-                self._start_undertaker()
+        try:
+            while not self._stop.wait(WATCH_EVERY_S):
+                for process in self.processes:
+                    process.watch()
+                if self._undertaker is not None and self._undertaker.poll() is not None:
+                    self._start_undertaker()
+        except Exception as error:  # in a thread of which nobody would hear otherwise
+            _log.exception("the supervisor can't watch its processes any more")
+            self.failure = error
 
     def _start_undertaker(self) -> None:
         if self._undertaker is not None and self._undertaker.stdin is not None:
@@ -165,4 +206,6 @@ def _found(process: SupervisedProcess) -> str:
     text = f"{process.spec.name} is {process.state}"
     if process.last_exit is not None:
         text += f" ({process.last_exit}: {process.log_tail(3)})"
+    elif process.trouble is not None:
+        text += f" ({process.trouble})"
     return text

@@ -1,9 +1,9 @@
-"""Dagster's two processes under ``photosearch up``."""
+"""Dagster's two processes under ``photosearch up``: Dagit, behind our guard, and the daemon."""
 
 import sys
 from pathlib import Path
 
-from photosearch.address import base_url
+from photosearch.address import base_url, is_loopback
 from photosearch.processes import ProcessSpec
 from photosearch.settings import Settings
 from photosearch_assets.dagster_home import environment
@@ -18,17 +18,20 @@ load_from:
 
 
 def webserver(settings: Settings) -> ProcessSpec:
-    """Dagit, on ``dagster_port``."""
-    url = base_url(settings.api_host, settings.dagster_port)
+    """Dagit, on ``dagster_host`` and ``dagster_port``."""
+    url = base_url(settings.dagster_host, settings.dagster_port)
+    has_url = settings.dagster_port != 0  # else only the process itself knows its port
+    warning = (
+        f"Dagit listens on {settings.dagster_host}: it has no sign-in, and whoever reaches its "
+        "port can start, stop and delete what it shows; set dagster_host to 127.0.0.1, or see "
+        "that a firewall or a proxy with a sign-in stands before it"
+    )
     return ProcessSpec(
         name="dagster-webserver",
-        argv=[
-            *(sys.executable, "-m", "dagster_webserver"),
-            *("-h", settings.api_host, "-p", str(settings.dagster_port)),
-            *("-w", str(_workspace(settings))),
-        ],
-        ready_url=f"{url}/server_info",
-        url=url,
+        argv=[sys.executable, "-P", "-m", "photosearch_assets.dagit", str(_workspace(settings))],
+        ready_url=f"{url}/server_info" if has_url else None,
+        url=url if has_url else None,
+        warning=None if is_loopback(settings.dagster_host) else warning,
         environment=environment(settings),
     )
 
@@ -37,7 +40,8 @@ def daemon(settings: Settings) -> ProcessSpec:
     """The daemon: the run queue, the sensors, the automation, the backfills."""
     return ProcessSpec(
         name="dagster-daemon",
-        argv=[sys.executable, "-m", "dagster._daemon", "run", "-w", str(_workspace(settings))],
+        argv=[sys.executable, "-P", "-m", "photosearch_assets.daemon", str(_workspace(settings))],
+        beats=True,
         environment=environment(settings),
     )
 

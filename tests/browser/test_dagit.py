@@ -1,89 +1,33 @@
-"""Dagit in a real browser: the graph of assets, and a partition materialised by hand.
+"""Dagit in a real browser: the graph of assets, and a partition materialised by hand."""
 
-Webserver and daemon are the very processes of ``photosearch up``, over a small catalogue.
-"""
-
-import os
-import signal
-import socket
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from photosearch.processes import ProcessSpec
-from photosearch.settings import SETTINGS_FILE, SETTINGS_VARIABLE
-from photosearch.windows import Granularity, Window
-from photosearch_assets import processes
 from photosearch_assets.steps.context import StepContext
-from photosearch_assets.steps.registry import own_step
 from tests.assets.conftest import Shop
+from tests.browser.running_dagit import HOUR, dagit, shop, webserver
+
+__all__ = ["dagit", "shop", "webserver"]
 
 ARTIFACTS = Path("test-artifacts")
 WITHIN_MS = 120_000
-NOW = datetime.now(UTC)
-HOUR = Window.holding(Granularity.HOURLY, NOW - timedelta(hours=1))
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    (tmp_path / "photos").mkdir()
-    shop = Shop(tmp_path)
-    start = Window.holding(Granularity.MONTHLY, HOUR.start).start
-    shop.configure(dagster_port=_free_port(), automation=False, timeline_start=start)
-    monkeypatch.setenv(SETTINGS_VARIABLE, str(tmp_path / SETTINGS_FILE))
-    shop.settings.state.mkdir()
-    for number in range(6):
-        shop.list_photo(f"p{number}.png", HOUR.start + timedelta(minutes=number))
-    with StepContext(shop.settings) as context:
-        list(own_step("embedder")([], context))
-    return shop
-
-
-@pytest.fixture
-def dagit(shop: Shop) -> Iterator[str]:
-    """The address of a running Dagit, with its daemon."""
-    specs = [processes.webserver(shop.settings), processes.daemon(shop.settings)]
-    with _running(specs[0], shop.root) as web, _running(specs[1], shop.root):
-        assert specs[0].ready_url is not None
-        _await_answer(specs[0].ready_url, web)
-        yield str(specs[0].url)
-
-
-@contextmanager
-def _running(spec: ProcessSpec, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    with (folder / f"{spec.name}.log").open("wb") as log:
-        process = subprocess.Popen(
-            spec.argv,
-            env={**os.environ, **spec.environment},
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(60)
-            finally:
-                os.killpg(process.pid, signal.SIGKILL) if _group_lives(process.pid) else None
-
-
 def test_a_partition_is_materialised_by_clicking(dagit: str, browser: Browser, shop: Shop) -> None:
     page = browser.new_page(viewport={"width": 1500, "height": 950})
+    told: list[str | bytes] = []
+    page.on(
+        "websocket", lambda socket: socket.on("framereceived", lambda frame: told.append(frame))
+    )
     try:
         _see_the_graph(page, dagit)
         _materialise(page, dagit)
+        _hear_of_the_run(page, dagit, told)
         _see_the_partition(page, dagit)
         _see_the_check(page, dagit)
     finally:
@@ -120,6 +64,16 @@ def _materialise(page: Page, dagit: str) -> None:
     page.screenshot(path=_artifact("dagit-runs.png"))
 
 
+def _hear_of_the_run(page: Page, dagit: str, told: list[str | bytes]) -> None:
+    """A run's page is told of each event by a WebSocket."""
+    run = page.locator("a[href^='/runs/']").first.get_attribute("href")
+    page.goto(f"{dagit}{run}")
+    ends = time.monotonic() + WITHIN_MS / 1000
+    while not any('"type": "data"' in str(frame).replace('":"', '": "') for frame in told):
+        assert time.monotonic() < ends, told[-3:]
+        page.wait_for_timeout(100)
+
+
 def _see_the_partition(page: Page, dagit: str) -> None:
     page.goto(f"{dagit}/assets/images?view=partitions&partition={HOUR.start_text}")
     expect(page.get_by_text("Materialized", exact=True).first).to_be_visible(timeout=WITHIN_MS)
@@ -140,29 +94,3 @@ def _see_the_check(page: Page, dagit: str) -> None:
 def _artifact(name: str) -> Path:
     ARTIFACTS.mkdir(exist_ok=True)
     return ARTIFACTS / name
-
-
-def _await_answer(url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 300
-    while True:
-        assert process.poll() is None, "the webserver ended"
-        try:
-            if httpx.get(url, timeout=5).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        assert time.monotonic() < deadline, f"{url} does not answer"
-        time.sleep(0.3)
-
-
-def _group_lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

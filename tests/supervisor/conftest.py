@@ -1,0 +1,34 @@
+"""Small real processes under a real supervisor."""
+
+import socket
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from photosearch.processes import ProcessSpec
+from photosearch.settings import SETTINGS_FILE, Settings, load_settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (tmp_path / SETTINGS_FILE).write_text(f"api_port = {port}\n")
+    return load_settings(tmp_path / SETTINGS_FILE)
+
+
+def until(condition: Callable[[], object], within_s: float = 120) -> None:
+    limit = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def script(text: str, name: str = "script", **of: object) -> ProcessSpec:
+    argv = [sys.executable, "-c", textwrap.dedent(text)]
+    return ProcessSpec(name, argv, **of)  # type: ignore[arg-type]
