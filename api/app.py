@@ -8,6 +8,7 @@ models still stand in the OpenAPI page.
 import asyncio
 import contextlib
 import functools
+import mimetypes
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ from starlette.responses import FileResponse, Response
 
 from api import handlers, openapi
 from api.answer import listing_of
+from api.apart import IN_PLACE_ROWS, apart
 from api.etag import is_known
 from api.front import Front
 from api.hosts import AllowedHosts
@@ -33,6 +35,7 @@ from api.models import (
     Timeline,
 )
 from api.photos import THUMBNAIL_SIDES
+from api.pieces import InPieces
 from api.problems import ApiProblem, overloaded
 from api.query import downloaded, read_query
 from api.samples import MOST
@@ -42,6 +45,7 @@ from photosearch.settings import Settings
 from photosearch.version import CODE_VERSION
 
 WEB = Path(__file__).parent / "web"
+JSON = "application/json"
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -59,6 +63,7 @@ PHOTO_HEADERS = {
 def create_app(settings: Settings, state: ApiState | None = None) -> FastAPI:
     """The application for ``settings``; ``state`` replaces what it would make of them."""
     state = state or ApiState.make(settings)
+    mimetypes.init()  # reads files; else the first request for a page would
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -71,11 +76,12 @@ def create_app(settings: Settings, state: ApiState | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         version=CODE_VERSION,
         lifespan=lifespan,
+        openapi_url=None,  # written once, at the start
         docs_url=None,  # FastAPI's page needs scripts from the Internet; ours does not
         redoc_url=None,
     )
     app.state.photosearch = state
-    app.openapi = functools.partial(openapi.describe, app)  # type: ignore[method-assign]
+    app.openapi = functools.partial(openapi.describe, app, settings.root_path)  # type: ignore[method-assign]
     handlers.install(app, settings.root_path)
     if settings.allowed_origins:
         app.add_middleware(
@@ -100,8 +106,8 @@ def create_app(settings: Settings, state: ApiState | None = None) -> FastAPI:
     return app
 
 
-def _json(answer: BaseModel, headers: dict[str, str] | None = None) -> Response:
-    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+def _json(answer: BaseModel) -> Response:
+    return Response(answer.model_dump_json(), media_type=JSON)
 
 
 def _add_search(app: FastAPI, state: ApiState) -> None:
@@ -123,7 +129,10 @@ def _add_search(app: FastAPI, state: ApiState) -> None:
         _require_room(state)
         state.queries += 1
         try:
-            return _json(await state.searcher.answer(query), {"Cache-Control": "no-store"})
+            answer = await state.searcher.answer(query)
+            rows = len(answer.results) + len(answer.coverage.windows)
+            body = await apart(answer.model_dump_json, if_long=rows > IN_PLACE_ROWS)
+            return Response(body, media_type=JSON, headers={"Cache-Control": "no-store"})
         finally:
             state.queries -= 1
 
@@ -140,7 +149,7 @@ def _add_search(app: FastAPI, state: ApiState) -> None:
         headers = {"ETag": tag, "Cache-Control": "no-cache"}
         if is_known(request, tag):
             return Response(status_code=304, headers=headers)
-        return Response(body, media_type="application/json", headers=headers)
+        return Response(body, media_type=JSON, headers=headers)
 
 
 def _require_room(state: ApiState) -> None:
@@ -216,7 +225,7 @@ def _add_catalogue(app: FastAPI, state: ApiState) -> None:
         headers = {"ETag": f'"{content.tag}"', **PHOTO_HEADERS}
         if is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
-        return Response(content.content, media_type=content.media_type, headers=headers)
+        return InPieces(content.content, media_type=content.media_type, headers=headers)
 
 
 def _add_health(app: FastAPI, state: ApiState) -> None:
@@ -263,6 +272,14 @@ def _add_page(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
         return FileResponse(WEB / "index.html", headers=PAGE_HEADERS)
+
+    written = functools.cache(lambda: openapi.written(app))
+
+    async def described(_: Request) -> Response:
+        schema = await apart(written, if_long=not written.cache_info().currsize)
+        return Response(schema, media_type=JSON, headers={"Cache-Control": "no-cache"})
+
+    app.add_route("/openapi.json", described, include_in_schema=False)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:

@@ -16,8 +16,10 @@ import math
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
+from api.apart import IN_PLACE_ROWS, apart
 from api.deadline import Deadline
 from api.discovery import Server
 from api.plan import Call, Plan
@@ -134,9 +136,11 @@ class Conversation:
                 elif isinstance(reply, BaseException):
                     raise reply
                 else:
-                    self._note(call, reply, k)
+                    many = len(reply.response.hits) + len(call.windows) > IN_PLACE_ROWS
+                    await apart(partial(self._note, call, reply, k), if_long=many)
                     asked_again.difference_update(call.keys)
-        return self._compose(plan)
+        many = len(self._answers) > IN_PLACE_ROWS
+        return await apart(partial(self._compose, plan), if_long=many)
 
     def forgive(self) -> None:
         """Forget who failed: a caller that waits for them wants them asked again."""

@@ -4,6 +4,7 @@ A search body is parsed by hand (its size is bounded while it is read), so its t
 types are described by hand too, from the same model.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -133,7 +134,7 @@ PHOTO_ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
+def describe(app: FastAPI, root_path: str = "") -> dict[str, Any]:
     """The OpenAPI page of ``app``, made once, with the problems that every path may answer."""
     if app.openapi_schema is None:
         schema = get_openapi(
@@ -142,6 +143,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             summary=app.summary,
             description=app.description,
             routes=app.routes,
+            servers=[{"url": root_path}] if root_path else None,
         )
         schemas = schema.setdefault("components", {}).setdefault("schemas", {})
         schemas["Problem"] = Problem.model_json_schema()
@@ -154,6 +156,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
                 _describe_success(operation["responses"]["200"], schemas)
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def written(app: FastAPI) -> bytes:
+    """The page as it is sent."""
+    return json.dumps(app.openapi(), separators=(",", ":")).encode()
 
 
 def _describe_success(answer: dict[str, Any], schemas: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from api.apart import IN_PLACE_BYTES, apart
 from api.problems import ApiProblem
 from photosearch.catalogue.listing import Photo
 from photosearch.images.cache import ImageCache
@@ -82,7 +83,7 @@ class PhotoStore:
     async def original(self, photo: Photo) -> PhotoBytes:
         """The photo as it was uploaded."""
         content = await self.bytes_of(photo)
-        return PhotoBytes(content, media_type(content), _digest(content))
+        return PhotoBytes(content, media_type(content), await _named(content))
 
     async def thumbnail(self, photo: Photo, side: int) -> PhotoBytes:
         """The photo as a JPEG of at most ``side`` pixels a side, upright.
@@ -91,7 +92,7 @@ class PhotoStore:
             PhotoError: if it is unusable; that is found out once.
         """
         content = await self.bytes_of(photo)
-        digest = _digest(content)
+        digest = await _named(content)
         key = (digest, side)
         if key in self._thumbnails:
             self._thumbnails.move_to_end(key)
@@ -182,6 +183,10 @@ def _shrink(pixels: NDArray[np.uint8], side: int) -> PhotoBytes:
     image.save(out, "JPEG", quality=82, optimize=True)
     small = out.getvalue()
     return PhotoBytes(small, "image/jpeg", _digest(small))
+
+
+async def _named(content: bytes) -> str:
+    return await apart(lambda: _digest(content), if_long=len(content) > IN_PLACE_BYTES)
 
 
 def _digest(content: bytes) -> str:

@@ -12,13 +12,13 @@ at all, so until its servers cover as much as its predecessor's do, the predeces
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
 from api.discovery import Discovery, Server
-from api.plan import Plan, plan_query
+from api.plan import Current, Plan, plan_query
 from api.problems import ApiProblem
 from api.repository_watch import CurrentIndexes
 from api.servers import ServerPool
@@ -129,9 +129,8 @@ class Planner:
             async with self._planning:
                 if key not in self._plans:
                     servers = [one for one in fleet.of(fingerprint) if one.address not in without]
-                    span = self._searched(servers)
                     plan = await asyncio.to_thread(
-                        plan_query, servers, span, current.windows, over_at
+                        lambda: _planned(servers, self._searched(servers), current.windows, over_at)
                     )
                     self._plans[key] = plan
                     while len(self._plans) > KEPT_PLANS:
@@ -145,3 +144,13 @@ class Planner:
         if self.closed_until <= self.timeline_start < held:
             return Span(self.timeline_start, held)
         return self.span
+
+
+def _planned(
+    servers: Sequence[Server], span: Span, current: Mapping[Window, Current], over_at: datetime
+) -> Plan:
+    """The plan, with what queries read of it: all that is long is done here."""
+    plan = plan_query(servers, span, current, over_at)
+    for part in (plan.windows, plan.gap_time, *(call.keys for call in plan.calls)):
+        assert part is not None
+    return plan

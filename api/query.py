@@ -19,6 +19,7 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
+from api.apart import IN_PLACE_BYTES, apart
 from api.form import FormError, parse_form
 from api.models import SearchRequest
 from api.photo_url import PhotoUrls
@@ -28,6 +29,7 @@ from photosearch.settings import Settings
 #: A vector of 8192 numbers has fewer, and so has any URL or cursor; base64 has none. JSON of
 #: millions of members would be taken apart for seconds, and held in many times its size.
 MOST_COMMAS = 16_384
+_BASE64_STEP = 1 << 20  # a multiple of four
 FORM_OVERHEAD_BYTES = 256 << 10  # the other fields, a cursor among them
 JSON_TYPES = ("application/json",)
 FORM_TYPE = "multipart/form-data"
@@ -168,7 +170,13 @@ async def _read(http: Request, max_photo_bytes: int, uploads: Uploads) -> Query:
 
 async def _from_json(http: Request, max_photo_bytes: int, uploads: Uploads) -> Query:
     limit = max_photo_bytes * 4 // 3 + FORM_OVERHEAD_BYTES
-    body = await _body(http, limit, uploads)
+    chunks, size = await _body(http, limit, uploads)
+    return await apart(
+        lambda: _json_query(b"".join(chunks), max_photo_bytes), if_long=size > IN_PLACE_BYTES
+    )
+
+
+def _json_query(body: bytes, max_photo_bytes: int) -> Query:
     if not body:
         raise ApiProblem(
             422,
@@ -202,9 +210,17 @@ async def _from_json(http: Request, max_photo_bytes: int, uploads: Uploads) -> Q
 
 async def _from_form(http: Request, max_photo_bytes: int, uploads: Uploads) -> Query:
     limit = max_photo_bytes + FORM_OVERHEAD_BYTES
-    body = await _body(http, limit, uploads)
+    chunks, size = await _body(http, limit, uploads)
+    content_type = http.headers["content-type"]
+    return await apart(
+        lambda: _form_query(content_type, b"".join(chunks), max_photo_bytes),
+        if_long=size > IN_PLACE_BYTES,
+    )
+
+
+def _form_query(content_type: str, body: bytes, max_photo_bytes: int) -> Query:
     try:
-        parts = parse_form(http.headers["content-type"], body)
+        parts = parse_form(content_type, body)
     except FormError as error:
         raise _bad_form("the form can't be read", str(error)) from error
     fields: dict[str, str] = {}
@@ -253,7 +269,8 @@ def _bad_form(what: str, found: str, limit: str | None = None) -> ApiProblem:
     )
 
 
-async def _body(http: Request, limit: int, uploads: Uploads) -> bytes:
+async def _body(http: Request, limit: int, uploads: Uploads) -> tuple[list[bytes], int]:
+    """The body as it came, and its size."""
     declared = http.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(f"{declared} bytes", limit)
@@ -266,7 +283,7 @@ async def _body(http: Request, limit: int, uploads: Uploads) -> bytes:
             if size > limit:
                 raise _too_large(f"more than {limit} bytes", limit)
             chunks.append(chunk)
-    return b"".join(chunks)
+    return chunks, size
 
 
 def _require_size(photo: bytes, limit: int) -> None:
@@ -298,9 +315,17 @@ def _from_base64(text: str) -> bytes:
     if text[:5].lower() == "data:":
         text = text.partition(",")[2]
     try:
-        return base64.b64decode(text, validate=True)
+        return _decoded(text)
     except ValueError:  # as most send it; others break lines, leave the padding out or want no "+"
         return _from_loose_base64(text)
+
+
+def _decoded(text: str) -> bytes:
+    """By parts: a decoder keeps all threads from running, and so the event loop."""
+    parts = [text[at : at + _BASE64_STEP] for at in range(0, len(text), _BASE64_STEP)]
+    if any(part.endswith("=") for part in parts[:-1]):
+        raise ValueError("padding amid the text")
+    return b"".join(base64.b64decode(part, validate=True) for part in parts)
 
 
 def _from_loose_base64(text: str) -> bytes:
@@ -308,7 +333,7 @@ def _from_loose_base64(text: str) -> bytes:
     if "=" not in plain:
         plain += "=" * (-len(plain) % 4)
     try:
-        return base64.b64decode(plain, validate=True)
+        return _decoded(plain)
     except ValueError as error:
         raise ApiProblem(
             422,

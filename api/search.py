@@ -15,10 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from api.answer import coverage_of, partial_problem, result_of
+from api.apart import IN_PLACE_ROWS, apart
 from api.compose import Composition, Conversation, Hit
 from api.cursor import Position, mark_of, write_cursor
 from api.deadline import Deadline
-from api.models import SearchAnswer, SearchRequest
+from api.models import OnPartial, SearchAnswer, SearchRequest
 from api.planner import Planner
 from api.problems import ApiProblem
 from api.query import Query
@@ -82,14 +83,10 @@ class Searcher:
         on_partial = request.on_partial or self.settings.on_partial
         if on_partial == "wait":
             page = await self._waited(page, conversation, asked, request, k)
-        coverage = coverage_of(
-            page.composition, asked.question.fingerprint, self.planner.now(), page.truncated
+        rows = len(page.found) + len(page.composition.answers)
+        answer = await apart(
+            lambda: self._answer(page, asked, k, on_partial), if_long=rows > IN_PLACE_ROWS
         )
-        if not page.composition.answers or (on_partial != "degrade" and not coverage.complete):
-            raise partial_problem(coverage, on_partial, self.settings.deadline_s)
-        results = [
-            result_of(hit, listing, self.settings.root_path) for hit, listing in page.found[:k]
-        ]
         took_s = time.perf_counter() - start + (query.download_s or 0.0)
         timings = {
             **({} if query.download_s is None else {"download": query.download_s * 1e3}),
@@ -98,12 +95,8 @@ class Searcher:
             "catalogue": page.catalogue_s * 1e3,
             "total": took_s * 1e3,
         }
-        return SearchAnswer(
-            results=results,
-            coverage=coverage,
-            timings_ms={stage: round(taken, 2) for stage, taken in timings.items()},
-            cursor=self._next(page, asked, k),
-        )
+        answer.timings_ms = {stage: round(taken, 2) for stage, taken in timings.items()}
+        return answer
 
     def close(self) -> None:
         self._lookups.shutdown(wait=False, cancel_futures=True)
@@ -121,13 +114,10 @@ class Searcher:
             began = time.perf_counter()
             composition = await conversation.gather(fetch, above)
             searched = time.perf_counter()
-            candidates = [
-                hit
-                for hit in composition.listings()
-                if hit.listing_id != asked.left_out
-                and (request.min_score is None or hit.score >= request.min_score)
-                and (not answered or mark_of(hit.listing_id) not in answered)
-            ]
+            candidates = await apart(
+                functools.partial(_candidates, composition, asked, request),
+                if_long=fetch > IN_PLACE_ROWS,
+            )
             found = await self._live(candidates, wanted, known, conversation.deadline)
             search_s += searched - began
             catalogue_s += time.perf_counter() - searched
@@ -206,6 +196,20 @@ class Searcher:
             )
         return min(k, left)
 
+    def _answer(self, page: Page, asked: Asked, k: int, on_partial: OnPartial) -> SearchAnswer:
+        """What was found, and what was searched; the times are set when all is done."""
+        composition, fingerprint = page.composition, asked.question.fingerprint
+        coverage = coverage_of(composition, fingerprint, self.planner.now(), page.truncated)
+        if not composition.answers or (on_partial != "degrade" and not coverage.complete):
+            raise partial_problem(coverage, on_partial, self.settings.deadline_s)
+        root_path = self.settings.root_path
+        return SearchAnswer(
+            results=[result_of(hit, listing, root_path) for hit, listing in page.found[:k]],
+            coverage=coverage,
+            timings_ms={},
+            cursor=self._next(page, asked, k),
+        )
+
     def _next(self, page: Page, asked: Asked, k: int) -> str | None:
         answered = asked.answered | {mark_of(hit.listing_id) for hit, _ in page.found[:k]}
         if len(page.found) <= k or len(answered) >= self.settings.max_k:
@@ -214,3 +218,14 @@ class Searcher:
             asked.digest, asked.question.fingerprint, answered, left_out=asked.left_out
         )
         return write_cursor(position, asked.question.vector)
+
+
+def _candidates(composition: Composition, asked: Asked, request: SearchRequest) -> list[Hit]:
+    """The listings that were found and may be answered, best first."""
+    return [
+        hit
+        for hit in composition.listings()
+        if hit.listing_id != asked.left_out
+        and (request.min_score is None or hit.score >= request.min_score)
+        and (not asked.answered or mark_of(hit.listing_id) not in asked.answered)
+    ]

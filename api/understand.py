@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from api.apart import IN_PLACE_BYTES, apart
 from api.cursor import query_digest, read_cursor
 from api.deadline import Deadline
 from api.embedding import EmbedderShelf
@@ -59,7 +60,9 @@ class Understanding:
         if request.cursor is not None:
             return self._next_page(query)
         if query.photo is not None:
-            return await self._photo(query.photo, _digest(query), query.name, deadline)
+            is_long = len(query.photo) > IN_PLACE_BYTES
+            digest = await apart(lambda: _digest(query), if_long=is_long)
+            return await self._photo(query.photo, digest, query.name, deadline)
         if request.vector is not None:
             return await self._vector(query)
         assert request.listing_id is not None
