@@ -1,11 +1,13 @@
 """The timeline says of every window what is true of it, and costs what differs, not time."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +18,7 @@ from api.planner import Planner
 from api.repository_watch import CurrentIndexes
 from api.servers import ServerPool
 from api.timeline import Facts, timeline_of
-from api.timeline_page import TimelinePage
+from api.timeline_page import Page, TimelinePage, page_of
 from index_grpc.troubles import Trouble
 from photosearch.repository.readiness import ReadyIndex
 from photosearch.windows import Granularity, Span, Window, windows_within
@@ -173,3 +175,17 @@ def test_the_clock_goes_on_and_the_tag_stays_until_something_changes() -> None:
     assert first[1] == later[1]
     assert b'"what":"w"' in troubled[0]
     assert len({later[1], troubled[1], due[1]}) == 3  # a retry that is due reads otherwise
+
+
+def test_the_page_is_worked_out_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, threads = [SPAN.end + timedelta(minutes=5)], []
+
+    def noted(facts: Facts) -> Page:
+        threads.append(threading.get_ident())
+        return page_of(facts)
+
+    monkeypatch.setattr("api.timeline_page.page_of", noted)
+    asyncio.run(page_of_troubles([], now, [0]).now())
+
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()
