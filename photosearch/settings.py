@@ -226,6 +226,11 @@ class Settings(BaseSettings):
     automation: bool = Field(
         True, description="Dagster's sensors, which build windows by themselves, start switched on."
     )
+    own_steps: Path = Field(
+        Path("steps.yaml"),
+        description="Steps of your own, beside those of the way of a photo: a YAML file, or a "
+        "folder of them; nothing happens if it is not there.",
+    )
     step_runner: Literal["in_process", "subprocess"] = Field(
         "in_process", description="Where a step's work runs."
     )
@@ -409,6 +414,11 @@ class Settings(BaseSettings):
     def logs_dir(self) -> Path:
         """Folder of the logs of all processes."""
         return self.state / "logs"
+
+    @property
+    def own_steps_path(self) -> Path:
+        """The file or folder of a team's own steps, absolute."""
+        return self._absolute(self.own_steps)
 
     @property
     def file(self) -> Path:

@@ -23,14 +23,13 @@ from photosearch.windows import Granularity, Window
 from photosearch_assets import run_locks
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import StepError
-from photosearch_assets.evaluations import evaluations
+from photosearch_assets.evaluations import evaluations, is_blocking
+from photosearch_assets.foreign_results import ForeignResult, data_version_of
 from photosearch_assets.metadata import metadata_of, strip_entry, with_strips
 from photosearch_assets.partitions import partitions_of, window_of
 from photosearch_assets.runners import runner_for
-from photosearch_assets.steps.checks import BLOCKING
 from photosearch_assets.steps.result import StepResult
 
-GROUP = "photosearch"
 WINDOWS_A_RUN = {Granularity.HOURLY: 31 * 24, Granularity.DAILY: 31, Granularity.MONTHLY: 12}
 """A month of hours a run: a run costs about a second of its own, however small its hours."""
 
@@ -51,7 +50,7 @@ def asset_of(
             dg.AssetCheckSpec(
                 name=name,
                 asset=step.name,
-                blocking=name in BLOCKING,
+                blocking=is_blocking(step, name),
                 partitions_def=partitions,
                 description=_CHECKS.get(name),
             )
@@ -65,11 +64,14 @@ def asset_of(
                 key=step.name,
                 deps=[_dependency(name, windows, granularities[name]) for name in step.after],
                 description=step.description,
-                group_name=GROUP,
+                group_name=step.group,
                 code_version=f"{CODE_VERSION}-{step.code_version}",
                 partitions_def=partitions,
                 automation_condition=automation,
-                kinds={"scann" if "index" in step.name or step.name == "quantiser" else "python"},
+                kinds={*step.kinds} or _own_kinds(step),
+                owners=step.owners,
+                tags=step.tags,
+                freshness_policy=None if step.freshness is None else step.freshness.policy(),
                 metadata={
                     "command": " ".join(step.command),
                     **({"image": step.image} if step.image else {}),
@@ -83,8 +85,12 @@ def asset_of(
         backfill_policy=(
             None
             if windows is None
-            else dg.BackfillPolicy.multi_run(max_partitions_per_run=WINDOWS_A_RUN[windows])
+            else dg.BackfillPolicy.multi_run(
+                max_partitions_per_run=step.windows_a_run or WINDOWS_A_RUN[windows]
+            )
         ),
+        pool=step.pool,
+        retry_policy=None if step.retry is None else step.retry.policy(),
         op_tags={"photosearch/step": step.name},
     )
     def body(context: dg.AssetExecutionContext) -> Iterator[Any]:
@@ -137,7 +143,8 @@ def _record(
             for place, result in enumerate(results)
         ]
     entries = [
-        {**metadata_of(result), **strip} for result, strip in zip(results, photos, strict=True)
+        {**metadata_of(result, is_own=step.own_name is not None), **strip}
+        for result, strip in zip(results, photos, strict=True)
     ]
     made = {result.window for result in results if result.published}
     missing = [window for window in asked if window not in made]
@@ -161,12 +168,21 @@ def _record(
     raise dg.Failure(
         description=_failure(step, missing, results, error),
         metadata={"windows": [window.key for window in missing[:100]]},
-        allow_retries=False,
+        allow_retries=step.retry is not None,
     ) from error
 
 
-def _data_version(results: Sequence[StepResult]) -> dg.DataVersion:
+def _own_kinds(step: DagStep) -> set[str]:
+    if step.own_name is None:
+        return set()
+    return {"scann" if "index" in step.name or step.name == "quantiser" else "python"}
+
+
+def _data_version(results: Sequence[StepResult]) -> dg.DataVersion | None:
     """The manifest's digest; of a range, the digest over those of its windows."""
+    foreign = [result for result in results if isinstance(result, ForeignResult)]
+    if foreign:
+        return data_version_of(foreign)
     digests = [result.digest for result in results]
     if len(digests) == 1:
         return dg.DataVersion(digests[0][:16] or "none")

@@ -30,8 +30,9 @@ ASKED_FOR_BY_STATE = DEPLOYED | {"embedder", "quantiser"}
 
 
 def condition_of(step: DagStep, steps: Sequence[DagStep]) -> dg.AutomationCondition[Any] | None:
-    """The condition of ``step``; None for what the reconciler or the deployment asks for."""
-    if step.name in ASKED_FOR_BY_STATE:
+    """The condition of ``step``; None for what the reconciler or the deployment asks for, and for
+    what is built only by hand."""
+    if step.name in ASKED_FOR_BY_STATE or not step.automation:
         return None
     without_windows = {other.name for other in steps if other.windows is None}
     optional = dg.AssetSelection.assets(*(OPTIONAL & set(step.after)))
@@ -65,7 +66,9 @@ def sensors_of(
         names = [
             step.name
             for step in steps
-            if step.granularity is granularity and step.name not in ASKED_FOR_BY_STATE
+            if step.granularity is granularity
+            and step.name not in ASKED_FOR_BY_STATE
+            and step.automation
         ]
         if names:
             label = "once" if granularity is StepGranularity.NONE else granularity.value

@@ -5,7 +5,7 @@ loads. The one thing read is the settings file, for the start of the timeline.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import dagster as dg
 from pydantic import model_validator
@@ -17,6 +17,7 @@ from photosearch_assets.automation import DEPLOYED, condition_of, sensors_of
 from photosearch_assets.dag import DagStep
 from photosearch_assets.deployment import deployment_of
 from photosearch_assets.errors import AssetsError
+from photosearch_assets.own_steps import own_steps
 from photosearch_assets.reconciler import OWN_ASSETS, reconciler_of
 from photosearch_assets.resources import resources_of
 
@@ -28,22 +29,39 @@ class PhotosearchDag(dg.Component, dg.Model, dg.Resolvable):
 
     @model_validator(mode="after")
     def _require_known_names(self) -> "PhotosearchDag":
-        names = [step.name for step in self.steps]
-        doubled = [name for name, count in Counter(names).items() if count > 1]
-        if doubled:
-            raise AssetsError("a step's name is given once", found=", ".join(doubled))
-        for step in self.steps:
-            unknown = [name for name in step.after if name not in names]
-            if unknown:
-                raise AssetsError(
-                    f"the step {step.name} comes after a step that is not there",
-                    found=", ".join(unknown),
-                    limit=f"one of {', '.join(names)}",
-                )
+        require_known_names(self.steps)
         return self
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        return definitions_of(self.steps)
+        if not _is_whole([step.name for step in self.steps]):
+            return definitions_of(self.steps)
+        steps = [*self.steps, *own_steps(load_settings())]
+        require_known_names(steps)
+        return definitions_of(steps)
+
+
+def require_known_names(steps: Sequence[DagStep]) -> None:
+    """Each step's name is its own, and those it comes after are there.
+
+    Raises:
+        AssetsError: if not.
+    """
+    names = [step.name for step in steps]
+    doubled = [name for name, count in Counter(names).items() if count > 1]
+    if doubled:
+        raise AssetsError(
+            "a step's name is given once",
+            found=", ".join(doubled),
+            remedy="give your own step another name",
+        )
+    for step in steps:
+        unknown = [name for name in step.after if name not in names]
+        if unknown:
+            raise AssetsError(
+                f"the step {step.name} comes after a step that is not there",
+                found=", ".join(unknown),
+                limit=f"one of {', '.join(names)}",
+            )
 
 
 def definitions_of(steps: Sequence[DagStep]) -> dg.Definitions:
@@ -71,12 +89,15 @@ def definitions_of(steps: Sequence[DagStep]) -> dg.Definitions:
 def _reconcilers(
     granularities: Mapping[str, Granularity | None], status: dg.DefaultSensorStatus
 ) -> list[dg.SensorDefinition]:
-    # A second component file may hold a team's steps alone.
-    whole = all(name in granularities for name in OWN_ASSETS)
-    return [reconciler_of(granularities, status)] if whole else []
+    return [reconciler_of(granularities, status)] if _is_whole(granularities) else []
 
 
 def _deployments(
     granularities: Mapping[str, Granularity | None], status: dg.DefaultSensorStatus
 ) -> list[dg.SensorDefinition]:
     return [deployment_of(status)] if granularities.keys() >= DEPLOYED else []
+
+
+def _is_whole(names: Collection[str]) -> bool:
+    """Whether all of the way of a photo is there; another component may hold some steps alone."""
+    return all(name in names for name in OWN_ASSETS)

@@ -17,6 +17,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from photosearch_assets.dag import DagStep
+from photosearch_assets.foreign_results import NOT_REPORTED, ForeignResult
 from photosearch_assets.steps.checks import BLOCKING
 from photosearch_assets.steps.result import CheckOutcome, StepResult
 
@@ -26,14 +27,46 @@ def evaluations(
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """The evaluations of a run's results, whose materialisations have been recorded."""
     # An empty window has nothing to check, and a quiet year costs less.
-    checked = [result for result in results if result.window is None or result.photos]
+    checked = [
+        result
+        for result in results
+        if result.window is None or result.photos or step.own_name is None
+    ]
     made = _made(step, checked, context)
     for result in checked:
         key = _partition(result)
         target = made.get(key or "") or _latest(step, key, context.instance)
-        for check in result.checks:
-            if check.name in step.checks:
-                yield _evaluation(step, key, check, target)
+        for check in _outcomes(step, result):
+            yield _evaluation(step, key, check, target)
+
+
+def is_blocking(step: DagStep, name: str) -> bool:
+    """Whether the failure of this check of the step keeps later steps of a run back."""
+    return name in BLOCKING or name in step.blocking
+
+
+def _outcomes(step: DagStep, result: StepResult) -> Iterator[dg.AssetCheckResult]:
+    """What the step's checks found; of a foreign step also that one was not reported."""
+    told = [*map(_as_dagster_tells, result.checks)]
+    if isinstance(result, ForeignResult):
+        told += result.check_results
+    yield from (check for check in told if check.check_name in step.checks)
+    if step.own_name is None:
+        for name in step.checks:
+            if name not in {check.check_name for check in told}:
+                yield dg.AssetCheckResult(passed=False, check_name=name, description=NOT_REPORTED)
+
+
+def _as_dagster_tells(check: CheckOutcome) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=check.passed,
+        check_name=check.name,
+        metadata={
+            "found": check.found,
+            **({"limit": check.limit} if check.limit else {}),
+            **({} if check.measured is None else {"measured": round(check.measured, 4)}),
+        },
+    )
 
 
 def _made(
@@ -65,19 +98,17 @@ def _latest(step: DagStep, key: str | None, instance: dg.DagsterInstance) -> Tar
 
 
 def _evaluation(
-    step: DagStep, key: str | None, check: CheckOutcome, target: Target | None
+    step: DagStep, key: str | None, check: dg.AssetCheckResult, target: Target | None
 ) -> dg.AssetCheckEvaluation:
+    assert check.check_name is not None
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey(step.name),
-        check_name=check.name,
+        check_name=check.check_name,
         passed=check.passed,
-        blocking=check.name in BLOCKING,
-        severity=dg.AssetCheckSeverity.ERROR,
-        metadata={
-            "found": check.found,
-            **({"limit": check.limit} if check.limit else {}),
-            **({} if check.measured is None else {"measured": round(check.measured, 4)}),
-        },
+        blocking=is_blocking(step, check.check_name),
+        severity=check.severity,
+        metadata=check.metadata,
+        description=check.description,
         partition=key,
         target_materialization_data=target,
     )

@@ -12,6 +12,7 @@ import dagster as dg
 from photosearch.images.cache import ImageCache
 from photosearch.images.decoder import Decoder
 from photosearch.settings import Settings
+from photosearch_assets.foreign_results import ForeignResult
 from photosearch_assets.steps.photo_strip import as_markdown, strip_of
 from photosearch_assets.steps.result import StepResult
 
@@ -21,13 +22,23 @@ STRIPS_A_RUN = 31
 in the event log for ever, and thousands would be its largest part."""
 
 
-def metadata_of(result: StepResult) -> dict[str, dg.MetadataValue]:
-    """The entries of one materialisation, without the strip."""
-    entries: dict[str, dg.MetadataValue] = {
+def metadata_of(result: StepResult, *, is_own: bool) -> dict[str, dg.MetadataValue]:
+    """The entries of one materialisation, without the strip.
+
+    Of a foreign step only what it said: a zero that nobody counted would be plotted.
+    """
+    if isinstance(result, ForeignResult):
+        return dict(result.entries)
+    counted: dict[str, dg.MetadataValue] = {
         "rows": dg.MetadataValue.int(result.rows),
         "failures": dg.MetadataValue.int(len(result.failures)),
-        "bytes": dg.MetadataValue.int(result.size_bytes),
+        "size_bytes": dg.MetadataValue.int(result.size_bytes),
         "seconds": dg.MetadataValue.float(round(result.seconds, 4)),
+    }
+    entries = {
+        name.removeprefix("size_"): value
+        for name, value in counted.items()
+        if is_own or name in result.model_fields_set
     }
     if result.version is not None:
         entries["version"] = dg.MetadataValue.text(result.version)

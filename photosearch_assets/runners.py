@@ -24,6 +24,7 @@ from photosearch.settings import Settings
 from photosearch.windows import Window
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import StepError
+from photosearch_assets.foreign_results import foreign_results
 from photosearch_assets.pipe_messages import WholeLines
 from photosearch_assets.progress import PHOTOS_DONE, tell_photos, tell_result
 from photosearch_assets.resources import Stores
@@ -85,14 +86,15 @@ class InSubprocess:
                 reported = len(messages)
         # Closing the session has read what was written last.
         yield from _told(step, windows, session.get_custom_messages()[reported:])
+        spoke_pipes_alone = not any(map(_is_result, session.get_custom_messages()))
+        if spoke_pipes_alone:
+            yield from foreign_results(step, windows, session, failed=child.returncode != 0)
         if child.returncode:
             raise StepError(
                 f"the step {step.name} failed",
                 found=f"exit code {child.returncode} of {' '.join(step.command)}",
                 remedy="read what it printed in the run's stderr",
             )
-        if not any(map(_is_result, session.get_custom_messages())):
-            yield from _foreign_results(step, windows, session)
 
 
 def runner_for(step: DagStep, settings: Settings) -> StepRunner:
@@ -182,36 +184,3 @@ def _is_result(message: Any) -> bool:
         and message.keys() == {PHOTOS_DONE}
         and isinstance(message[PHOTOS_DONE], int)
     )
-
-
-def _foreign_results(
-    step: DagStep, windows: Sequence[Window], session: dg.PipesSession
-) -> Iterator[StepResult]:
-    """What a step that knows only Dagster's own Pipes messages has reported.
-
-    Raises:
-        StepError: if it reported nothing: a process that ends well has not thereby done its work.
-    """
-    reported = [
-        result
-        for result in session.get_results(implicit_materializations=False)
-        if isinstance(result, dg.MaterializeResult)
-    ]
-    if not reported:
-        raise StepError(
-            f"the step {step.name} ended without reporting a materialization",
-            found=" ".join(step.command),
-            remedy="call report_asset_materialization or report_custom_message in it",
-        )
-    version = reported[-1].data_version
-    notes = {
-        name: str(getattr(value, "value", value))
-        for name, value in (reported[-1].metadata or {}).items()
-    }
-    for window in windows or (None,):
-        yield StepResult(
-            step=step.name,
-            window=window,
-            digest="" if version is None else version.value,
-            note=", ".join(f"{name} {value}" for name, value in notes.items()) or None,
-        )
