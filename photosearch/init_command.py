@@ -40,7 +40,7 @@ def init(
     if photos is not None:
         named["photos_url"] = _seen_from(base_dir, photos)
     if database is not None:
-        named["database_url"] = _absolute_sqlite(database)
+        named["database_url"] = _sqlite_seen_from(base_dir, database)
     settings = load_settings(None, **named)
     now = datetime.now(UTC)
     with Catalogue.open(settings) as catalogue:
@@ -114,11 +114,16 @@ def _seen_from(base_dir: Path, photos: str) -> str:
     return str(folder.relative_to(base_dir)) if folder.is_relative_to(base_dir) else str(folder)
 
 
-def _absolute_sqlite(database: str) -> str:
+def _sqlite_seen_from(base_dir: Path, database: str) -> str:
+    """A SQLite file as the settings file names it, as :func:`_seen_from` a folder."""
     try:
         url = sa.make_url(database)
     except (sa.exc.ArgumentError, ValueError):
         return database  # refused when it is opened, with a better word
     if url.get_backend_name() != "sqlite" or not url.database:
         return database
-    return f"{url.drivername}:///{Path(url.database).expanduser().resolve()}"
+    if url.database.startswith((":", "file:")):
+        return database
+    file = Path(url.database).expanduser().resolve()
+    seen = file.relative_to(base_dir) if file.is_relative_to(base_dir) else file
+    return url.set(database=str(seen)).render_as_string(hide_password=False)

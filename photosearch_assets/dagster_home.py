@@ -1,17 +1,23 @@
 """Dagster's home of one machine: its dagster.yaml, and the instance over it.
 
 Written when missing and then left alone, so that it is the user's to change: for PostgreSQL,
-say, or more runs at a time. Two runs by default, one for each core of a small machine.
+say, or more runs at a time. Two runs by default, one for each core of a small machine. Its paths
+count from its folder (:mod:`photosearch_assets.in_home`), so that they outlive a move.
 """
 
 import json
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photosearch.settings import Settings
+from photosearch.whole_file import write_whole
+from photosearch_assets.home_paths import CONFIG, STORAGE, count_from_home
+from photosearch_assets.in_home import VARIABLE
 from photosearch_assets.step_logs import compute_logs, tell_google
 
 if TYPE_CHECKING:
@@ -19,7 +25,8 @@ if TYPE_CHECKING:
 
 CONCURRENT_RUNS = 2
 _CONFIG = """\
-# Dagster on one machine. Written by photosearch once; yours to change.
+# Dagster on one machine. Written by photosearch once; yours to change. Paths of photosearch's own
+# classes count from this file's folder.
 
 storage:
   custom:
@@ -63,16 +70,16 @@ def ensure_home(settings: Settings) -> Path:
     """The folder for DAGSTER_HOME, with a dagster.yaml."""
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
+    config = home / CONFIG
+    if config.exists():
+        count_from_home(home)
+    else:
         text = _CONFIG.format(
-            storage=_quoted(home / "storage"),
-            logs=json.dumps(compute_logs(settings, str(home / "logs"))),  # which is YAML too
+            storage=STORAGE,
+            logs=json.dumps(compute_logs(settings)),  # which is YAML too
             runs=CONCURRENT_RUNS,
         )
-        draft = home / f".dagster.yaml.{os.getpid()}"
-        draft.write_text(text)
-        draft.replace(config)
+        write_whole(config, text)
         # Dagit's first page would be a form for a newsletter.
         asked = home / ".nux" / "nux.yaml"
         asked.parent.mkdir(exist_ok=True)
@@ -84,16 +91,30 @@ def environment(settings: Settings) -> dict[str, str]:
     """What Dagster's processes need in their environment."""
     _keep_sigterm()
     tell_google(settings)
-    return {**settings.environment(), "DAGSTER_HOME": str(ensure_home(settings))}
+    return {**settings.environment(), VARIABLE: str(ensure_home(settings))}
 
 
-def open_instance(settings: Settings) -> "dg.DagsterInstance":
-    """The instance that Dagit shows; a context manager."""
+@contextmanager
+def open_instance(settings: Settings) -> Iterator["dg.DagsterInstance"]:
+    """The instance that Dagit shows.
+
+    While it is open this process and its children have its home in their environment.
+    """
     import dagster as dg
 
     _keep_sigterm()
     tell_google(settings)
-    return dg.DagsterInstance.from_config(str(ensure_home(settings)))
+    home = str(ensure_home(settings))
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = home
+    try:
+        with dg.DagsterInstance.from_config(home) as instance:
+            yield instance
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
 
 
 def _keep_sigterm() -> None:
@@ -105,7 +126,3 @@ def _keep_sigterm() -> None:
     in_main = threading.current_thread() is threading.main_thread()
     if in_main and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

@@ -37,6 +37,7 @@ from dagster._serdes import ConfigurableClassData, serialize_value
 
 from photosearch.file_lock import file_lock
 from photosearch_assets.check_states import CheckStates
+from photosearch_assets.in_home import in_home
 
 GROUP_EVENTS = 500
 GROUP_S = 1.0
@@ -233,7 +234,10 @@ class GroupedEventLog(CheckStates, SqliteEventLogStorage):
 
 
 class PhotosearchSqliteStorage(DagsterSqliteStorage):
-    """The stock SQLite storage of runs, schedules and events, with the event log above."""
+    """The stock SQLite storage of runs, schedules and events, with the event log above.
+
+    In dagster.yaml ``base_dir`` may count from Dagster's home.
+    """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         # Webserver, daemon and code server open a new home at the same moment. The stock storage
@@ -249,7 +253,7 @@ class PhotosearchSqliteStorage(DagsterSqliteStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Any
     ) -> "PhotosearchSqliteStorage":
-        return cls.from_local(inst_data=inst_data, **config_value)
+        return cls(in_home(config_value["base_dir"]), inst_data)
 
 
 def _evaluated(event: EventLogEntry, row: dict[str, Any], event_id: int) -> dict[str, Any]:

@@ -17,43 +17,44 @@ UPLOAD_EVERY_S = 30
 """Step logs of a run that is not over come to the bucket so often."""
 
 
-def compute_logs(settings: Settings, folder: str) -> dict[str, Any]:
-    """Dagster's configuration of step logs: in the repository's bucket if it lies in one.
+FOLDER = "logs"
+"""Where they are written first, or stay; below Dagster's home."""
 
-    ``folder`` is where they are written first, or stay.
-    """
+
+def compute_logs(settings: Settings) -> dict[str, Any]:
+    """Dagster's configuration of step logs: in the repository's bucket if it lies in one."""
     parts = urlsplit(settings.repository_url)
     prefix = "/".join(filter(None, (parts.path.strip("/"), "logs")))
     if parts.scheme == "s3" and find_spec("dagster_aws") is not None:
         config = {
             "bucket": parts.netloc,
             "prefix": prefix,
-            "local_dir": folder,
+            "local_dir": FOLDER,
             "endpoint_url": settings.s3_endpoint,
             "region": settings.s3_region,
             "upload_interval": UPLOAD_EVERY_S,
             "skip_empty_files": True,
         }
         return {
-            "module": "dagster_aws.s3.compute_log_manager",
-            "class": "S3ComputeLogManager",
+            "module": "photosearch_assets.logs_in_s3",
+            "class": "LogsInS3",
             "config": {name: value for name, value in config.items() if value is not None},
         }
     if parts.scheme == "gs" and find_spec("dagster_gcp") is not None:
         return {
-            "module": "dagster_gcp.gcs.compute_log_manager",
-            "class": "GCSComputeLogManager",
+            "module": "photosearch_assets.logs_in_gcs",
+            "class": "LogsInGCS",
             "config": {
                 "bucket": parts.netloc,
                 "prefix": prefix,
-                "local_dir": folder,
+                "local_dir": FOLDER,
                 "upload_interval": UPLOAD_EVERY_S,
             },
         }
     return {
-        "module": "dagster.core.storage.local_compute_log_manager",
-        "class": "LocalComputeLogManager",
-        "config": {"base_dir": folder},
+        "module": "photosearch_assets.logs_in_home",
+        "class": "LogsInHome",
+        "config": {"base_dir": FOLDER},
     }
 
 

@@ -248,8 +248,8 @@ with open_instance(load_settings()) as instance:
 """
 
 
-def test_dagster_yaml_of_a_folder_is_as_it_was(shop: Shop, tmp_path: Path) -> None:
+def test_step_logs_of_a_repository_in_a_folder_stay_in_dagsters_home(shop: Shop) -> None:
     with open_instance(shop.settings) as instance:
         manager = type(instance.compute_log_manager).__name__
 
-    assert manager == "LocalComputeLogManager"
+    assert manager == "LogsInHome"

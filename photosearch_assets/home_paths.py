@@ -1,0 +1,163 @@
+"""Where dagster.yaml says that Dagster's databases lie, and its own paths made relative.
+
+A former release wrote absolute paths into it, once. Such a home that was then moved, copied,
+renamed or restored went on using the databases of its first place, so that an erasure looked for
+strips of photos where this installation has none. These paths alone are written anew, where they
+stand in the text, and so are the names of the classes that need them; whatever else a person
+wrote there stays as it is.
+"""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from photosearch.whole_file import write_whole
+from photosearch_assets.errors import AssetsError
+from photosearch_assets.step_logs import FOLDER as LOGS
+
+_log = logging.getLogger(__name__)
+
+CONFIG = "dagster.yaml"
+STORAGE = "storage"
+"""The databases' folder, below Dagster's home."""
+
+_OUR_STORAGE = "PhotosearchSqliteStorage"
+_IN_HOME = {
+    "LocalComputeLogManager": ("photosearch_assets.logs_in_home", "LogsInHome"),
+    "S3ComputeLogManager": ("photosearch_assets.logs_in_s3", "LogsInS3"),
+    "GCSComputeLogManager": ("photosearch_assets.logs_in_gcs", "LogsInGCS"),
+}
+
+
+def databases_folder(home: Path) -> Path | None:
+    """The folder of the databases, if dagster.yaml names our storage; otherwise none.
+
+    Raises:
+        AssetsError: if dagster.yaml can't be read.
+    """
+    named = _Config(home / CONFIG).of_storage("base_dir")
+    return None if named is None else home / named.value
+
+
+def count_from_home(home: Path) -> None:
+    """Make those paths of dagster.yaml relative that a former release wrote.
+
+    Raises:
+        AssetsError: if it leads to databases elsewhere while there are some here, and nothing
+            says which are meant; or if it can't be read.
+    """
+    config = _Config(home / CONFIG)
+    named = config.of_storage("base_dir")
+    if named is None or not Path(named.value).is_absolute():
+        return
+    before, here = Path(named.value), home / STORAGE
+    if not _is_ours(before, here):
+        return
+    config.replace(named, STORAGE)
+    for setting in ("base_dir", "local_dir"):
+        folder = config.of_logs(setting)
+        names = config.logs_class()
+        if folder is not None and names is not None and Path(folder.value) == before.parent / LOGS:
+            config.replace(folder, LOGS)
+            config.replace(names[0], _IN_HOME[names[1].value][0])
+            config.replace(names[1], _IN_HOME[names[1].value][1])
+    config.write()
+    if not _same(before, here):
+        _log.warning(
+            "Dagster's history is read from %s now, where it belongs: this folder was moved or "
+            "copied, and %s still named %s. What was recorded there since stays there",
+            here,
+            config.path,
+            before,
+        )
+
+
+def _is_ours(before: Path, here: Path) -> bool:
+    """Whether a former release wrote that path, and not a person who wants it."""
+    if _same(before, here):
+        return True
+    # <state_dir>/dagster/storage, as of another place.
+    if before.parts[-3:] == here.parts[-3:]:
+        return here.exists() or not before.exists()
+    if here.exists() and before.exists():
+        raise AssetsError(
+            f"{here.parent / CONFIG} leads to the databases of another place",
+            found=str(before),
+            limit=f"this installation's are in {here}",
+            remedy=f"set base_dir to {STORAGE!r} there, or move {here} away if it is not needed",
+        )
+    return here.exists()
+
+
+def _same(before: Path, here: Path) -> bool:
+    return before == here or (before.exists() and here.exists() and before.samefile(here))
+
+
+class _Config:
+    """dagster.yaml, whose values can be replaced where they stand."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._text = path.read_text("utf-8")
+            self._root = yaml.compose(self._text)
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise AssetsError(
+                f"{path} can't be read",
+                found=" ".join(str(error).split()),
+                remedy="correct it, or delete it: it is written anew",
+            ) from error
+        self._changes: list[tuple[int, int, str]] = []
+
+    def of_storage(self, setting: str) -> Any:
+        """The value of a setting of our storage, as YAML has it; none of another storage."""
+        custom = _at(self._root, "storage", "custom")
+        name = _at(custom, "class")
+        return _at(custom, "config", setting) if _is(name, _OUR_STORAGE) else None
+
+    def of_logs(self, setting: str) -> Any:
+        return _at(self._root, "compute_logs", "config", setting)
+
+    def logs_class(self) -> tuple[Any, Any] | None:
+        """The module and the class of a stock keeper of logs; none if it is another."""
+        module, name = (_at(self._root, "compute_logs", key) for key in ("module", "class"))
+        if module is None or name is None or name.value not in _IN_HOME:
+            return None
+        return module, name
+
+    def replace(self, node: Any, value: str) -> None:
+        text = json.dumps(value) if node.style == '"' else value
+        self._changes.append((node.start_mark.index, node.end_mark.index, text))
+
+    def write(self) -> None:
+        text = self._text
+        for start, end, value in sorted(self._changes, reverse=True):
+            text = text[:start] + value + text[end:]
+        file = self.path.resolve()  # a person may keep it elsewhere, and link it
+        try:
+            mode = file.stat().st_mode
+            write_whole(file, text)
+            file.chmod(mode)
+        except OSError as error:
+            raise AssetsError(
+                f"{self.path} leads to another place, and can't be written anew",
+                found=f"{error.strerror}; {self.of_storage('base_dir').value}",
+                limit=f"this installation's databases are in {self.path.parent / STORAGE}",
+                remedy=f"let this user write it, or set base_dir to {STORAGE!r} there",
+            ) from error
+
+
+def _at(node: Any, *keys: str) -> Any:
+    """The node below ``keys``; none if there is none."""
+    for key in keys:
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        node = next((value for name, value in node.value if _is(name, key)), None)
+    return node
+
+
+def _is(node: Any, text: str) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.value == text
