@@ -62,7 +62,7 @@ class PhotoStore:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._cache = ImageCache(settings.cache_dir)
+        self._cache = ImageCache.of(settings)
         self._store: ImageStore | None = None
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="photos")
         # Processes of their own: no photo of the catalogue holds up a query, nor the other way.

@@ -124,7 +124,7 @@ class _Walk:
         fingerprint = current_fingerprint(self._repository)
         if fingerprint is None:
             return "embedder: there is none yet; run 'photosearch materialize'", None
-        report = ImageCache(self._settings.cache_dir).read_report(hour)
+        report = ImageCache.of(self._settings).read_report(hour)
         embeddings = Address.embeddings(fingerprint, hour)
         manifest = self._repository.current(embeddings)
         failures = [] if report is None else [*report.failures]

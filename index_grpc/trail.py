@@ -184,9 +184,7 @@ class WayBack:
     def _report(self, manifest: Manifest, row: Row | None) -> TrailStep:
         """What the hour's photos were, by the report of the fetch; other photos may differ."""
         recorded = next((item for item in manifest.inputs if item.kind == "photos"), None)
-        report = ImageCache(self._settings.cache_dir).read_report(
-            Window.parse(str(manifest.window))
-        )
+        report = ImageCache.of(self._settings).read_report(Window.parse(str(manifest.window)))
         found = "none recorded" if recorded is None else recorded.version
         if recorded is None or report is None or row is None:
             return TrailStep(name="photo report", found=found)

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 from index_grpc.image_contents import ServingImage, serving_images
 from index_grpc.servings import read_servings
+from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
+from photosearch.masked import masked
 from photosearch.oci.errors import ImageMissing
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.settings import Settings
@@ -18,9 +20,14 @@ from photosearch.settings import Settings
 _REMEDY = "run 'photosearch verify --discard'; its images are built again"
 
 
-def damaged_images(settings: Settings, *, discard: bool = False) -> Iterator[str]:
+def damaged_images(
+    settings: Settings, *, discard: bool = False, looked_at: list[str] | None = None
+) -> Iterator[str]:
     """One line for each blob that is damaged or missing, for each tag that is no image, and
-    for each Serving without image; damaged blobs go with ``discard``."""
+    for each Serving without image; damaged blobs go with ``discard``.
+
+    ``looked_at`` is told what was searched.
+    """
     problems: list[str] = []
     try:
         registry = open_registry(settings)
@@ -36,6 +43,11 @@ def damaged_images(settings: Settings, *, discard: bool = False) -> Iterator[str
     checked: dict[str, str | None] = {}
     for image in images:
         yield from _damages(registry, image, checked, discard=discard)
+    if looked_at is not None:
+        looked_at.append(
+            f"{counted(len(images), 'serving image')} of {counted(len(checked), 'blob')} "
+            f"in {masked(settings.image_registry_url)}"
+        )
     there = {image.digest for image in images}
     for serving in read_servings(settings.servings_dir).values():
         if serving.image is not None and serving.image not in there:

@@ -11,6 +11,7 @@ unheard; see :mod:`photosearch.repository.object_storage`.
 
 import json
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -135,6 +136,46 @@ def unreachable(url: str, what: str, error: Exception) -> StoreUnreachable:
         found=first_line(error),
         remedy="see to the network and to s3_endpoint or gcs_endpoint, then run this again",
     )
+
+
+def keeps_deleted(url: str, meta: Mapping[str, object]) -> str | None:
+    """What a bucket keeps of an object that was deleted, by what it said of it; none: nothing.
+
+    S3 gives an object's version only where versions are kept, or were. GCS always gives one, and
+    does not tell of its soft delete, which new buckets have, to who asks for objects.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "s3" and meta.get("version") is not None:
+        return (
+            f"the bucket {parts.netloc} keeps versions: what was deleted stays there as a former "
+            "version, until a lifecycle rule or somebody with the bucket's own tools deletes it"
+        )
+    if parts.scheme == "gs":
+        return (
+            f"the bucket {parts.netloc} may keep what was deleted: by its soft delete (seven days "
+            "unless that was changed), object versioning or a hold; see to it with gcloud"
+        )
+    return None
+
+
+def kept_by_bucket(url: str, settings: Settings) -> str | None:
+    """What the bucket at ``url`` keeps of deleted objects, by what it says of any that is there.
+
+    Raises:
+        StoreUnreachable: if it does not answer.
+    """
+    if not is_bucket(url):
+        return None
+    try:
+        for page in obstore.list(open_object_store(url, settings), chunk_size=1):
+            for listed in page:
+                meta = obstore.head(open_object_store(url, settings), listed["path"])
+                return keeps_deleted(url, meta)
+    except FileNotFoundError:
+        return None
+    except (BaseError, OSError) as error:
+        raise unreachable(url, "the bucket", error) from error
+    return None
 
 
 def is_bucket(url: str) -> bool:

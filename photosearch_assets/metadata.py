@@ -63,7 +63,7 @@ def strip_entry(
     """The strip of the window's photos; nothing for a window without photos."""
     if not result.sample_photos:
         return {}
-    strip = strip_of(result.sample_photos, ImageCache(settings.cache_dir).read, decoder)
+    strip = strip_of(result.sample_photos, ImageCache.of(settings).read, decoder)
     return {} if strip is None else {"photos": dg.MetadataValue.md(as_markdown(strip))}
 
 

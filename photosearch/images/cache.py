@@ -4,9 +4,10 @@ How long and how many is eviction.py's business; what a step works on it pins.
 
 A store that is a folder is read through and nothing is copied: the photos are as near as a
 copy would be, which would cost their size in disk and, *measured*, six times the time of
-reading them. The cache then holds one line, the folder's path, so that a later step in
-another process finds the photos. Hard links were rejected: editing a photo in place would
-change the cached one too, and they need one file system.
+reading them. Which folder that is, the settings say to every process anew: written down, it
+would go on leading to the former place of an installation that was moved or copied. Hard links
+were rejected: editing a photo in place would change the cached one too, and they need one file
+system.
 
 Reports of the images step lie here as well: they live and die with the photos they tell of.
 """
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from obstore import Bytes
 from pydantic import ValidationError
@@ -29,22 +30,33 @@ from photosearch.images.eviction import evict, used
 from photosearch.images.photo_error import ImageStoreError, PhotoError
 from photosearch.images.photo_path import file_inside, require_relative
 from photosearch.images.report import PhotoReport
+from photosearch.images.store import folder_at
 from photosearch.pins import pinned
+from photosearch.settings import Settings
 from photosearch.windows import Window
 
-_FOLDER_LINE = "read-through"
 _PINS = "pins"
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _drafts = count()
 
 
 class ImageCache:
-    """Photos and reports in a folder; safe to share between threads and processes."""
+    """Photos and reports in a folder; safe to share between threads and processes.
 
-    def __init__(self, folder: Path) -> None:
+    ``reads_through`` is the real path of the folder of photos that are read where they lie; none
+    if copies are kept.
+    """
+
+    def __init__(self, folder: Path, reads_through: str | None = None) -> None:
         self.folder = folder
+        self.reads_through = reads_through
         self._photos = str(folder / "photos")
-        self._read_through: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The cache of these settings, before their image store."""
+        photos = None if settings.photos_url is None else folder_at(settings.image_store_url)
+        return cls(settings.cache_dir, None if photos is None else str(photos))
 
     # Photos
 
@@ -90,26 +102,6 @@ class ImageCache:
         except (FileNotFoundError, PhotoError):
             return False
         return True
-
-    @property
-    def reads_through(self) -> str | None:
-        """The folder of photos that this cache reads through; none if it keeps copies."""
-        if self._read_through is None:
-            try:
-                self._read_through = (self.folder / _FOLDER_LINE).read_text("utf-8")
-            except FileNotFoundError:
-                self._read_through = ""
-        return self._read_through or None
-
-    def read_through(self, folder: str | None) -> None:
-        """From now on, read photos where they lie in ``folder``; none: keep copies."""
-        if self.reads_through == folder:
-            return
-        if folder is None:
-            (self.folder / _FOLDER_LINE).unlink(missing_ok=True)
-        else:
-            _write_whole(str(self.folder / _FOLDER_LINE), folder.encode())
-        self._read_through = folder or ""
 
     @contextmanager
     def pinned(self, photo_paths: Iterable[str]) -> Iterator[None]:

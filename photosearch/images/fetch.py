@@ -65,7 +65,7 @@ def fetch_photos(
     Raises:
         ImageStoreError: if the store is gone or the cache can't be written.
     """
-    cache.read_through(store.folder)
+    cache.reads_through = store.folder
     report = FetchReport()
     if store.folder is None:
         cache.sweep(settings.cache_days, settings.cache_bytes)  # before: what is old comes anew

@@ -7,6 +7,7 @@ files themselves: obstore hands every file to threads of its own, which takes fi
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
@@ -17,7 +18,12 @@ from obstore.store import LocalStore, ObjectStore
 
 from photosearch.images.photo_error import ImageStoreError, PhotoError, PhotoUnreachable
 from photosearch.images.photo_path import file_inside, require_relative
-from photosearch.object_store import StoreUnreachable, first_line, open_object_store
+from photosearch.object_store import (
+    StoreUnreachable,
+    first_line,
+    keeps_deleted,
+    open_object_store,
+)
 from photosearch.settings import Settings
 
 DEFAULT_MAX_BYTES = 32 << 20
@@ -48,9 +54,8 @@ class ImageStore:
         Raises:
             ImageStoreError: if the URL is of no known kind, or the folder is not there.
         """
-        parts = urlsplit(url)
-        if parts.scheme in ("", "file"):
-            folder = Path(unquote(parts.path)).resolve()
+        folder = folder_at(url)
+        if folder is not None:
             if not folder.is_dir():
                 raise ImageStoreError(
                     f"the folder of photos {folder} can't be used",
@@ -101,17 +106,35 @@ class ImageStore:
         except (BaseError, OSError, ValueError) as error:
             raise self._photo_error(path, error) from error
 
-    def delete(self, path: str) -> bool:
-        """Delete a photo; whether there was one. Raises as :meth:`buffer`."""
-        self._check(path)
+    def delete_object(self, path: str) -> str | None:
+        """Delete a photo from a bucket; what the bucket keeps of it, none if nothing.
+
+        Raises:
+            FileNotFoundError: if there is none.
+            PhotoUnreachable: if another try may succeed, also after somebody changed rights.
+            PhotoError: if the store's client can't address it.
+        """
+        require_relative(path)
         try:
-            obstore.head(self._store, path)
+            meta = obstore.head(self._store, path)
             obstore.delete(self._store, path)
+            kept = keeps_deleted(self.url, meta)
+            with suppress(FileNotFoundError):
+                obstore.head(self._store, path)
+                raise PhotoUnreachable(f"photo {path!r} is still there after it was deleted")
+            return kept
         except FileNotFoundError:
-            return False
-        except (BaseError, OSError, ValueError) as error:
-            raise self._photo_error(path, error) from error
-        return True
+            raise
+        except ValueError as error:
+            raise PhotoError(
+                f"photo {path!r} has a name that the client of the bucket can't address",
+                found=first_line(error),
+                remedy="delete it with the bucket's own tools",
+            ) from error
+        except (BaseError, OSError) as error:
+            raise PhotoUnreachable(
+                f"photo {path!r} could not be deleted", found=first_line(error)
+            ) from error
 
     def _check(self, path: str) -> str | None:
         """The file of a path in a folder; none in a bucket."""
@@ -140,6 +163,12 @@ class ImageStore:
                 remedy="rename the photo",
             )
         return PhotoUnreachable(f"photo {path!r} could not be read", found=first_line(error))
+
+
+def folder_at(url: str) -> Path | None:
+    """The real path of an image store that is a folder, whether it is there or not."""
+    parts = urlsplit(url)
+    return Path(unquote(parts.path)).resolve() if parts.scheme in ("", "file") else None
 
 
 def _read_file(path: str, file: str, max_bytes: int) -> bytes:

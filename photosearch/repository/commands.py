@@ -60,13 +60,16 @@ def verify(
             if discard:
                 repository.discard(address, version)
     others = 0
+    versions = sum(version is not None for _, version in artifacts)
+    read = counted(versions, "version")
+    looked_at = [f"{read} in {masked(settings.repository_url)}"]
     ahead = told_ahead(repository, datetime.now(UTC))
-    for problem in chain([ahead] if ahead else [], _beyond(settings, discard=discard)):
+    beyond = _beyond(settings, looked_at, discard=discard)
+    for problem in chain([ahead] if ahead else [], beyond):
         others += 1
         say(problem)
-    versions = sum(version is not None for _, version in artifacts)
+    say(f"looked at: {', '.join(looked_at)}")
     more = f", {counted(others, 'other problem')}" if others else ""
-    read = counted(versions, "version")
     say(f"{read} read, {damaged} damaged{' and discarded' * discard}{more}")
     if not versions:
         say(_nothing_made(settings))
@@ -186,7 +189,7 @@ def _as_json(report: GcReport, others: Iterable[_Other]) -> dict[str, object]:
     }
 
 
-def _beyond(settings: Settings, *, discard: bool) -> Iterator[str]:
+def _beyond(settings: Settings, looked_at: list[str], *, discard: bool) -> Iterator[str]:
     for point in entry_points(group=VERIFY):
         problems: Callable[..., Iterable[str]] = point.load()
-        yield from problems(settings, discard=discard)
+        yield from problems(settings, discard=discard, looked_at=looked_at)

@@ -57,6 +57,13 @@ class RemovedVersion(_Model):
     files: dict[str, str] = {}
 
 
+class SourcePhoto(_Model):
+    """What became of a photo in the image store; ``path`` is the SHA-256 of its path."""
+
+    path: str
+    fate: str
+
+
 class Receipt(_Model):
     """What was erased of one listing. All ids are SHA-256 in hex, as :func:`digest_of`."""
 
@@ -75,6 +82,11 @@ class Receipt(_Model):
     cached_photos: int = 0
     strips: int = 0
     source_photos: str = ""
+    sources: list[SourcePhoto] = []
+    #: What is left of the photos in the image store, and where: in the open.
+    left: list[str] = []
+    #: Where was looked, and could not be, on the machine that finished it.
+    looked_at: list[str] = []
     notes: list[str] = []
     begun_at: datetime
     finished_at: datetime | None = None

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-import numpy as np
-
 from index_grpc.image_contents import serving_images
 from index_grpc.index_files import ROWS, VECTORS
+from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
 from photosearch.images.cache import ImageCache
 from photosearch.oci.errors import ImageMissing
@@ -25,7 +24,10 @@ from photosearch.repository.erasures import Receipt, digest_of, receipt_path, re
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, NewerFormat
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
+from photosearch_assets.erasure.known_vectors import rows_with
 from photosearch_assets.erasure.places import Places
+from photosearch_assets.erasure.sources import sources_again
+from photosearch_assets.erasure.strips_left import strips_left
 
 _LISTING = re.compile(rb'"listing_id":"((?:[^"\\]|\\.)*)","photo_id":')
 _SHA256 = re.compile(rb'"sha256":"([0-9a-f]{64})"')
@@ -64,11 +66,15 @@ class _Erased:
         return {sha.decode() for sha in _SHA256.findall(content)} & self.contents
 
 
-def still_there(settings: Settings, *, discard: bool = False) -> Iterator[str]:
+def still_there(
+    settings: Settings, *, discard: bool = False, looked_at: list[str] | None = None
+) -> Iterator[str]:
     """One line for everything of an erased listing that is found somewhere.
 
     None of it is discarded here: running the erasure again does that, and proves it.
+    ``looked_at`` is told what was searched.
     """
+    looked = [] if looked_at is None else looked_at
     repository = Repository.of(settings)
     try:
         found = receipts(repository.storage)
@@ -85,6 +91,10 @@ def still_there(settings: Settings, *, discard: bool = False) -> Iterator[str]:
     yield from _in_cache(settings, erased, shared)
     yield from _in_files(settings, erased)
     yield from _in_images(settings, erased)
+    finished = [receipt for receipt in found if receipt.finished_at is not None]
+    looked.append(f"{counted(len(found), 'receipt')} of erasures")
+    yield from strips_left(settings, finished, looked)
+    yield from sources_again(settings, finished)
 
 
 def _unfinished(repository: Repository, receipt: Receipt) -> Iterator[str]:
@@ -112,7 +122,7 @@ def _in_repository(repository: Repository, erased: _Erased, shared: set[str]) ->
         elif erased.vectors:
             rows = repository.storage.read(f"{folder}/{ROWS}")
             lines = [] if rows is None else rows.content.split(b"\n")
-            for number in _vectors_in(content, erased):
+            for number in rows_with(content, erased.vectors):
                 line = lines[number] if number < len(lines) else b""
                 # The same photo in another listing has the same vector, which is its own.
                 if not erased.shared(line) or erased.rows_in(line):
@@ -134,7 +144,7 @@ def _in_manifest(
 
 
 def _in_cache(settings: Settings, erased: _Erased, shared: set[str]) -> Iterator[str]:
-    cache = ImageCache(settings.cache_dir)
+    cache = ImageCache.of(settings)
     for path in sorted((cache.folder / "reports").glob("*/*.json")):
         try:
             report = json.loads(path.read_bytes())
@@ -188,19 +198,6 @@ def _blob_rows(registry: ImageRegistry, digest: str, erased: _Erased) -> int:
             count += erased.rows_in(whole)
             rest = rest[-_LONGEST_LINE:]
     return count + erased.rows_in(rest)
-
-
-def _vectors_in(content: bytes, erased: _Erased) -> Iterator[int]:
-    """The numbers of the rows whose vector was erased."""
-    import io
-
-    try:
-        vectors = np.load(io.BytesIO(content), allow_pickle=False)
-    except ValueError:
-        return  # told by verify itself, if it is a version's
-    for number, vector in enumerate(vectors if vectors.ndim == 2 else ()):
-        if hashlib.sha256(vector.tobytes()).hexdigest() in erased.vectors:
-            yield number
 
 
 def _plain(text: bytes) -> str:

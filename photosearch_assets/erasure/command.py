@@ -42,6 +42,8 @@ def _in_words(receipt: Receipt) -> list[str]:
         f"{counted(len(receipt.images), 'serving image')}, "
         f"{counted(receipt.strips, 'strip')} of photos in Dagster",
         f"source photos: {receipt.source_photos}",
+        *receipt.left,
+        f"looked at: {', '.join(receipt.looked_at)}",
         *receipt.notes,
         f"receipt: {receipt_path(receipt.listing)} in the model repository; "
         "'photosearch verify' checks it",

@@ -7,13 +7,15 @@ server holds them any more are the versions deleted, what was in them noted befo
 looks at what is there and not at what was done, so running it again finishes it.
 """
 
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from photosearch.catalogue.catalogue import Catalogue
+from photosearch.catalogue.catalogue import CatalogueError
+from photosearch.catalogue.ownership import photos_of
 from photosearch.counting import counted
+from photosearch.errors import PhotosearchError
+from photosearch.object_store import kept_by_bucket
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.erasures import PendingPhoto, Receipt
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, HeadMoved
@@ -23,8 +25,11 @@ from photosearch.settings import Settings
 from photosearch.windows import Granularity
 from photosearch_assets import run_locks
 from photosearch_assets.erasure.images import ask_without, delete_images, delete_unpacked
+from photosearch_assets.erasure.known_vectors import KnownVectors
 from photosearch_assets.erasure.places import Places
 from photosearch_assets.erasure.record import Record
+from photosearch_assets.erasure.sources import delete_sources, leave_sources
+from photosearch_assets.erasure.strips import clean_strips
 from photosearch_assets.erasure.traces import (
     Key,
     Trace,
@@ -73,8 +78,9 @@ class Erasure:
         self._places = Places(settings)
         self._tell = tell
         self._runs: set[str] = set()
-        self._vectors: set[bytes] = set()
+        self._vectors = KnownVectors(self.record.receipt.vectors)
         self._damaged: set[Key] = set()
+        self._open_because: list[PhotosearchError] = []
 
     def run(self) -> Receipt:
         """Erase, or finish an erasure that was killed.
@@ -86,6 +92,7 @@ class Erasure:
         with one_at_a_time(self.settings, self._tell):
             # Of the same listing another may just have ended.
             self.record = Record(self.repository.storage, self.listing_id)
+            self._vectors = KnownVectors(self.record.receipt.vectors)
             for stage in STAGES:
                 stage(self)
         return self.record.receipt
@@ -189,32 +196,55 @@ class Erasure:
         receipt.cached_photos += self._places.clean_cache(self.record.paths, receipt.contents)
         self._places.clean_work(needles, self._vectors)
         self._places.clean_copies(needles, self._vectors)
-        receipt.strips += self._places.clean_strips(receipt.windows, needles.photo_ids)
+        self.record.save()
+        self.clean_strips()
+
+    def clean_strips(self) -> None:
+        """Dagster's strips of photos, wherever this installation's Dagster keeps them."""
+        receipt = self.record.receipt
+        cleaned = clean_strips(self.settings, receipt.windows, receipt.photos)
+        receipt.strips += cleaned.strips
+        receipt.looked_at = cleaned.looked_at
+        for text in cleaned.notes:
+            self.record.note(text)
+        self.record.save()
+
+    def clean_sources(self) -> None:
+        """The photos themselves, with ``photo_too``; what can't be deleted is told at the end."""
+        receipt, paths = self.record.receipt, self.record.paths
+        if not self.options.photo_too:
+            leave_sources(receipt, paths)
+        elif why := delete_sources(self.settings, self.listing_id, paths, receipt):
+            self._open_because.append(
+                ErasureError(
+                    "not every source photo could be deleted; everything else is done",
+                    found=why,
+                    remedy="mend that and run this again; without --photo-too the photo is left, "
+                    "and the receipt says so",
+                )
+            )
         self.record.save()
 
     def clean_catalogue(self) -> None:
-        """The rows of the catalogue, if the tables are ours, and with ``photo_too`` the photo."""
-        receipt, paths = self.record.receipt, self.record.paths
-        if self.settings.database_url is None:
-            self.context.catalogue.erase(self.listing_id)
-        else:
+        """The rows of the catalogue, if the tables are ours."""
+        if self.settings.database_url is not None:
             self.record.note("the shop's own database was not changed; the listing is hidden")
-        if self.options.photo_too:
-            count = self._places.delete_sources(paths)
-            receipt.source_photos = f"{count} deleted from the image store"
-        elif not receipt.source_photos:
-            receipt.source_photos = f"{len(paths)} left in the image store"
-        self.record.save()
+            return
+        try:
+            self.context.catalogue.erase(self.listing_id)
+        except CatalogueError as error:
+            self._open_because.append(error)
 
     def look_again(self) -> None:
         """What runs that began before have published meanwhile goes too."""
         await_runs(self.settings, self._runs, self.options.wait_s)
         if self._runs:
             self.clean_images()
+            self.clean_places()
         for _ in range(_LOOKS):
             if not self._is_anywhere():
                 return
-            for stage in STAGES[1 : STAGES.index(Erasure.clean_catalogue)]:
+            for stage in STAGES[1 : STAGES.index(Erasure.clean_sources)]:
                 stage(self)
         raise ErasureError(
             "the listing comes back again and again",
@@ -223,9 +253,17 @@ class Erasure:
         )
 
     def finish(self) -> None:
-        """Close the receipt."""
+        """Close the receipt, if nothing is left that another try may take away.
+
+        Raises:
+            PhotosearchError: the first that is left; running it again looks at all once more.
+        """
+        if self._open_because:
+            raise self._open_because[0]
         if are_shared(self.repository, self.record.receipt.contents):
             self.record.note("the same photo is also in another listing, and stays there")
+        if kept := kept_by_bucket(self.settings.repository_url, self.settings):
+            self.record.note(kept)
         self.record.close()
 
     # What stages share
@@ -239,8 +277,8 @@ class Erasure:
         rows = read_rows(self.repository, traces.values(), self.record.needles)
         self.record.add_photos(PendingPhoto(photo_id=row.photo_id) for row in rows)
         self.record.add("contents", {row.sha256 for row in rows})
-        self._vectors |= read_vectors(self.repository, traces.values())
-        self.record.add("vectors", {hashlib.sha256(one).hexdigest() for one in self._vectors})
+        self._vectors.add(read_vectors(self.repository, traces.values()))
+        self.record.add("vectors", self._vectors.digests)
         self.record.add("windows", {address.window.key for address, _ in traces if address.window})
         for trace in traces.values():
             self.record.add_removed(trace)
@@ -248,12 +286,13 @@ class Erasure:
         return traces
 
     def _known_photos(self) -> list[PendingPhoto]:
-        with Catalogue.open(self.settings, with_erased=True) as catalogue:
-            listing = catalogue.listings([self.listing_id]).get(self.listing_id)
-            if listing is None:
-                return []
-            found = [catalogue.photo(one, self.listing_id) for one in listing.photo_ids]
-        return [PendingPhoto(photo_id=p.photo_id, path=p.path) for p in found if p is not None]
+        """What the catalogue knows; without it what was made is known all the same."""
+        try:
+            found = photos_of(self.settings, self.listing_id)
+        except CatalogueError as error:
+            self._tell(f"the catalogue can't be asked, what was made is: {error}")
+            return []
+        return [PendingPhoto(photo_id=photo, path=path) for photo, path in found]
 
     def _is_anywhere(self) -> bool:
         reports = self._places.reports_with(self.listing_id, self.record.needles.photo_ids)
@@ -281,6 +320,7 @@ STAGES: tuple[Callable[[Erasure], None], ...] = (
     Erasure.delete,
     Erasure.clean_images,
     Erasure.clean_places,
+    Erasure.clean_sources,
     Erasure.clean_catalogue,
     Erasure.look_again,
     Erasure.finish,

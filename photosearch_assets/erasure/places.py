@@ -1,7 +1,7 @@
 """Where a listing may be on this machine, outside of the model repository.
 
-The photo reports and copies of the image cache, what killed steps left behind, the index
-servers that have it in memory, the strips of photos in Dagster's event log, and the source.
+The photo reports and copies of the image cache, what killed steps left behind, and the index
+servers that have it in memory.
 """
 
 import hashlib
@@ -9,18 +9,18 @@ import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from index_grpc.index_files import ROWS
-from photosearch.catalogue.catalogue import Catalogue
+from photosearch.catalogue.catalogue import Catalogue, CatalogueError
 from photosearch.catalogue.listing import catalogue_digest
 from photosearch.images.cache import ImageCache
 from photosearch.images.report import PhotoFailure, PhotoReport, ReportedPhoto
-from photosearch.images.store import ImageStore
 from photosearch.settings import Settings
 from photosearch.windows import Window, WindowError
-from photosearch_assets.erasure.strips import clean_strips
+from photosearch_assets.erasure.known_vectors import KnownVectors
 from photosearch_assets.erasure.traces import Needles
 
 OUT_OF_DATE = "erased"
@@ -40,7 +40,7 @@ class Places:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._cache = ImageCache(settings.cache_dir)
+        self._cache = ImageCache.of(settings)
 
     def reports_with(
         self, listing_id: str, photo_ids: Collection[str]
@@ -69,12 +69,12 @@ class Places:
                 count += 1
         return count
 
-    def clean_work(self, needles: Needles, vectors: Collection[bytes]) -> int:
+    def clean_work(self, needles: Needles, vectors: KnownVectors) -> int:
         """Delete the folders of killed steps and servers that hold it; how many."""
         count = 0
         for folder in self.work_folders():
             if any(_holds(file, needles, vectors) for file in folder.rglob("*")):
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
                 count += 1
         return count
 
@@ -83,7 +83,7 @@ class Places:
         roots = [self._settings.state / "work"]
         return [folder for root in roots if root.is_dir() for folder in root.iterdir()]
 
-    def clean_copies(self, needles: Needles, vectors: Collection[bytes]) -> int:
+    def clean_copies(self, needles: Needles, vectors: KnownVectors) -> int:
         """Delete the copies of a bucket's versions that hold it; how many.
 
         Those of versions that are deleted here go with them. Another machine may have deleted
@@ -94,22 +94,9 @@ class Places:
             rows = folder / ROWS
             looked_at = [rows] if rows.exists() else [f for f in folder.iterdir() if f.is_file()]
             if any(_holds(file, needles, vectors) for file in looked_at):
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
                 count += 1
         return count
-
-    def clean_strips(self, windows: Collection[str], photo_ids: Collection[str]) -> int:
-        """Take the strips of photos of these windows out of Dagster's event log; how many."""
-        if not (self._settings.dagster_home / "dagster.yaml").exists():
-            return 0
-        return clean_strips(self._settings, windows, photo_ids)
-
-    def delete_sources(self, paths: Collection[str]) -> int:
-        """Delete the photos from the image store; how many were there."""
-        if not paths:
-            return 0
-        store = ImageStore.of(self._settings)
-        return sum(store.delete(path) for path in paths)
 
     def _without(
         self,
@@ -123,14 +110,17 @@ class Places:
 
         One that was out of date stays so: the step makes it anew.
         """
-        # As a step sees it, without the others that were erased before and are hidden.
-        with Catalogue.open(self._settings) as catalogue:
-            left = [p for p in catalogue.photos_in(window) if p.listing_id != listing_id]
-        with Catalogue.open(self._settings, with_erased=True) as catalogue:
-            own = [p for p in catalogue.photos_in(window) if p.listing_id == listing_id]
-        # Its rows may be gone from the catalogue already.
-        before = [catalogue_digest([*left, *mine]) for mine in (own, [p.photo for p in gone])]
-        digest = catalogue_digest(left) if report.catalogue_digest in before else OUT_OF_DATE
+        try:
+            # As a step sees it, without the others that were erased before and are hidden.
+            with Catalogue.open(self._settings) as catalogue:
+                left = [p for p in catalogue.photos_in(window) if p.listing_id != listing_id]
+            with Catalogue.open(self._settings, with_erased=True) as catalogue:
+                own = [p for p in catalogue.photos_in(window) if p.listing_id == listing_id]
+            # Its rows may be gone from the catalogue already.
+            before = [catalogue_digest([*left, *mine]) for mine in (own, [p.photo for p in gone])]
+            digest = catalogue_digest(left) if report.catalogue_digest in before else OUT_OF_DATE
+        except CatalogueError:
+            digest = OUT_OF_DATE  # an erasure does not wait for a database that is down
         photos = [photo for photo in report.photos if photo not in gone]
         update = {"photos": photos, "failures": failures, "catalogue_digest": digest}
         return report.model_copy(update=update)
@@ -146,14 +136,22 @@ class Places:
         return found
 
 
-def _holds(file: Path, needles: Needles, vectors: Collection[bytes]) -> bool:
+def _remove(folder: Path) -> None:
+    def failed(_call: object, _path: str, error: Any) -> None:
+        if not issubclass(error[0], FileNotFoundError):  # gone meanwhile, as a step's own
+            raise error[1]
+
+    shutil.rmtree(folder, onerror=failed)
+
+
+def _holds(file: Path, needles: Needles, vectors: KnownVectors) -> bool:
     try:
         content = file.read_bytes()
     except OSError:
         return False
     if file.name == ROWS:
         return needles.are_in(content)
-    return any(vector in content for vector in vectors)
+    return vectors.are_in(content)
 
 
 def living_servers(pids: Collection[int]) -> list[int]:

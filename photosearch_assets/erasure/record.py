@@ -84,12 +84,10 @@ class Record:
         setattr(self.receipt, field, sorted({*getattr(self.receipt, field), *values}))
 
     def add_photos(self, photos: Iterable[PendingPhoto]) -> None:
-        known = {photo.photo_id: photo for photo in self.pending.photos}
-        for photo in photos:
-            if photo.path is not None or photo.photo_id not in known:
-                known[photo.photo_id] = photo
-        self.pending.photos = [known[photo_id] for photo_id in sorted(known)]
-        self.add("photos", {digest_of(photo_id) for photo_id in known})
+        """Note photos; one that was seen at several paths may lie at each of them."""
+        known = {(p.photo_id, p.path or ""): p for p in (*self.pending.photos, *photos)}
+        self.pending.photos = [known[key] for key in sorted(known)]
+        self.add("photos", {digest_of(photo_id) for photo_id, _ in known})
 
     def add_removed(self, trace: Trace) -> None:
         files = {} if trace.manifest is None else trace.manifest.files

@@ -19,6 +19,7 @@ from photosearch.repository.addresses import HEAD, MANIFEST, Address
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
+from photosearch_assets.erasure.known_vectors import KnownVectors
 
 Key = tuple[Address, str]
 
@@ -69,12 +70,12 @@ class Trace:
 def find_traces(
     repository: Repository,
     needles: Needles,
-    vectors: Collection[bytes] = (),
+    vectors: KnownVectors | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[Key, Trace]:
     """Every version that holds the listing.
 
-    ``vectors`` are rows of vectors, as bytes: half a version may have them without ids.
+    ``vectors`` are its own: half a version may have them without ids.
     """
     by_version: defaultdict[Key, list[str]] = defaultdict(list)
     for file in repository.storage.files("windows"):
@@ -146,7 +147,7 @@ def _trace(
     version: str,
     paths: list[str],
     needles: Needles,
-    vectors: Collection[bytes],
+    vectors: KnownVectors | None,
 ) -> Trace | None:
     manifest = None
     if any(path.endswith(f"/{MANIFEST}") for path in paths):
@@ -161,7 +162,7 @@ def _trace(
         return Trace(address, version, manifest, tuple(rows), tuple(paths))
     for path in paths:
         content = _read(repository, path)
-        if needles.are_in(content) or any(vector in content for vector in vectors):
+        if needles.are_in(content) or (vectors is not None and vectors.are_in(content)):
             return Trace(address, version, None, (), tuple(paths))
     return None
 

@@ -67,7 +67,7 @@ class StepContext(Closing):
 
     @cached_property
     def image_cache(self) -> ImageCache:
-        return ImageCache(self.settings.cache_dir)
+        return ImageCache.of(self.settings)
 
     @cached_property
     def decoder(self) -> Decoder:

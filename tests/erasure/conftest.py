@@ -44,5 +44,4 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(shop: Shop, made_once: Path) -> Shop:
     """Three hours of two photos each, all made."""
     shutil.copytree(made_once, shop.root, dirs_exist_ok=True)
-    (shop.settings.cache_dir / "read-through").write_text(str(shop.root / "photos"))
     return shop

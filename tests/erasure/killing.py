@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from photosearch.repository.folder import FolderStorage
+from photosearch_assets.erasure import strips
 from photosearch_assets.erasure.places import Places
 
 KILLED = 9
@@ -44,5 +45,9 @@ def _arm(number: int) -> None:
 
     for name in _CHANGES:
         setattr(FolderStorage, name, dying(getattr(FolderStorage, name)))
-    for name in ("clean_cache", "clean_work", "clean_copies", "clean_strips", "delete_sources"):
+    for name in ("clean_cache", "clean_work", "clean_copies"):
         setattr(Places, name, dying(getattr(Places, name)))
+    # A database of Dagster's that is about to be changed, or whose log is written back.
+    strips._Wanted.clean = dying(strips._Wanted.clean)  # type: ignore[method-assign]
+    strips._write_back = dying(strips._write_back)
+    os.unlink = dying(os.unlink)  # the photos themselves

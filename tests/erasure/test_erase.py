@@ -1,7 +1,9 @@
 """An erased listing is nowhere, everything else is as if it had never been there."""
 
 import json
+import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -231,6 +233,107 @@ def test_the_photo_itself_goes_only_when_asked_for(made: Shop) -> None:
 
     assert not (made.root / "photos" / GONE).exists()
     assert receipt.source_photos == "1 deleted from the image store"
+
+
+def test_a_photo_that_was_left_can_be_deleted_later_though_its_rows_are_gone(made: Shop) -> None:
+    erase(made)
+
+    receipt = erase(made, photo_too=True)
+
+    assert not (made.root / "photos" / GONE).exists()
+    assert receipt.source_photos == "1 deleted from the image store"
+    assert erase(made, photo_too=True).source_photos == receipt.source_photos  # not "0 deleted"
+
+
+def test_a_deleted_photo_that_is_there_again_is_found_by_verify(made: Shop) -> None:
+    file = made.root / "photos" / GONE
+    content = file.read_bytes()
+    erase(made, photo_too=True)
+    file.write_bytes(b"another photo of that name")
+    assert list(still_there(made.settings)) == []
+
+    file.write_bytes(content)
+
+    [found] = still_there(made.settings)
+    assert found == f"{file}: a photo that was erased and deleted is there again"
+
+
+def test_of_a_link_out_of_the_folder_the_receipt_says_where_the_photo_lies(made: Shop) -> None:
+    file, outside = made.root / "photos" / GONE, made.root / "kept elsewhere"
+    file.rename(outside)
+    file.symlink_to(outside)
+
+    receipt = erase(made, photo_too=True)
+
+    assert receipt.source_photos == "1 of which a name was deleted and the bytes were not"
+    assert any(str(outside) in sentence for sentence in receipt.left)
+    assert outside.exists()
+    assert not file.is_symlink()
+    assert list(still_there(made.settings)) == []
+
+
+def test_a_photo_of_another_listing_too_stays_when_one_is_erased(made: Shop) -> None:
+    (made.root / "photos/twin.png").symlink_to(GONE)
+    made.list_photo("twin.png", START + timedelta(hours=1, minutes=40), b"")
+    (made.root / "photos" / GONE).write_bytes(b"of both")
+
+    receipt = erase(made, photo_too=True)
+
+    assert (made.root / "photos/twin.png").read_bytes() == b"of both"
+    assert any("is a photo of another listing" in sentence for sentence in receipt.left)
+
+
+def test_what_can_not_be_deleted_now_leaves_the_rest_done_and_the_erasure_open(
+    made: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = os.unlink
+
+    def refuse(name: str, **given: int) -> None:
+        if str(name).endswith(f"/{GONE}"):
+            raise PermissionError(1, "Operation not permitted", name)
+        unlink(name, **given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refuse)
+        with pytest.raises(ErasureError, match="everything else is done") as open_because:
+            erase(made, photo_too=True)
+    assert "Operation not permitted" in str(open_because.value)
+    assert index(made, DAY)[2].rows == 5
+    assert any("the erasure is not finished" in one for one in still_there(made.settings))
+
+    assert erase(made).source_photos == "1 left in the image store"
+    assert list(still_there(made.settings)) == []
+    assert erase(made, photo_too=True).source_photos == "1 deleted from the image store"
+
+
+def test_a_listing_is_erased_by_its_id_whatever_its_row_says(made: Shop) -> None:
+    file = made.settings.state / "catalogue.db"
+    with sqlite3.connect(file) as database:
+        database.execute("UPDATE listings SET price = 'a fortune' WHERE id = ?", (GONE,))
+        database.execute("UPDATE photos SET path = '../outside.png' WHERE id = ?", (GONE,))
+    database.close()
+
+    receipt = erase(made, photo_too=True)
+
+    assert receipt.finished_at is not None
+    # The path of the row, and the one that was indexed before the row said otherwise.
+    assert receipt.source_photos == "1 deleted from the image store, 1 left in the image store"
+    assert not (made.root / "photos" / GONE).exists()
+    assert any("no path inside the image store" in sentence for sentence in receipt.left)
+
+
+def test_a_listing_is_erased_while_the_shops_database_is_down(made: Shop) -> None:
+    made.configure(database_url="postgresql://nobody@127.0.0.1:1/shop")
+
+    receipt = erase(made)
+
+    assert len(receipt.removed) == 3
+    report = ImageCache(made.settings.cache_dir).read_report(HOUR)
+    assert report is not None
+    assert [photo.photo_id for photo in report.photos] == ["p2.png"]
+    with pytest.raises(ErasureError, match="everything else is done"):
+        erase(made, photo_too=True)  # nobody can say whether another listing has the photo
+    assert (made.root / "photos" / GONE).exists()
 
 
 def test_no_scan_and_no_late_listing_brings_it_back(made: Shop) -> None:

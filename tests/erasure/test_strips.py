@@ -1,14 +1,20 @@
 """Dagster's event log loses the photos of an erased listing's hour, and nothing else."""
 
+import json
 import re
 import sqlite3
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 
+from photosearch_assets.erasure import strips
+from photosearch_assets.erasure.check import still_there
 from photosearch_assets.erasure.strips import GONE as MARK
+from photosearch_assets.erasure.strips import DagsterNotCleaned, clean_strips
 from tests.assets.by_hand import due
 from tests.assets.conftest import START, Materialize, Shop, hours, instance, materialize
 from tests.erasure.test_erase import erase, files_with
@@ -99,3 +105,161 @@ def test_no_byte_of_a_strip_is_left_in_the_databases_files(
     erase(shop, "p1.png")
 
     assert files_with(shop, *pieces) == []
+
+
+HOUR = hours(1, 1)[0]
+_RUNS = "storage/history/runs"
+
+
+class Events:
+    """Event databases as Dagster lays them out, without Dagster."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.folder = shop.settings.dagster_home / _RUNS
+        self.folder.mkdir(parents=True)
+
+    def materialised(
+        self,
+        run: str,
+        window: str,
+        *,
+        at: float = 0.0,
+        text: str = "![photos](data:image/jpeg;base64,AAAA)",
+        indexed: bool = True,
+    ) -> None:
+        partition = window.partition("/")[2]
+        event = json.dumps({"md_str": text, "timestamp": at, "partition": partition})
+        for name in (run, "index") if indexed else (run,):
+            with sqlite3.connect(self.folder / f"{name}.db") as database:
+                database.execute(
+                    "CREATE TABLE IF NOT EXISTS event_logs (id INTEGER PRIMARY KEY, run_id, event,"
+                    " dagster_event_type, asset_key, partition)"
+                )
+                database.execute(
+                    "INSERT INTO event_logs (run_id, event, dagster_event_type, asset_key,"
+                    " partition) VALUES (?, ?, 'ASSET_MATERIALIZATION', 'images', ?)",
+                    (run, event, partition),
+                )
+            database.close()
+
+    def left(self, name: str) -> list[str]:
+        """The partitions with a strip in one database."""
+        database = sqlite3.connect(self.folder / f"{name}.db")
+        found = database.execute("SELECT partition FROM event_logs WHERE event LIKE '%data:image%'")
+        partitions = [partition for (partition,) in found]
+        database.close()
+        return partitions
+
+    def texts(self, name: str) -> list[str]:
+        """The tables and strips in one database."""
+        database = sqlite3.connect(self.folder / f"{name}.db")
+        found = database.execute("SELECT event FROM event_logs").fetchall()
+        database.close()
+        return [json.loads(event)["md_str"] for (event,) in found]
+
+
+def test_strips_that_the_index_does_not_know_go_too(shop: Shop) -> None:
+    """As after an erasure that was killed between the two, or of an asset that was wiped."""
+    events = Events(shop)
+    events.materialised("one", HOUR.key, indexed=False)
+    events.materialised("two", HOUR.key)
+
+    cleaned = clean_strips(shop.settings, [HOUR.key], [])
+
+    assert events.left("one") == events.left("two") == events.left("index") == []
+    assert cleaned.strips == 1
+    assert cleaned.looked_at == ["2 runs of Dagster in ./.photosearch/dagster/storage/history/runs"]
+
+
+def test_a_strip_of_a_former_hour_of_the_listing_goes_and_a_current_one_stays(shop: Shop) -> None:
+    """It was listed anew: nothing else tells that its photo was in that hour."""
+    events, other = Events(shop), hours(5, 1)[0].key
+    events.materialised("first", other)
+    events.materialised("second", other)
+
+    clean_strips(shop.settings, [HOUR.key], [])
+
+    assert events.left("first") == []
+    assert events.left("second") == events.left("index") == [other.partition("/")[2]]
+
+
+def test_killed_between_runs_and_index_it_is_finished_by_running_it_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = Events(shop)
+    events.materialised("one", HOUR.key)
+    events.materialised("two", HOUR.key)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(strips, "_write_back", die)
+        with pytest.raises(KeyboardInterrupt):
+            clean_strips(shop.settings, [HOUR.key], [])
+    assert events.left("index")
+
+    assert clean_strips(shop.settings, [HOUR.key], []).strips == 2
+    assert events.left("one") == events.left("two") == events.left("index") == []
+
+
+def test_a_database_that_can_not_be_read_leaves_the_erasure_open(made: Shop) -> None:
+    events = Events(made)
+    (events.folder / "broken.db").write_bytes(b"no database, but of the length of one" * 99)
+
+    with pytest.raises(DagsterNotCleaned, match=r"broken\.db can't be searched"):
+        erase(made)
+
+    assert any("the erasure is not finished" in one for one in still_there(made.settings))
+    (events.folder / "broken.db").unlink()
+    assert erase(made).finished_at is not None
+
+
+def test_without_a_home_it_says_that_there_was_none(made: Shop) -> None:
+    receipt = erase(made)
+
+    assert receipt.strips == 0
+    assert receipt.looked_at == ["no run of Dagster in ./.photosearch/dagster"]
+
+
+def test_verify_finds_strips_from_before_that_came_back_and_no_others(made: Shop) -> None:
+    events, partition = Events(made), HOUR.start_text
+    began = time.time()
+    erase(made)
+    events.materialised("later", HOUR.key, at=time.time() + 60)
+    events.materialised("other", hours(5, 1)[0].key, at=began)
+    looked_at: list[str] = []
+    assert list(still_there(made.settings, looked_at=looked_at)) == []
+    assert "2 runs of Dagster in ./.photosearch/dagster/storage/history/runs" in looked_at
+
+    events.materialised("before", HOUR.key, at=began - 60, indexed=False)
+
+    [found] = still_there(made.settings)
+    assert f"a strip of photos of {partition} from before an erasure" in found
+    erase(made)
+    assert list(still_there(made.settings)) == []
+
+
+def test_verify_finds_an_event_that_names_a_photo(made: Shop) -> None:
+    events = Events(made)
+    erase(made)
+    odd = made.list_photo('a|b "c".png', HOUR.start + timedelta(minutes=9), b"no photo")
+    erase(made, odd.listing_id)
+    rows = ["| p2.png | is gone |", "| p3.png | is \\| gone |", '| a\\|b "c".png | no |']
+    table = "\n".join(["| photo | reason |", "| --- | --- |", *rows])
+    events.materialised("again", HOUR.key, at=time.time() + 60, text=table)
+
+    found = list(still_there(made.settings))
+
+    assert len(found) == 2  # the run's database, and the index
+    assert all("names a photo that was erased" in one for one in found)
+    erase(made)
+    assert len(list(still_there(made.settings))) == 2
+    erase(made, odd.listing_id)
+    [left] = events.texts("again")
+    assert left.splitlines()[2:] == [
+        "| p2.png | is gone |",
+        f"| {MARK} | {MARK} |",
+        f"| {MARK} | {MARK} |",
+    ]
+    assert list(still_there(made.settings)) == []

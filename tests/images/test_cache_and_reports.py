@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 
 from photosearch.catalogue.listing import Photo, catalogue_digest
 from photosearch.images.cache import ImageCache
-from photosearch.images.fetch import FetchedPhoto, FetchReport
+from photosearch.images.fetch import FetchedPhoto, FetchReport, fetch_photos
 from photosearch.images.photo_error import ImageStoreError, PhotoError
 from photosearch.images.report import PhotoFailure, PhotoReport
+from photosearch.images.store import ImageStore
+from photosearch.settings import Settings
 from photosearch.windows import Window
 from tests.repository.artifacts import end_of, in_process
 
@@ -100,18 +103,37 @@ def test_old_photos_are_swept_once_a_day_and_reports_are_not(cache: ImageCache) 
     assert cache.read_report(HOUR) is not None
 
 
-def test_a_cache_that_read_through_keeps_copies_again_when_told(
-    cache: ImageCache, tmp_path: Path
-) -> None:
-    (tmp_path / "a.jpg").write_bytes(b"near")
-    cache.put("a.jpg", b"copy")
+def test_a_folder_of_photos_is_read_through_and_a_bucket_copied(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_bytes(b"near")
+    near = ImageCache.of(Settings(base_dir=tmp_path, photos_url="photos"))
+    far = ImageCache.of(Settings(base_dir=tmp_path, photos_url="s3://shop/photos"))
+    unset = ImageCache.of(Settings(base_dir=tmp_path))
 
-    cache.read_through(str(tmp_path))
-    near = cache.read("a.jpg")
-    cache.read_through(None)
+    far.put("a.jpg", b"copy")
 
-    assert near == b"near"
-    assert ImageCache(cache.folder).read("a.jpg") == b"copy"
+    assert near.read("a.jpg") == b"near"
+    assert far.read("a.jpg") == unset.read("a.jpg") == b"copy"
+
+
+def test_a_moved_or_copied_cache_reads_the_photos_of_its_own_place(tmp_path: Path) -> None:
+    """Nothing in it may lead back to where it was."""
+    first = tmp_path / "first"
+    (first / "photos").mkdir(parents=True)
+    (first / "photos/a.jpg").write_bytes(b"first")
+    settings = Settings(base_dir=first, photos_url="photos")
+    store, cache = ImageStore.of(settings), ImageCache.of(settings)
+    photo = Photo("a", "lamp", "a.jpg", HOUR.start)
+    fetch_photos([photo], store, cache, settings=settings)
+    cache.write_report(HOUR, report())
+    shutil.copytree(first, tmp_path / "second")
+    (tmp_path / "second/photos/a.jpg").write_bytes(b"second")
+
+    copy = ImageCache.of(Settings(base_dir=tmp_path / "second", photos_url="photos"))
+
+    assert copy.read("a.jpg") == b"second"
+    assert cache.read("a.jpg") == b"first"
 
 
 # Reports

@@ -80,9 +80,9 @@ def test_photos_of_a_folder_are_read_where_they_lie(folder: Path, cache: ImageCa
 
 
 def test_another_process_finds_the_photos_of_the_folder(folder: Path, cache: ImageCache) -> None:
-    fetch(folder.as_uri(), cache, "a.jpg")
+    settings = Settings(state_dir=cache.folder.parent, photos_url=folder.as_uri())
 
-    assert ImageCache(cache.folder).read("shoes/b c#1 ä%20[x]?.jpg") == b"bb"
+    assert ImageCache.of(settings).read("shoes/b c#1 ä%20[x]?.jpg") == b"bb"
 
 
 UNSAFE = ("../secret.jpg", "shoes/../../secret.jpg", "/etc/passwd", "", "shoes//a.jpg", "./a", "\0")

@@ -1,0 +1,85 @@
+"""Where the events of this installation's Dagster lie.
+
+Whatever dagster.yaml says now, databases that lie in Dagster's home are this installation's: they
+may be of the time before somebody moved to PostgreSQL. SQLite's are files that are looked at as
+they are. Those of a server are reached through Dagster.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from photosearch.counting import counted
+from photosearch.settings import Settings
+from photosearch_assets.dagster_home import open_instance
+from photosearch_assets.home_paths import CONFIG, count_from_home, databases_folder
+
+INDEX = "index.db"
+"""SQLite's database of all runs' events about assets; each run has one of its own beside it."""
+
+
+@dataclass(frozen=True)
+class EventFolder:
+    """A folder with SQLite databases; ``index`` is none where they are of runs alone."""
+
+    folder: Path
+    index: Path | None
+    runs: tuple[Path, ...]
+
+    def in_words(self, base_dir: Path) -> str:
+        return f"{counted(len(self.runs), 'run')} of Dagster in {shown(self.folder, base_dir)}"
+
+
+@dataclass(frozen=True)
+class EventDatabases:
+    """``not_looked_at`` names a storage that nobody here can look into."""
+
+    folders: tuple[EventFolder, ...] = ()
+    has_server: bool = False
+    not_looked_at: str | None = None
+
+
+def find_event_databases(settings: Settings) -> EventDatabases:
+    """All of them.
+
+    Raises:
+        AssetsError: if dagster.yaml can't be read, or leads to the databases of another place.
+    """
+    home = settings.dagster_home
+    roots, server, other = {home}, False, None
+    if (home / CONFIG).exists():
+        count_from_home(home)
+        folder = databases_folder(home)
+        if folder is not None:
+            roots.add(folder)
+        else:
+            with open_instance(settings) as instance:
+                storage: Any = instance.event_log_storage
+                if hasattr(storage, "_base_dir"):
+                    roots.add(Path(storage._base_dir))
+                elif hasattr(storage, "index_connection"):
+                    server = True
+                else:
+                    other = type(storage).__name__
+    return EventDatabases(tuple(_folders(roots)), server, other)
+
+
+def _folders(roots: set[Path]) -> Iterator[EventFolder]:
+    by_folder: defaultdict[Path, set[Path]] = defaultdict(set)
+    for root in roots:
+        for file in root.rglob("*.db"):
+            by_folder[file.parent.resolve()].add(file.resolve())
+    for folder, files in sorted(by_folder.items()):
+        # Those of runs' states and of schedules lie elsewhere, and have no events.
+        if folder / INDEX in files or folder.parts[-2:] == ("history", "runs"):
+            index = folder / INDEX
+            runs = tuple(sorted(files - {index}))
+            yield EventFolder(folder, index if index in files else None, runs)
+
+
+def shown(path: Path, base_dir: Path) -> str:
+    """A path as it is told, and written into receipts, which outlive a move."""
+    real = base_dir.resolve()
+    return f"./{path.relative_to(real)}" if path.is_relative_to(real) else str(path)

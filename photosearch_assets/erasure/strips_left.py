@@ -1,0 +1,95 @@
+"""Whether Dagster's event log still shows photos that were erased.
+
+An erasure takes every strip of the hour, so one that was recorded before it began should not be
+there: it came back with a backup, or lies in a database that the erasure did not look into. Later
+ones are of what is left. Databases are only read.
+"""
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from photosearch.errors import PhotosearchError
+from photosearch.repository.erasures import Receipt
+from photosearch.settings import Settings
+from photosearch_assets.dagster_home import open_instance
+from photosearch_assets.erasure.event_databases import find_event_databases
+from photosearch_assets.erasure.strips import CELL, FAILURES, IMAGE, is_one_of
+
+_QUERY = "SELECT event, partition FROM event_logs WHERE partition IS NOT NULL"
+_LINE = re.compile(rf"(?<=\\n)\| {CELL} \| ")
+_BUSY_TIMEOUT_S = 30.0
+
+
+def strips_left(
+    settings: Settings, receipts: Sequence[Receipt], looked_at: list[str]
+) -> Iterator[str]:
+    """One line for each event that shows or names what was erased; ``looked_at`` tells where."""
+    begun: dict[str, float] = {}
+    for receipt in receipts:
+        for window in receipt.windows:
+            partition = window.partition("/")[2]
+            begun[partition] = max(begun.get(partition, 0.0), receipt.begun_at.timestamp())
+    erased = _Erased(begun, frozenset(photo for r in receipts for photo in r.photos))
+    try:
+        found = find_event_databases(settings)
+        for folder in found.folders:
+            for file in (*folder.runs, *([folder.index] if folder.index else ())):
+                yield from _in_file(file, erased)
+            looked_at.append(folder.in_words(settings.base_dir))
+        if found.has_server:
+            with open_instance(settings) as instance:
+                storage: Any = instance.event_log_storage
+                with storage.index_connection() as index:
+                    shown = index.engine.url.render_as_string(hide_password=True)
+                    for told in erased.events(index.execute(sa.text(_QUERY))):
+                        yield f"{shown}: {told}"
+            looked_at.append(f"Dagster's events in {shown}")
+    except (PhotosearchError, sa.exc.SQLAlchemyError) as error:
+        yield f"Dagster can't be searched for what was erased: {error}"
+        return
+    if found.not_looked_at is not None:
+        looked_at.append(f"not Dagster's events, which {found.not_looked_at} keeps")
+
+
+def _in_file(file: Path, erased: "_Erased") -> Iterator[str]:
+    try:
+        with closing(
+            sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT_S)
+        ) as database:
+            tables = "SELECT 1 FROM sqlite_master WHERE name = 'event_logs'"
+            if database.execute(tables).fetchone():
+                for told in erased.events(database.execute(_QUERY)):
+                    yield f"{file}: {told}"
+    except sqlite3.Error as error:
+        yield f"{file}: it can't be searched for what was erased: {error}"
+
+
+class _Erased:
+    """``begun`` are the partitions that held something, with when its erasure began."""
+
+    def __init__(self, begun: Mapping[str, float], photos: frozenset[str]) -> None:
+        self._begun, self._photos = begun, photos
+
+    def events(self, rows: Any) -> Iterator[str]:
+        for event, partition in rows:
+            begun = self._begun.get(partition)
+            if begun is not None and IMAGE in event and _time_of(event) < begun:
+                yield f"a strip of photos of {partition} from before an erasure"
+            if FAILURES in event and any(
+                is_one_of(cell, self._photos) for cell in _LINE.findall(event)
+            ):
+                yield f"an event of {partition} names a photo that was erased"
+
+
+def _time_of(event: str) -> float:
+    try:
+        return float(json.loads(event)["timestamp"])
+    except (ValueError, KeyError, TypeError):
+        return 0.0
