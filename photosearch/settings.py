@@ -83,6 +83,16 @@ class Settings(BaseSettings):
         "again; 0: never.",
     )
 
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Logs of the processes of 'up': lines of text, or an object a line."
+    )
+    log_bytes: int = Field(
+        10 << 20, ge=4096, description="Size at which such a log makes way for a new one."
+    )
+    log_files: int = Field(
+        3, ge=0, le=99, description="Former logs of a process that are kept, as .log.1 and so on."
+    )
+
     # Catalogue
     database_url: str | None = Field(
         None, description="SQLAlchemy URL of the catalogue; a SQLite file in state_dir by default."

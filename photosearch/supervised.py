@@ -5,7 +5,6 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from photosearch.backoff import Backoff
 from photosearch.heartbeat import HEARTBEAT
 from photosearch.listener import Listener
 from photosearch.liveness import Silence
+from photosearch.log_writer import LogWriter
 from photosearch.processes import SUPERVISED, ProcessSpec
 from photosearch.settings import Settings
 
@@ -24,7 +24,6 @@ START_S = 900.0
 #: Starts in a row that may fail before the first that succeeds, which with the pauses between
 #: them takes a minute: what a process needs may come up later than the process.
 FAILED_STARTS_AT_MOST = 7
-MAX_LOG_BYTES = 10 << 20
 
 
 class State(StrEnum):
@@ -46,6 +45,7 @@ class SupervisedProcess:
     mark: str
     #: Seconds from SIGTERM to SIGKILL for one that hangs.
     grace_s: float
+    logs: LogWriter
     state: State = State.ENDED
     restarts: int = 0
     #: How it ended last.
@@ -82,7 +82,7 @@ class SupervisedProcess:
         return f"{parts.scheme}://{parts.netloc}"
 
     def start(self) -> None:
-        """Start it, in a session of its own, its output appended to its log."""
+        """Start it, in a session of its own, its output led to its log."""
         if self.spec.cannot_start is not None:
             self._give_up(self.spec.cannot_start)
             return
@@ -101,30 +101,28 @@ class SupervisedProcess:
         environment = {
             **self.settings.environment(),
             "PYTHONUNBUFFERED": "1",
+            "NO_COLOR": "1",
+            "TERM": "dumb",
             **self.spec.environment,
             SUPERVISED: self.mark,
         }
         if self.spec.beats:
             environment[HEARTBEAT] = str(beats)
+        output = self.logs.open(self.log)
         try:
-            self.log.parent.mkdir(parents=True, exist_ok=True)
-            if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
-                self.log.replace(self.log.with_suffix(".log.1"))
-            with self.log.open("ab") as log:
-                now = datetime.now(UTC).isoformat(timespec="seconds")
-                log.write(f"--- started {now}\n".encode())
-                log.flush()
-                return subprocess.Popen(
-                    list(self.spec.argv),
-                    env=environment,
-                    cwd=self.settings.base_dir,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=[beats] if self.spec.beats else [],
-                    start_new_session=True,
-                )
+            os.write(output, b"--- started\n")
+            return subprocess.Popen(
+                list(self.spec.argv),
+                env=environment,
+                cwd=self.settings.base_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[beats] if self.spec.beats else [],
+                start_new_session=True,
+            )
         finally:
+            os.close(output)
             os.close(beats)
 
     def watch(self) -> None:
@@ -182,6 +180,7 @@ class SupervisedProcess:
 
     def log_tail(self, lines: int = 5) -> str:
         """The last lines of its log."""
+        self.logs.settle()
         try:
             with self.log.open("rb") as file:
                 file.seek(max(0, self.log.stat().st_size - 4096))

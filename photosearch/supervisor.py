@@ -16,6 +16,7 @@ from typing import Self
 
 from photosearch.errors import PhotosearchError
 from photosearch.free_ports import require_free_ports
+from photosearch.log_writer import LogWriter
 from photosearch.only_one import only_one
 from photosearch.processes import ProcessSpec
 from photosearch.settings import Settings, SettingsError
@@ -82,8 +83,10 @@ class Supervisor:
         self.failure: Exception | None = None
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         self._undertaker: subprocess.Popen[bytes] | None = None
+        self._logs = LogWriter(settings)
         self.processes = [
-            SupervisedProcess(spec, settings, self._mark, grace_s) for spec in self._specs
+            SupervisedProcess(spec, settings, self._mark, grace_s, self._logs)
+            for spec in self._specs
         ]
 
     def start(self) -> Self:
@@ -106,6 +109,7 @@ class Supervisor:
             require_free_ports(self._specs, self._settings)
             self._stack = stack.pop_all()
         try:
+            self._logs.start()
             self._start_undertaker()
             for process in self.processes:
                 process.start()
@@ -164,6 +168,7 @@ class Supervisor:
         self._end_the_rest()
         for process in self.processes:
             process.wait(1.0)
+        self._logs.close()
         self._stack.close()
 
     def _end_the_rest(self) -> None:
@@ -190,6 +195,7 @@ class Supervisor:
             while not self._stop.wait(WATCH_EVERY_S):
                 for process in self.processes:
                     process.watch()
+                self._logs.tend()
                 if self._undertaker is not None and self._undertaker.poll() is not None:
                     self._start_undertaker()
         except Exception as error:  # in a thread of which nobody would hear otherwise

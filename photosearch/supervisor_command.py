@@ -109,6 +109,8 @@ class _Story:
             before, self._told[process.spec.name] = self._told[process.spec.name], now
             if now == before or now == (State.READY, 0):
                 continue
+            if now[0] is before[0] is State.CRASHED:  # it is just being started again
+                continue
             self._console.print(_described(process))
             if process.state is State.CRASHED or process.gave_up:
                 self._console.print(printable_lines(process.log_tail()), style="dim")

@@ -29,6 +29,12 @@ def until(condition: Callable[[], object], within_s: float = 120) -> None:
         time.sleep(0.05)
 
 
+def said(settings: Settings, name: str = "script") -> str:
+    """What a process's log holds by now."""
+    file = settings.logs_dir / f"{name}.log"
+    return file.read_text() if file.exists() else ""
+
+
 def script(text: str, name: str = "script", **of: object) -> ProcessSpec:
     argv = [sys.executable, "-c", textwrap.dedent(text)]
     return ProcessSpec(name, argv, **of)  # type: ignore[arg-type]

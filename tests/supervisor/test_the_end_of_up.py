@@ -14,7 +14,7 @@ from photosearch.careful_output import CarefulOutput
 from photosearch.settings import Settings
 from photosearch.supervisor import Supervisor
 from photosearch.undertaker import marked_processes
-from tests.supervisor.conftest import script, until
+from tests.supervisor.conftest import said, script, until
 
 DEAF = """
 import signal, time
@@ -47,8 +47,7 @@ typer.run(up)
 
 def test_a_second_stop_ends_at_once_what_the_first_waits_for(settings: Settings) -> None:
     with Supervisor(settings, [script(DEAF)], grace_s=600).start() as supervisor:
-        log = settings.logs_dir / "script.log"
-        until(lambda: "deaf" in log.read_text())
+        until(lambda: "deaf" in said(settings))
         supervisor.hurry.set()
     assert marked_processes(str(settings.state / "supervisor.lock")) == []
 

@@ -21,6 +21,7 @@ from photosearch.settings import SETTINGS_FILE, Settings, SettingsError, load_se
 from photosearch.supervised import State
 from photosearch.supervisor import Supervisor, SupervisorError
 from photosearch.undertaker import marked_processes
+from tests.supervisor.conftest import said
 
 # A server whose grandchildren leave its session, as Dagster's and the deployer's do.
 SERVER = """
@@ -92,7 +93,7 @@ def test_everything_is_ready_and_then_gone(settings: Settings, server: ProcessSp
         assert supervisor.processes[1].ready_after_s is not None
         assert supervisor.processes[1].ready_after_s >= 0.3
         assert len(marked(settings)) == 4
-        until(lambda: "working" in (settings.logs_dir / "worker.log").read_text())
+        until(lambda: "working" in said(settings, "worker"))
     assert marked(settings) == []
 
 
@@ -113,7 +114,7 @@ def test_a_ready_file_of_a_former_process_does_not_count(settings: Settings) -> 
 
 def test_what_does_not_end_by_itself_is_killed(settings: Settings) -> None:
     with Supervisor(settings, [script(STUBBORN)], grace_s=0.5).start():
-        until(lambda: "no" in (settings.logs_dir / "script.log").read_text().split())
+        until(lambda: "no" in said(settings).split())
 
     assert marked(settings) == []
 
@@ -267,16 +268,17 @@ def test_a_killed_undertaker_is_replaced(settings: Settings, server: ProcessSpec
 
 
 def test_what_can_not_be_started_again_now_is_started_later(settings: Settings) -> None:
-    """As on a full disk, where its log can't be written."""
-    crashing = ProcessSpec("crashing", [sys.executable, "-c", ""], restart=True)
-    with Supervisor(settings, [crashing]).start() as supervisor:
+    """As while its program is being replaced."""
+    program = settings.base_dir / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    with Supervisor(settings, [ProcessSpec("crashing", [str(program)])]).start() as supervisor:
         [process] = supervisor.processes
         until(lambda: process.state is State.CRASHED)
-        process.log.unlink()
-        process.log.mkdir()
-        until(lambda: "Is a directory" in (process.last_exit or ""))
+        program.rename(program.with_name("away"))
+        until(lambda: "No such file" in (process.last_exit or ""))
         assert process.state is State.CRASHED
-        process.log.rmdir()
+        program.with_name("away").rename(program)
 
         before = process.restarts
         until(lambda: process.restarts > before + 1)

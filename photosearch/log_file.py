@@ -1,0 +1,97 @@
+"""One process's log: a time on every line, nothing that a terminal obeys, bounded in size.
+
+The lines come from our code, from libraries, and from what Python and C++ say as they die; so it
+is not left to their authors that a log can be read.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from photosearch.printable import printable_lines
+
+LONGEST_LINE = 1 << 16
+_COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+#: As logging and Dagster begin their lines; in whatever zone, they have told theirs.
+_HAS_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+
+
+class LogFile:
+    """A log of a process ``name``; as it grows beyond ``most_bytes``, it makes way for a new one.
+
+    The ``kept`` former ones are called ``.1`` and so on, the newest first. It is opened for each
+    batch of lines: who removes or moves it away finds a new one.
+    """
+
+    def __init__(self, path: Path, *, most_bytes: int, kept: int, as_json: bool) -> None:
+        self._path = path
+        self._most_bytes = most_bytes
+        self._kept = kept
+        self._as_json = as_json
+        self._lost = 0
+        self._fault = ""
+
+    def write(self, lines: Iterable[bytes]) -> None:
+        """Append lines, each without its end; those that the disk refuses are counted."""
+        texts = [self._line(line.decode(errors="replace")) for line in lines]
+        if self._lost:
+            texts.insert(0, self._line(f"{self._lost} lines were lost: {self._fault}"))
+        try:
+            for text in texts:
+                self._append((text + "\n").encode(errors="backslashreplace"))
+        except OSError as error:
+            self._lost += len(texts)
+            self._fault = error.strerror or type(error).__name__
+        else:
+            self._lost = 0
+
+    def _append(self, line: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab", buffering=0) as file:
+            if file.tell() and file.tell() + len(line) > self._most_bytes:
+                self._rotate()
+                return self._append(line)
+            written = file.write(line)
+            if written != len(line):  # half a line would join with the next
+                os.ftruncate(file.fileno(), file.tell() - written)
+                file.write(line)
+        return None
+
+    def _rotate(self) -> None:
+        for number in range(self._kept, 0, -1):
+            former = self._path if number == 1 else self._numbered(number - 1)
+            if former.exists():
+                former.replace(self._numbered(number))
+        if not self._kept:
+            self._path.unlink(missing_ok=True)
+
+    def _numbered(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
+
+    def _line(self, text: str) -> str:
+        plain = printable_lines(_COLOURS.sub("", text.rstrip("\r\n"))).replace("\n", " ")
+        if _is_record(plain):  # of an API that was told to write its requests so
+            return plain
+        if self._as_json:
+            return self._record(plain)
+        return plain if _HAS_TIME.match(plain) else f"{_now()} {plain}"
+
+    def _record(self, text: str) -> str:
+        return json.dumps({"time": _now(), "process": self._path.stem, "message": text})
+
+
+def _is_record(text: str) -> bool:
+    """Whether it is an object with a time already."""
+    if not text.startswith("{"):
+        return False
+    try:
+        return "time" in json.loads(text)
+    except ValueError:
+        return False
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
