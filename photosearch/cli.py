@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from photosearch.disk import refused, remedy_for
 from photosearch.errors import PhotosearchError
+from photosearch.extras import missing_extra
 from photosearch.masked import masked_text
 from photosearch.printable import printable
 from photosearch.settings import SETTINGS_VARIABLE, load_settings
@@ -38,6 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stdout.flush()  # here, where it can be told that nobody reads it
     except PhotosearchError as error:
         _end_with(error)
+    except ImportError as error:
+        missing = missing_extra(error)
+        if missing is None:
+            raise
+        _end_with(missing)
     except OSError as error:
         if error.errno == errno.EPIPE:
             _end_unheard()

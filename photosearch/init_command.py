@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError
 from photosearch.catalogue.exif_date import FIRST_BELIEVABLE
 from photosearch.catalogue.folder import FolderScan, scan_folder
+from photosearch.home import expanded
 from photosearch.init_summary import print_summary
 from photosearch.settings import Settings, SettingsError, load_settings
 from photosearch.settings_file import update_settings_file
@@ -110,7 +111,7 @@ def _seen_from(base_dir: Path, photos: str) -> str:
     """A folder as the settings file names it: relative if it lies beside or below the file."""
     if "://" in photos:
         return photos
-    folder = Path(photos).expanduser().resolve()
+    folder = expanded(photos).resolve()
     return str(folder.relative_to(base_dir)) if folder.is_relative_to(base_dir) else str(folder)
 
 
@@ -124,6 +125,6 @@ def _sqlite_seen_from(base_dir: Path, database: str) -> str:
         return database
     if url.database.startswith((":", "file:")):
         return database
-    file = Path(url.database).expanduser().resolve()
+    file = expanded(url.database).resolve()
     seen = file.relative_to(base_dir) if file.is_relative_to(base_dir) else file
     return url.set(database=str(seen)).render_as_string(hide_password=False)

@@ -23,6 +23,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from photosearch.errors import PhotosearchError
+from photosearch.home import looked_up
 from photosearch.masked import masked, masked_text
 from photosearch.settings import Settings
 
@@ -205,11 +206,16 @@ def _has_aws_profile() -> bool:
     if "AWS_ACCESS_KEY_ID" in os.environ:
         return False
     keys = os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
-    if "AWS_PROFILE" in os.environ or Path(keys).expanduser().exists():
+    if "AWS_PROFILE" in os.environ or _is_there(keys):
         return True
     # Sign-in by SSO, a role or a program; or a region alone, for which none need install boto3.
     file = os.environ.get("AWS_CONFIG_FILE", "~/.aws/config")
-    return Path(file).expanduser().exists() and find_spec("boto3") is not None
+    return _is_there(file) and find_spec("boto3") is not None
+
+
+def _is_there(path: str) -> bool:
+    file = looked_up(path)
+    return file is not None and file.exists()
 
 
 def _profile_credentials() -> Any:

@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from photosearch.address import host_of
 from photosearch.errors import PhotosearchError
+from photosearch.home import expanded
 from photosearch.masked import masked_setting, masked_text
 from photosearch.windows import require_month_aligned
 
@@ -447,7 +448,7 @@ class Settings(BaseSettings):
         return {BASE_DIR_VARIABLE: str(self.base_dir)}
 
     def _absolute(self, path: Path) -> Path:
-        return (self.base_dir / path.expanduser()).resolve()
+        return (self.base_dir / expanded(path)).resolve()
 
     def _url(self, path: Path) -> str:
         return self._absolute(path).as_uri()

@@ -15,6 +15,7 @@ from photosearch.embedder.embedder_file import OutputTreatment
 from photosearch.embedder.errors import EmbedderError
 from photosearch.embedder.onnx_input import check_onnx
 from photosearch.embedder.preprocessing import Preprocessing
+from photosearch.home import expanded
 from photosearch.settings import Settings
 
 DEFAULT_NETWORK = "efficientnet_lite0"
@@ -86,7 +87,7 @@ def _from_torchvision(named: str, settings: Settings, work_dir: Path) -> Network
     weights = settings.embedder_weights
     network, preprocessing = build_backbone(
         named.removeprefix(_TORCHVISION),
-        None if weights is None else settings.base_dir / weights.expanduser(),
+        None if weights is None else settings.base_dir / expanded(weights),
     )
     model = work_dir / "network.onnx"
     export_network(network, preprocessing.side, model)
@@ -106,7 +107,7 @@ def _from_torchvision(named: str, settings: Settings, work_dir: Path) -> Network
 
 
 def _from_file(named: str, settings: Settings, work_dir: Path) -> Network:
-    source = settings.base_dir / Path(named).expanduser()
+    source = settings.base_dir / expanded(named)
     check_onnx(source)
     # The copy alone is what the repository keeps: one that needs a second file fails here.
     model = work_dir / "network.onnx"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
+from photosearch.home import expanded
 from photosearch.masked import masked
 from photosearch.oci.errors import ImageError
 from photosearch.oci.names import ALLOWED, ImageName, parse_image_name
@@ -152,7 +153,7 @@ def _base(settings: "Settings", host: str | None) -> "BaseReference | None":
         return None
     if name.startswith((".", "/", "~", "oci:")):
         place, reference = _folder_and_reference(name.removeprefix("oci:"))
-        folder = settings.base_dir / Path(place).expanduser()
+        folder = settings.base_dir / expanded(place)
         return BaseReference(name, _folder(settings, folder, None), reference)
     named = parse_image_name(name)
     if named is None:

@@ -18,6 +18,7 @@ from oras.auth.base import AuthBackend
 from oras.auth.utils import get_basic_auth, parse_auth_header
 from oras.container import Container
 
+from photosearch.home import looked_up
 from photosearch.oci.errors import RegistryDown, RegistryRefused
 
 #: Answers of who is there and can't do it now.
@@ -32,9 +33,9 @@ def credentials(user: str | None, password: str | None, registry: str) -> str | 
     """
     if user is not None:
         return str(get_basic_auth(user, password or ""))
-    folder = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
-    file = Path(folder) / "config.json"
-    if not file.exists():
+    folder = os.environ.get("DOCKER_CONFIG") or looked_up("~/.docker")
+    file = None if folder is None else Path(folder) / "config.json"
+    if file is None or not file.exists():
         return None
     auth = AuthBackend()
     try:

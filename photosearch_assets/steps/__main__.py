@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dagster_pipes import PipesContext, open_dagster_pipes
 
 from photosearch.errors import PhotosearchError
+from photosearch.extras import missing_extra
+from photosearch.printable import printable
 from photosearch.settings import load_settings
 from photosearch.windows import Window
 from photosearch_assets.progress import PhotoMessages
@@ -66,8 +68,14 @@ def _run(
         with StepContext(load_settings(), run_id=run_id, on_photos=on_photos) as context:
             for result in own_step(name)(keys, context):
                 report(result)
+    except ImportError as error:
+        missing = missing_extra(error)
+        if missing is None:
+            raise
+        print(f"error: {missing}", file=sys.stderr)  # noqa: T201
+        return 1
     except PhotosearchError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"error: {printable(error)}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
