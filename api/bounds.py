@@ -14,7 +14,8 @@ from http import HTTPStatus
 
 from api.problems import ApiProblem, problem_response
 
-LINGER_S = 2.0  # what is still on its way is taken in, or the refusal would be lost with it
+#: So much of what is still on its way is taken in, or the refusal would be lost with it.
+LINGER_S, LINGER_BYTES = 2.0, 16 << 20
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Guard:
         self.has_begun = False
         #: Nothing that comes is looked at any more.
         self.is_over = False
+        self._discarded = 0
 
     def opened(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -100,6 +102,12 @@ class Guard:
             self._transport.write_eof()
         self.door.waiting.pop(self, None)
         self._arm(LINGER_S)
+
+    def discard(self, size: int) -> None:
+        """Something came that is not looked at."""
+        self._discarded += size
+        if self._discarded > LINGER_BYTES:
+            self.end()
 
     def finish(self) -> None:
         """Take no more: what was asked is answered, and that is the end."""

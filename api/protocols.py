@@ -56,6 +56,7 @@ class BoundedH11(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.guard.is_over:
+            self.guard.discard(len(data))
             return
         self.guard.has_begun = True
         awaited = self.conn.their_state is h11.IDLE
@@ -119,6 +120,7 @@ if HAS_HTTPTOOLS:
 
         def data_received(self, data: bytes) -> None:
             if self.guard.is_over:
+                self.guard.discard(len(data))
                 return
             self.guard.has_begun = True
             self._beside_body += len(data)

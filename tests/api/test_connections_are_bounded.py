@@ -156,6 +156,13 @@ def test_countless_header_lines_that_are_short_are_refused(start: Start) -> None
     assert status(talk(start(SLOW), HEAD, lines)) == 431
 
 
+def test_who_goes_on_after_a_refusal_is_cut_off(start: Start) -> None:
+    much = HEAD + b"X: " + b"y" * (200 << 20)
+
+    with connection(start(SLOW)) as opened, pytest.raises(ConnectionError):
+        opened.sendall(much)
+
+
 def test_memory_does_not_follow_what_is_sent(start: Start) -> None:
     port = start(SLOW)
     before = psutil.Process().memory_info().rss
