@@ -1,7 +1,7 @@
 """The deployer as a process under ``photosearch up``."""
 
 from controller.status import deployer_dir
-from photosearch.processes import ProcessSpec, photosearch_argv
+from photosearch.processes import ProcessSpec, not_installed, photosearch_argv
 from photosearch.settings import Settings
 
 
@@ -13,4 +13,5 @@ def deployer(settings: Settings) -> ProcessSpec:
         ready_url=None,
         ready_file=deployer_dir(settings) / "status.json",
         beats=True,
+        cannot_start=not_installed("index", "grpc", "scann"),
     )

@@ -25,7 +25,7 @@ def require_free_ports(specs: Iterable[ProcessSpec], settings: Settings) -> None
         PortInUse: naming the port, who holds it, and the setting that moves it.
     """
     for spec in specs:
-        if spec.ready_url is None:
+        if spec.ready_url is None or spec.cannot_start is not None:
             continue
         parts = urlsplit(spec.ready_url)
         if parts.hostname is None or not parts.port:

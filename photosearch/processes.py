@@ -8,6 +8,7 @@ nor an HTTP server, and an installation without one of them runs the rest.
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 #: Set in the environment of everything below a supervisor, to the name of its lock file. What
@@ -40,6 +41,14 @@ class ProcessSpec:
     warning: str | None = None
     #: Added to the environment.
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def not_installed(extra: str, *modules: str) -> str | None:
+    """Why a process can't run here: what it imports of ``extra`` is not there; nothing if it is."""
+    missing = [module for module in modules if find_spec(module) is None]
+    if not missing:
+        return None
+    return f"{', '.join(missing)} not installed; run: pip install 'photosearch[{extra}]'"
 
 
 def photosearch_argv(*arguments: str) -> list[str]:

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from photosearch.address import base_url, is_loopback
-from photosearch.processes import ProcessSpec
+from photosearch.processes import ProcessSpec, not_installed
 from photosearch.settings import Settings
 from photosearch_assets.dagster_home import environment
 
@@ -33,6 +33,7 @@ def webserver(settings: Settings) -> ProcessSpec:
         url=url if has_url else None,
         warning=None if is_loopback(settings.dagster_host) else warning,
         environment=environment(settings),
+        cannot_start=not_installed("assets", "dagster", "dagster_webserver"),
     )
 
 
@@ -43,6 +44,7 @@ def daemon(settings: Settings) -> ProcessSpec:
         argv=[sys.executable, "-P", "-m", "photosearch_assets.daemon", str(_workspace(settings))],
         beats=True,
         environment=environment(settings),
+        cannot_start=not_installed("assets", "dagster", "dagster_webserver"),
     )
 
 

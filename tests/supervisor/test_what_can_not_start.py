@@ -2,6 +2,7 @@
 
 import sys
 from importlib.metadata import EntryPoint
+from importlib.util import find_spec
 
 import pytest
 
@@ -81,6 +82,25 @@ def test_a_package_that_does_not_load_keeps_no_other_from_running(
 
     assert broken == ProcessSpec("broken", [], cannot_start="No module named 'no_such_package'")
     assert api.cannot_start is None
+
+
+def test_what_needs_something_that_is_not_installed_names_the_extra(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [spec.cannot_start for spec in installed_specs(settings)] == [None] * 4
+    lacking = {"uvicorn", "dagster", "scann"}
+
+    def find(name: str) -> object:
+        return None if name in lacking else find_spec(name)
+
+    monkeypatch.setattr("photosearch.processes.find_spec", find)
+
+    told = {spec.name: spec.cannot_start for spec in installed_specs(settings)}
+
+    assert told["api"] == "uvicorn not installed; run: pip install 'photosearch[api]'"
+    assert "photosearch[index]" in str(told["deployer"])
+    assert "photosearch[assets]" in str(told["dagster-daemon"])
+    assert "photosearch[assets]" in str(told["dagster-webserver"])
 
 
 def test_a_watching_that_fails_is_told_to_who_waits(
