@@ -4,6 +4,7 @@ Coverage is built from the answers that came, not from the plan that was made: i
 was searched.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from api.models import (
     Coverage,
     FailedWindow,
     Gap,
+    HiddenListings,
     ListingAnswer,
     ListingPhoto,
     OnPartial,
@@ -60,7 +62,11 @@ def listing_of(listing: Listing, root_path: str) -> ListingAnswer:
 
 
 def coverage_of(
-    composition: Composition, fingerprint: str, now: datetime, truncated: bool
+    composition: Composition,
+    fingerprint: str,
+    now: datetime,
+    truncated: bool,
+    hidden: Sequence[HiddenListings],
 ) -> Coverage:
     """What was searched."""
     answers = composition.answers
@@ -90,6 +96,7 @@ def coverage_of(
             windows=[answer.key for answer in answers if answer.stale],
         ),
         truncated=truncated,
+        hidden=list(hidden),
     )
 
 

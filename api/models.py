@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from index_grpc.troubles import Trouble
+from photosearch.catalogue.left_out import Reason
 
 OnPartial = Literal["fail", "degrade", "wait"]
 QUERY_MEMBERS = ("photo", "url", "vector", "listing_id")
@@ -110,6 +111,16 @@ class Staleness(BaseModel):
     windows: list[str] = Field(description="Windows that were answered from an older version.")
 
 
+class HiddenListings(BaseModel):
+    """Listings that were found and may not be shown, by the rule that hides them."""
+
+    reason: Reason = Field(
+        description="status: it is not live_status; erased; gone: no longer in the catalogue."
+    )
+    listings: int
+    why: str = Field(description="The rule in words, said of one of them.")
+
+
 class Coverage(BaseModel):
     """What was searched: no listing is missing without a word here."""
 
@@ -120,6 +131,9 @@ class Coverage(BaseModel):
     gaps: list[Gap]
     failed: list[FailedWindow]
     staleness: Staleness
+    hidden: list[HiddenListings] = Field(
+        description="Listings among those looked at that were found and may not be shown."
+    )
     truncated: bool = Field(
         description="So many of the nearest listings are sold that the search ended before k."
     )

@@ -105,6 +105,13 @@ _ANSWER = {
         "gaps": [],
         "failed": [],
         "staleness": {"behind_s": 1260.0, "ahead_s": 0.0, "windows": []},
+        "hidden": [
+            {
+                "reason": "status",
+                "listings": 2,
+                "why": "its status is 'sold', live_status is 'live'",
+            }
+        ],
         "truncated": False,
     },
     "timings_ms": {"decode": 3.1, "embed": 5.2, "search": 1.4, "catalogue": 0.6, "total": 11.0},

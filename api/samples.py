@@ -8,7 +8,7 @@ every request, so that a listing that was sold is left out at once.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing
@@ -26,11 +26,11 @@ class SampleShelf:
     def __init__(
         self,
         catalogue: Catalogue,
-        live_status: str,
+        live_statuses: Collection[str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._catalogue = catalogue
-        self._live_status = live_status
+        self._live_statuses = live_statuses
         self._clock = clock
         self._lock = asyncio.Lock()
         self._owners: list[str] = []  # of the chosen photos, in the sample's order
@@ -61,7 +61,7 @@ class SampleShelf:
         self._kept_until = now + max(_LEAST_KEPT_S, _KEPT_TIMES_ITS_COST * (now - before))
 
     def _is_live(self, listing: Listing) -> bool:
-        return listing.status == self._live_status
+        return listing.status in self._live_statuses
 
 
 def _drawn(count: int) -> int:

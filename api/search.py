@@ -19,6 +19,7 @@ from api.apart import IN_PLACE_ROWS, apart
 from api.compose import Composition, Conversation, Hit
 from api.cursor import Position, mark_of, write_cursor
 from api.deadline import Deadline
+from api.hidden import hidden_listings
 from api.models import OnPartial, SearchAnswer, SearchRequest
 from api.planner import Planner
 from api.problems import ApiProblem
@@ -43,6 +44,8 @@ class Page:
     found: list[tuple[Hit, Listing]]
     composition: Composition
     truncated: bool
+    #: All that was looked up by its id, with what may not be shown; none for what is not there.
+    known: dict[str, Listing | None]
     search_s: float = 0.0
     catalogue_s: float = 0.0
 
@@ -83,7 +86,7 @@ class Searcher:
         on_partial = request.on_partial or self.settings.on_partial
         if on_partial == "wait":
             page = await self._waited(page, conversation, asked, request, k)
-        rows = len(page.found) + len(page.composition.answers)
+        rows = len(page.known) + len(page.composition.answers)
         answer = await apart(
             lambda: self._answer(page, asked, k, on_partial), if_long=rows > IN_PLACE_ROWS
         )
@@ -127,7 +130,7 @@ class Searcher:
             is_certain = composition.floor <= certain_from
             if is_certain or fetch >= self.max_fetch or conversation.deadline.left_s <= 0:
                 truncated = not is_certain and len(found) < wanted
-                return Page(found, composition, truncated, search_s, catalogue_s)
+                return Page(found, composition, truncated, known, search_s, catalogue_s)
             fetch = min(self.max_fetch, fetch * DEEPER)
             above = certain_from
 
@@ -165,7 +168,7 @@ class Searcher:
                 known.update({one: listings.get(one) for one in unknown})
             for hit in part:
                 listing = known[hit.listing_id]
-                if listing is not None and listing.status == self.settings.live_status:
+                if listing is not None and listing.status in self.settings.live_statuses:
                     found.append((hit, listing))
             if len(found) >= wanted:
                 break
@@ -199,7 +202,9 @@ class Searcher:
     def _answer(self, page: Page, asked: Asked, k: int, on_partial: OnPartial) -> SearchAnswer:
         """What was found, and what was searched; the times are set when all is done."""
         composition, fingerprint = page.composition, asked.question.fingerprint
-        coverage = coverage_of(composition, fingerprint, self.planner.now(), page.truncated)
+        hidden = hidden_listings(page.known, self.catalogue, self.settings)
+        now = self.planner.now()
+        coverage = coverage_of(composition, fingerprint, now, page.truncated, hidden)
         if not composition.answers or (on_partial != "degrade" and not coverage.complete):
             raise partial_problem(coverage, on_partial, self.settings.deadline_s)
         root_path = self.settings.root_path

@@ -94,7 +94,7 @@ class ApiState:
             urls,
             planner,
             searcher,
-            SampleShelf(catalogue, settings.live_status),
+            SampleShelf(catalogue, settings.live_statuses),
             TimelinePage(shelf, planner, partial(public_troubles, settings)),
             Uploads(settings.max_concurrent_queries * settings.max_photo_bytes),
         )

@@ -35,8 +35,15 @@ def print_results(answer: dict[str, Any], console: Terminal) -> None:
     if answer["results"]:
         console.print(table)
     else:
-        console.print("no listing found")
+        console.print(_nothing_words(answer["coverage"].get("hidden", ())))
     console.print(coverage_line(answer))
+
+
+def _nothing_words(hidden: Sequence[dict[str, Any]]) -> str:
+    count = sum(one["listings"] for one in hidden)
+    if not count:
+        return "no listing found"
+    return f"no listing that may be shown: {_count(count, 'listing')} found, all hidden"
 
 
 def coverage_line(answer: dict[str, Any]) -> Text:
@@ -65,6 +72,10 @@ def coverage_line(answer: dict[str, Any]) -> Text:
     stale = staleness["windows"]
     if stale:
         line.append(f"\n  older than the catalogue: {', '.join(stale)}", "yellow")
+    for one in coverage.get("hidden", ()):
+        style = "dim" if answer["results"] else "bold yellow"
+        words = f"  hidden: {_count(one['listings'], 'listing')}: {one['why']}"
+        line.append("\n").append(printable(words), style)
     timings = ", ".join(f"{stage} {taken:g}" for stage, taken in answer["timings_ms"].items())
     line.append(f"\n  ms: {timings}", "dim")
     return line

@@ -15,6 +15,13 @@ from index_grpc.find_row import find_row
 from index_grpc.rows import Row
 from index_grpc.trail import PhotoTrail, Served, TrailStep, WayBack
 from photosearch.catalogue.catalogue import Catalogue
+from photosearch.catalogue.left_out import (
+    hidden_by_status,
+    misplaced,
+    no_photo,
+    not_over,
+    was_erased,
+)
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.images.cache import ImageCache
 from photosearch.repository.addresses import Address
@@ -33,6 +40,8 @@ class Explanation(BaseModel):
     listing_id: str
     status: str | None = None
     listed_at: datetime | None = None
+    #: Why searches that find it do not show it; None if they do.
+    hidden: str | None = None
     stopped: str | None = None
     photos: list[PhotoTrail] = []
 
@@ -56,12 +65,13 @@ def explain(settings: Settings, listing_id: str, file: bytes | None = None) -> E
             why = _absence(settings, repository, catalogue, listing_id)
             return Explanation(listing_id=told, stopped=why)
         photos = _photos(catalogue, listing)
-    stopped = _misplaced(settings, listing)
+    stopped = _out_of_place(settings, listing)
     explanation = Explanation(
         listing_id=listing_id,
         status=listing.status,
+        hidden=hidden_by_status(listing.status, settings),
         listed_at=listing.listed_at,
-        stopped=stopped or (None if photos else "catalogue: the listing has no photo"),
+        stopped=stopped or (None if photos else f"catalogue: {no_photo()}"),
     )
     if stopped is None:
         work = _Walk(settings, repository)
@@ -187,15 +197,17 @@ def _absence(
         return next((f"catalogue: {reason}" for reason in reasons), _UNKNOWN)
     if receipt.finished_at is None:
         return f"catalogue: its erasure began {receipt.begun_at:%Y-%m-%d %H:%M} UTC, not finished"
-    return f"catalogue: it was erased {receipt.finished_at:%Y-%m-%d %H:%M} UTC"
+    return f"catalogue: {was_erased(receipt.finished_at)}"
 
 
-def _misplaced(settings: Settings, listing: Listing) -> str | None:
-    if listing.listed_at < settings.timeline_start:
-        return f"window: it was listed before the timeline starts ({settings.timeline_start:%Y-%m})"
+def _out_of_place(settings: Settings, listing: Listing) -> str | None:
+    now = datetime.now(UTC)
+    reason = misplaced(listing.listed_at, None, settings.timeline_start, now)
+    if reason is not None:
+        return f"window: {reason[1]}"
     hour = Window.holding(Granularity.HOURLY, listing.listed_at)
-    if not hour.is_closed(datetime.now(UTC)):
-        return f"window: {hour} is not over yet"
+    if not hour.is_closed(now):
+        return f"window: {not_over(hour, hour.end)}"
     return None
 
 

@@ -47,8 +47,11 @@ def explain(
 def _print(explanation: "Explanation", console: Terminal) -> None:
     title = f"listing {explanation.listing_id}"
     if explanation.listed_at is not None:
-        title += f": {explanation.status}, listed {explanation.listed_at:%Y-%m-%d %H:%M} UTC"
+        status = explanation.status or "no status"
+        title += f": {status}, listed {explanation.listed_at:%Y-%m-%d %H:%M} UTC"
     console.print(Text(printable(title)))
+    if explanation.hidden is not None:
+        console.print(Text(printable(f"  hidden: {explanation.hidden}"), "yellow"))
     if explanation.stopped is not None:
         console.print(Text(printable(f"  stopped at {explanation.stopped}"), "yellow"))
     for trail in explanation.photos:

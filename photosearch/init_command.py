@@ -90,7 +90,7 @@ def _scan(settings: Settings, catalogue: Catalogue, now: datetime, console: Term
         return scan_folder(
             Path(unquote(url.path)),
             catalogue,
-            live_status=settings.live_status,
+            live_status=settings.live_statuses[0],
             ignore=settings.photos_ignore,
             now=now,
             first_seen=first_seen(settings, now),

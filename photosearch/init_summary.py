@@ -1,6 +1,5 @@
 """What ``photosearch init`` found, said so that nothing that stays away does so silently."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,7 +9,8 @@ from rich.text import Text
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.exif_date import FIRST_BELIEVABLE
 from photosearch.catalogue.folder import FolderScan
-from photosearch.catalogue.listing import Misplaced
+from photosearch.catalogue.left_out import Reason, no_id, remedy_for
+from photosearch.catalogue.survey_words import left_out_lines, statuses_line, warning
 from photosearch.counting import commonest, counted
 from photosearch.masked import masked_setting
 from photosearch.next_step import SampledPhotos, next_step
@@ -35,7 +35,8 @@ def print_summary(
     now: datetime,
 ) -> None:
     """Print what the catalogue holds, what is left out of it and why, and what to do next."""
-    size, times, sample = catalogue.size(), catalogue.time_range(), None
+    size, sample = catalogue.size(), None
+    survey = catalogue.survey(settings.timeline_start, now)
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -52,6 +53,8 @@ def print_summary(
         "Photos",
         _count(size.photos, size.photos_without_listing, "more have no listing"),
     )
+    if survey.left_out.get(Reason.STATUS):
+        row("Status", statuses_line(survey))
     if scan is not None:
         row("Scan", f"{scan.added:,} added, {scan.changed:,} changed, {scan.removed:,} removed")
         row("Dates", _dates(scan))
@@ -63,25 +66,28 @@ def print_summary(
     else:
         sample = SampledPhotos.of(settings, catalogue)
         row("Photos read", sample.told)
-    if times is not None:
-        row("Listed", f"{_minute(times[0])} to {_minute(times[1])} UTC")
+    if survey.oldest is not None and survey.newest is not None:
+        row("Listed", f"{_minute(survey.oldest)} to {_minute(survey.newest)} UTC")
     row("Timeline", _timeline(settings, now))
-    hour = Window.holding(Granularity.HOURLY, now)
-    moments = [m for m in catalogue.listing_times().values() if m is not None]
-    waiting = sum(hour.start <= m <= now for m in moments)
-    if waiting:
+    if survey.waiting:
+        hour = Window.holding(Granularity.HOURLY, now)
         row(
             "Not yet",
-            f"{waiting:,} {_listings(waiting)} of the hour that is not over: "
+            f"{counted(survey.waiting, 'listing')} of the hour that is not over: "
             f"found after {_minute(hour.end)} UTC",
         )
-    for reason in _grouped(catalogue.outside(settings.timeline_start, now)):
-        row("Left out", reason)
+    for line in (*left_out_lines(survey), *_photo_lines(catalogue)):
+        row("Left out", line)
+    if (prices := survey.unreadable_prices) is not None:
+        row("No price", f"{prices.count:,}, such as {prices.example}: {prices.why} is no number")
     console.print(table)
+    if (told := warning(survey, settings)) is not None:
+        console.print(Text(printable(told), style="bold yellow"))
+    moments = [m for m in catalogue.listing_times().values() if m is not None]
     for hint in _hints(settings, moments, scan, now):
         console.print(Text(printable(hint), style="yellow"))
     console.print()
-    console.print(next_step(settings, moments, sample, now))
+    console.print(next_step(survey, sample))
     if scan is not None:
         scan_again = ("photosearch init", "bold")
         console.print(Text.assemble("New photos in the folder? ", scan_again, " scans it again."))
@@ -118,16 +124,10 @@ def _hours(settings: Settings, now: datetime) -> int:
     return max(0, (now - settings.timeline_start) // HOUR)
 
 
-def _grouped(misplaced: Sequence[Misplaced]) -> list[str]:
-    first: dict[str, str] = {}
-    for listing in misplaced:
-        first.setdefault(listing.reason, listing.listing_id)
-    reasons, rest = commonest(Counter(listing.reason for listing in misplaced), _REASONS_SHOWN)
-    told = [
-        f"{count:,} {_listings(count)}, such as {first[reason]}: {reason}"
-        for reason, count in reasons
-    ]
-    return told if rest is None else [*told, rest]
+def _photo_lines(catalogue: Catalogue) -> list[str]:
+    count = catalogue.photos_without_id()
+    told = f"{counted(count, 'photo')}: {no_id()}; {remedy_for(Reason.PHOTO_WITHOUT_ID)}"
+    return [told] if count else []
 
 
 def _hints(
@@ -160,10 +160,6 @@ def _hints(
             f"A later timeline_start in {settings.file} leaves out what is older."
         )
     return hints
-
-
-def _listings(count: int) -> str:
-    return "listing" if count == 1 else "listings"
 
 
 def _minute(moment: datetime) -> str:

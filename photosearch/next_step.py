@@ -4,13 +4,13 @@ The usual next step makes an empty search where no listing is in a window that i
 photo can be read. Then that is said in its place, with what to do about it.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
 from rich.text import Text
 
 from photosearch.catalogue.catalogue import Catalogue
+from photosearch.catalogue.left_out import Reason
+from photosearch.catalogue.survey import Survey
 from photosearch.errors import PhotosearchError
 from photosearch.images.store import ImageStore
 from photosearch.printable import printable
@@ -49,25 +49,20 @@ class SampledPhotos:
         )
 
 
-def next_step(
-    settings: Settings,
-    moments: Iterable[datetime],
-    sample: SampledPhotos | None,
-    now: datetime,
-) -> Text:
-    """The last word; ``moments`` are the listings' times, and ``sample`` is none where the photos
-    themselves are the catalogue."""
+def next_step(survey: Survey, sample: SampledPhotos | None) -> Text:
+    """The last word; ``sample`` is none where the photos themselves are the catalogue."""
     if sample is not None and not sample.readable:
         return _nothing_yet(sample.remedy)
-    hour = Window.holding(Granularity.HOURLY, now)
-    placed = [moment for moment in moments if settings.timeline_start <= moment <= now]
-    if any(moment < hour.start for moment in placed):
+    if survey.searchable:
         return _steps()
-    if placed:
+    if survey.waiting:
+        hour = Window.holding(Granularity.HOURLY, survey.now)
         return _steps(
             f", both after {hour.end:%Y-%m-%d %H:%M} UTC. Before, no search can find anything: "
             "all listings are of the hour that is not over."
         )
+    if Reason.STATUS in survey.left_out:
+        return _nothing_yet("no listing of the timeline may be shown, see above")
     return _nothing_yet("the timeline holds no listing, see above")
 
 

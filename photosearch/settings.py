@@ -63,6 +63,17 @@ def _split(value: object) -> object:
 _Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
+def _statuses(value: object) -> object:
+    """One or several; of a file also those that a database keeps as numbers or truths."""
+    if isinstance(value, list | tuple):
+        if not value:
+            raise ValueError("name one at least")
+        return tuple(map(_statuses, value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else value
+
+
 class Settings(BaseSettings):
     """The settings; :func:`load_settings` reads them."""
 
@@ -118,7 +129,9 @@ class Settings(BaseSettings):
         "content_version",
         description="Photo: what changes whenever its bytes do, if there is such a column.",
     )
-    live_status: str = Field("live", description="The status of listings that may be shown.")
+    live_status: Annotated[str | tuple[str, ...], BeforeValidator(_statuses)] = Field(
+        "live", description="The status of listings that may be shown, or a list of several."
+    )
 
     # Photos
     photos_url: str | None = Field(
@@ -349,6 +362,11 @@ class Settings(BaseSettings):
     def state(self) -> Path:
         """``state_dir``, absolute."""
         return self._absolute(self.state_dir)
+
+    @property
+    def live_statuses(self) -> tuple[str, ...]:
+        """``live_status``, one or several; the first is that of listings without a column."""
+        return (self.live_status,) if isinstance(self.live_status, str) else self.live_status
 
     @property
     def catalogue_url(self) -> str:

@@ -24,6 +24,7 @@ from rich.table import Table
 
 from photosearch.installation import load_installation
 from photosearch.printable import printable
+from photosearch.settings import Settings
 from photosearch.terminal import Terminal
 from photosearch.windows import Window
 from photosearch_assets.errors import AssetsError
@@ -71,6 +72,7 @@ def materialize(
         console.print("stopped; 'photosearch materialize' goes on from here")
         raise typer.Exit(_INTERRUPTED) from None
     _report(console, work.summary)
+    _report_left_out(console, settings, work.now)
     if (ahead := told_ahead(Repository.of(settings), work.now)) is not None:
         console.print(ahead, style="bold yellow", highlight=False, soft_wrap=True)
     if work.summary.has_failed:
@@ -159,6 +161,20 @@ def _report(console: Terminal, summary: "Summary") -> None:
     for note in sorted({r.note for r in summary.results.values() if r.note and not r.window}):
         console.print(printable(f"  {note}"), style="dim")
     _report_failures(console, summary)
+
+
+def _report_left_out(console: Terminal, settings: Settings, now: datetime) -> None:
+    """What no search will show, however much of it was made."""
+    from photosearch.catalogue.catalogue import Catalogue
+    from photosearch.catalogue.survey_words import left_out_lines, warning
+
+    with Catalogue.open(settings) as catalogue:
+        survey = catalogue.survey(settings.timeline_start, now)
+    for line in left_out_lines(survey):
+        console.print(f"Left out: {printable(line)}", style="dim", highlight=False, soft_wrap=True)
+    if (told := warning(survey, settings)) is not None:
+        style = "bold yellow"
+        console.print(printable(told), style=style, highlight=False, soft_wrap=True)
 
 
 def _report_failures(console: Terminal, summary: "Summary") -> None:

@@ -92,7 +92,7 @@ function show(answer) {
   if (!list.children.length) {
     const none = document.createElement("li");
     none.className = "none";
-    none.textContent = "No listing found.";
+    none.textContent = words.nothing(answer.coverage.hidden);
     list.append(none);
   }
   $("words").textContent = words.coverage(answer);

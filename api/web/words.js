@@ -61,6 +61,7 @@ export function coverage(answer) {
   parts.push(found.complete ? "all of time searched" : `${count(found.gaps.length, "gap")} in time`);
   if (clockIsWrong(found.staleness.ahead_s)) parts.push("a machine's clock is wrong");
   else if (found.newest) parts.push(`up to ${span(found.staleness.behind_s)} ago`);
+  if (found.hidden?.length) parts.push(hidden(found.hidden));
   if (found.failed.length) parts.push(`${count(found.failed.length, "window")} failed`);
   if (found.staleness.windows.length) parts.push(`${count(found.staleness.windows.length, "window")} stale`);
   return parts.join(" · ");
@@ -72,6 +73,19 @@ export function tooLong(seconds) {
     found: `no answer within ${seconds} seconds`,
     remedy: "Try again; on a slow line, with a smaller photo",
   };
+}
+
+const hiddenCount = (rules) => rules.reduce((sum, one) => sum + one.listings, 0);
+
+export function hidden(rules) {
+  return `${count(hiddenCount(rules), "listing")} hidden`;
+}
+
+// When everything that was found is hidden, the shop's settings may be wrong: say by which rule.
+export function nothing(rules = []) {
+  if (!rules.length) return "No listing found.";
+  const why = rules.map((one) => `${count(one.listings, "listing")}: ${one.why}`).join("; ");
+  return `No listing that may be shown. Hidden are ${why}.`;
 }
 
 export function answeredWords({ windows, gaps, failed }) {

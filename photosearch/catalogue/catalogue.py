@@ -17,6 +17,13 @@ from typing import Protocol, Self, TypeVar
 import sqlalchemy as sa
 
 from photosearch.catalogue.connection import make_engine, reading
+from photosearch.catalogue.left_out import (
+    Reason,
+    hidden_by_status,
+    misplaced,
+    no_id,
+    was_erased,
+)
 from photosearch.catalogue.listing import (
     CatalogueDigest,
     CatalogueSize,
@@ -28,6 +35,7 @@ from photosearch.catalogue.listing import (
 from photosearch.catalogue.queries import PhotoRow, Queries
 from photosearch.catalogue.rows import erase_rows, write_rows
 from photosearch.catalogue.schema import CatalogueError
+from photosearch.catalogue.survey import Survey
 from photosearch.catalogue.times import read_time
 from photosearch.closing import Closing
 from photosearch.masked import masked
@@ -127,10 +135,44 @@ class Catalogue(Closing):
         """Listings that no window holds: before ``start``, after ``now``, or without a time."""
         found = []
         for listing_id, moment, value in self._times():
-            reason = _misplacement(moment, value, start, now)
+            reason = misplaced(moment, value, start, now)
             if reason is not None:
-                found.append(Misplaced(listing_id, moment, reason))
+                found.append(Misplaced(listing_id, moment, reason[1]))
         return sorted(found, key=lambda misplaced: misplaced.listing_id)
+
+    def survey(self, start: datetime, now: datetime) -> Survey:
+        """How many listings a search can find, and which rules leave out the others."""
+        survey, erased = Survey(now), self._erased.known()
+        for listing_id, moment, value, status, price in self._queries.survey_rows():
+            survey.listings += 1
+            if listing_id is None:
+                survey.leave_out(Reason.NO_ID, None, no_id())
+                continue
+            if is_erased(listing_id, erased):
+                survey.leave_out(Reason.ERASED, None, was_erased())
+                continue
+            survey.statuses[status] += 1
+            if price is not None:
+                survey.count_price(listing_id, price)
+            if moment is not None:
+                survey.count_time(moment)
+            hidden = hidden_by_status(status, self._settings)
+            reason = misplaced(moment, value, start, now)
+            if hidden is not None:
+                survey.leave_out(Reason.STATUS, listing_id, hidden)
+            elif reason is not None:
+                survey.leave_out(reason[0], listing_id, reason[1])
+            elif moment is not None:
+                survey.place(moment)
+        return survey
+
+    def photos_without_id(self) -> int:
+        """How many photos of a listing have no id that can be named."""
+        return self._queries.photos_without_id()
+
+    def is_erased(self, listing_id: str) -> bool:
+        """Whether a listing was erased, as far as queries know by now."""
+        return is_erased(listing_id, self._erased.known(_ERASURES_FOR_S))
 
     def time_range(self) -> tuple[datetime, datetime] | None:
         """The oldest and the newest listing's time; none of an empty catalogue.
@@ -251,18 +293,6 @@ def _hour(text: str) -> Window | None:
     """The hour of a line; none of a time that our own tables' spelling has and no calendar."""
     start = read_time(f"{text}:00")
     return None if start is None else Window(Granularity.HOURLY, start)
-
-
-def _misplacement(
-    moment: datetime | None, value: object, start: datetime, now: datetime
-) -> str | None:
-    if moment is None:
-        return "it has no time" if value is None else f"its time can't be read: {value!r}"
-    if moment < start:
-        return f"it is from before the timeline's start, {start.isoformat()}"
-    if moment > now:
-        return f"it is from the future; now is {now.isoformat(timespec='seconds')}"
-    return None
 
 
 def _spread(photo_id: str) -> bytes:

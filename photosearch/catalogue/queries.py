@@ -58,6 +58,38 @@ class Queries:
                 if listing_id is not None:
                     yield listing_id, read_time(value), value
 
+    def survey_rows(
+        self,
+    ) -> Iterator[tuple[str | None, datetime | None, object, str | None, object]]:
+        """Of each listing its id, its time and what there is instead, its status, and what
+        there is in place of a price."""
+        schema = self._read_schema()
+        status, price = schema.status, schema.price
+        read_price, read_status = _reader(price), _reader(status)
+        query = sa.select(
+            schema.listing_id.column,
+            self._readable_time(schema),
+            sa.literal_column("0") if status is None else status.column,
+            sa.null() if price is None else price.column,
+        )
+        alive = self._settings.live_statuses[0]
+        with reading(self._engine) as connection:
+            for key, value, state, amount in stream(connection, query):
+                yield (
+                    read_id(key),
+                    read_time(value),
+                    value,
+                    alive if status is None else read_status(state),
+                    amount if amount is not None and read_price(amount) is None else None,
+                )
+
+    def photos_without_id(self) -> int:
+        """How many photos of a listing have no id that can be named."""
+        schema = self._read_schema()
+        query = sa.select(schema.photo_id.column).select_from(_joined(schema))
+        with reading(self._engine) as connection:
+            return sum(read_id(key) is None for (key,) in stream(connection, query))
+
     def photos(self, span: Span | None = None) -> Iterator[PhotoRow]:
         """The photos of all listings with a time, or of those in ``span``."""
         schema = self._read_schema()
@@ -126,7 +158,7 @@ class Queries:
                 read_title(title),
                 read_price(price),
                 read_category(category),
-                self._settings.live_status if schema.status is None else read_status(status),
+                self._settings.live_statuses[0] if schema.status is None else read_status(status),
                 moment,
                 tuple(photo_ids.get(listing_id, ())),
             )

@@ -200,7 +200,7 @@ def own_tables(settings: Settings, dialect: str) -> tuple[sa.Table, sa.Table]:
             settings.listing_status_column,
             sa.Text,
             nullable=False,
-            server_default=settings.live_status,
+            server_default=settings.live_statuses[0],
         ),
         sa.Column(time, sa.DateTime(timezone=True), nullable=False, index=True),
         schema=schema,

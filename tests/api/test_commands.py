@@ -16,7 +16,8 @@ from index_grpc.serving import ServedWindow
 from index_grpc.servings import CrashingServing, RefusedIndex, write_crashing, write_refused
 from photosearch.address import authority, base_url, listen
 from photosearch.settings import load_settings
-from tests.api.shop import Shop
+from tests.api.conftest import StartApi
+from tests.api.shop import Servers, Shop
 
 
 def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -49,6 +50,19 @@ def test_search_prints_a_table_and_what_was_searched(
     assert "Lamp no. 13" in lines[1]
     assert "monthly/2026-10" in lines[1]
     assert "complete: 5 windows of 3 index servers, up to 2026-11-03 02:00" in found.stdout
+
+
+def test_search_says_when_all_that_was_found_is_hidden(
+    start_api: StartApi, servers: Servers, photo: Path, tmp_path: Path
+) -> None:
+    servers.serve_all()
+    api = start_api(live_status="active")
+
+    found = run("search", str(photo), "--url", str(api.base_url), cwd=tmp_path)
+
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.startswith("no listing that may be shown: 60 listings found, all hidden\n")
+    assert "hidden: 60 listings: its status is 'live', live_status is 'active'" in found.stdout
 
 
 def test_search_json_prints_the_rest_answer(

@@ -1,19 +1,24 @@
 """The whole way: a query over REST, real index servers, listings back."""
 
 import base64
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
 import pytest
 
 from photosearch.catalogue.catalogue import Catalogue
+from photosearch.repository.erasures import Receipt, digest_of, write_receipt
+from photosearch.repository.storage import open_storage
 from tests.api.conftest import StartApi
 from tests.api.shop import Servers, Shop
 
@@ -221,6 +226,71 @@ def test_sold_and_deleted_listings_are_left_out_and_k_stays_k(
     assert [one["listing_id"] for one in answer["results"]] == ranked[25:35]
     assert [one["listing_id"] for one in page["results"]] == ranked[35:45]
     assert answer["coverage"]["truncated"] is False
+    assert [[one["reason"], one["listings"]] for one in answer["coverage"]["hidden"]] == [
+        *[["status", 13], ["gone", 12]]
+    ]
+    assert page["coverage"]["hidden"] == answer["coverage"]["hidden"]
+
+
+def test_when_all_that_was_found_is_hidden_the_answer_says_by_which_rule(
+    start_api: StartApi, servers: Servers, shop: Shop
+) -> None:
+    servers.serve_all()
+    vector = shop.vectors[PHOTO].tolist()
+
+    answer = search(start_api(live_status="active"), vector=vector, k=5)
+    both = search(start_api(live_status=["active", "live"]), vector=vector, k=5)
+
+    assert answer["results"] == []
+    assert answer["coverage"]["hidden"] == [
+        {
+            "reason": "status",
+            "listings": len({photo.listing_id for photo in shop.photos.values()}),
+            "why": "its status is 'live', live_status is 'active'",
+        }
+    ]
+    assert len(both["results"]) == 5
+    assert both["coverage"]["hidden"] == []
+
+
+def test_what_was_erased_and_is_still_indexed_is_counted_as_erased(
+    start_api: StartApi, servers: Servers, shop: Shop
+) -> None:
+    servers.serve_all()
+    vector = shop.vectors[PHOTO].tolist()
+    storage = open_storage(shop.settings.repository_url, shop.settings)
+    best = search(start_api(), vector=vector, k=1)["results"][0]["listing_id"]
+    write_receipt(storage, Receipt(listing=digest_of(best), begun_at=datetime.now(UTC)), None)
+    try:
+        hidden = search(start_api(), vector=vector, k=5)["coverage"]["hidden"]
+    finally:
+        shutil.rmtree(shop.settings.state / "repository" / "erasures")
+
+    assert hidden == [{"reason": "erased", "listings": 1, "why": "it was erased"}]
+
+
+def test_prices_that_are_none_cost_no_answer(
+    start_api: StartApi, servers: Servers, shop: Shop, tmp_path: Path
+) -> None:
+    servers.serve_all()
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(copy, isolation_level=None)) as own:
+        with closing(sqlite3.connect(shop.settings.state / "catalogue.db")) as original:
+            original.backup(own)
+        odd = ("''", "'$12.50'", "'NaN'", "9e999", "X'ff'", "'free'", "NULL", "CAST(X'ff' AS TEXT)")
+        for number, price in enumerate(odd):
+            changes = f"price = {price}, title = {price}, category = {price}"
+            own.execute(f"UPDATE listings SET {changes} WHERE rowid % {len(odd)} = {number}")
+    api = start_api(database_url=f"sqlite:///{copy}")
+
+    answer = search(api, vector=shop.vectors[PHOTO].tolist(), k=60)
+    samples = api.get("/v1/samples", params={"count": 60})
+
+    assert len(answer["results"]) == 60
+    assert {one["price"] for one in answer["results"]} == {None, 12.5}
+    assert samples.status_code == 200
+    for one in answer["results"]:
+        assert api.get(f"/v1/listings/{quote(one['listing_id'])}").status_code == 200
 
 
 def test_a_catalogue_that_hangs_costs_no_more_than_the_deadline(

@@ -343,6 +343,27 @@ def test_the_command_names_a_window_that_is_not_over(shop: Shop) -> None:
         materialize_command(["daily/2099-01-01"])
 
 
+def test_the_command_tells_of_what_no_search_will_show(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    shop.list_hours(1)
+    shop.configure(live_status="active")
+    hour = hours(0, 1)[0].key
+
+    materialize_command([hour])
+    first = capsys.readouterr().out
+    materialize_command([hour])
+    again = capsys.readouterr().out
+
+    assert "images" in first
+    assert "Everything is up to date." in again
+    for said in (first, again):
+        why = "its status is 'live', live_status is 'active'"
+        assert f"Left out: 2 listings, such as p0.png: {why}" in said
+        assert "None of 2 listings may be shown: live_status is 'active', and their" in said
+
+
 def test_a_stop_that_comes_as_a_run_ends_stops_what_follows(
     shop: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

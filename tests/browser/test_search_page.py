@@ -131,6 +131,26 @@ def test_a_photo_is_chosen_from_the_disk(
     expect(page.locator("#preview")).to_have_attribute("alt", "Your photo: mine.jpg")
 
 
+def test_the_page_says_by_which_rule_all_that_was_found_is_hidden(
+    page: Page, servers: Servers, shop: Shop
+) -> None:
+    servers.serve_all()
+    content = shop.photo_bytes("lamps/item 13.jpg")
+    hiding = shop.settings.model_copy(update={"live_status": "active"})
+
+    with serving(hiding, EndpointDirectory(servers.endpoints)) as api:
+        page.goto(str(api.base_url))
+        expect(page.locator("#ready")).to_contain_text("ready, 3 index servers", timeout=60_000)
+        page.locator("#file").set_input_files(
+            {"name": "lamp.jpg", "mimeType": "image/jpeg", "buffer": content}
+        )
+
+        none = page.locator("#results .none")
+        expect(none).to_contain_text("No listing that may be shown. Hidden are 60 listings")
+        expect(none).to_contain_text("its status is 'live', live_status is 'active'")
+        expect(page.locator("#words")).to_contain_text("60 listings hidden")
+
+
 def test_a_file_that_is_no_photo_is_refused_with_what_to_do(
     page: Page, servers: Servers, address: str
 ) -> None:

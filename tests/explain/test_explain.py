@@ -253,8 +253,8 @@ def test_a_listing_of_this_hour_and_one_from_before_the_timeline_have_no_window(
     made.list_photo("p98.png", datetime.now(UTC))
     made.list_photo("p97.png", datetime(2025, 12, 31, tzinfo=UTC))
 
-    assert "is not over yet" in stopped(made, "listing of p98.png")
-    assert "before the timeline starts" in stopped(made, "listing of p97.png")
+    assert "is not over: found after" in stopped(made, "listing of p98.png")
+    assert "it is from before the timeline's start" in stopped(made, "listing of p97.png")
 
 
 def test_a_listing_whose_time_cannot_be_read_is_not_said_to_be_missing(made: Shop) -> None:
@@ -326,3 +326,31 @@ def test_it_needs_no_dagster(made: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setitem(sys.modules, name, None)
 
     assert trail(made).agrees
+
+
+@pytest.mark.parametrize("status", ["active", None])
+def test_a_listing_that_may_not_be_shown_is_said_to_be_hidden(
+    made: Shop, capsys: pytest.CaptureFixture[str], status: str | None
+) -> None:
+    announce(made, DAY)
+    assert explain(made.settings, PHOTO).hidden is None
+    made.configure(database_url=f"sqlite:///{made.root}/shop.db")
+    source = made.root / ".photosearch" / "catalogue.db"
+    with sqlite3.connect(source) as ours, sqlite3.connect(made.root / "shop.db") as shop:
+        shop.execute("CREATE TABLE listings (id, title, price, category, status, listed_at)")
+        shop.execute("CREATE TABLE photos (id, listing_id, path)")
+        columns = "id, title, 'free', category, ?, listed_at"
+        rows = ours.execute(f"SELECT {columns} FROM listings", (status,))
+        shop.executemany("INSERT INTO listings VALUES (?, ?, ?, ?, ?, ?)", rows)
+        rows = ours.execute("SELECT id, listing_id, path FROM photos")
+        shop.executemany("INSERT INTO photos VALUES (?, ?, ?)", rows)
+
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", PHOTO])
+
+    out = capsys.readouterr().out
+    its = "it has no status" if status is None else "its status is 'active'"
+    assert f"listing {PHOTO}: {status or 'no status'}, listed" in out
+    assert f"  hidden: {its}, live_status is 'live'\n" in out
+    assert f"photo {PHOTO}: served" in out
+    assert not ended.value.code

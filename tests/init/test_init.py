@@ -346,3 +346,76 @@ def test_a_database_set_before_stays_when_only_the_photos_move(home: Path, shop:
 
     assert "Photos read 1 of 2 tried" in said
     assert load_settings().database_url is not None
+
+
+def sell(folder: Path, *listings: tuple[str, ...], photo: str = "a.jpg") -> str:
+    """The URL of a shop of (id, price, status, listed_at), in SQL, each with a photo."""
+    engine = sa.create_engine(f"sqlite:///{folder}/own.db")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE listings (id, title, price, category, status, listed_at)"
+        )
+        connection.exec_driver_sql("CREATE TABLE photos (id, listing_id, path)")
+        for number, (key, price, status, time) in enumerate(listings):
+            connection.exec_driver_sql(
+                f"INSERT INTO listings VALUES ({key}, 'Lamp', {price}, 'lamps', {status}, {time})"
+            )
+            connection.exec_driver_sql(f"INSERT INTO photos VALUES ({number}, {key}, '{photo}')")
+    engine.dispose()
+    return f"sqlite:///{folder}/own.db"
+
+
+MAY = "'2026-05-05 10:00:00'"
+
+
+def test_a_shop_whose_live_listings_are_called_otherwise_is_told_so(home: Path) -> None:
+    url = sell(home, *[(str(n), "1", "'active'", MAY) for n in range(3)], ("9", "1", "NULL", MAY))
+
+    said = init("--database", url, "--photos", "pics")
+
+    assert "Status 'active' 3, none 1" in said
+    assert "Left out 4 listings, such as 0: its status is 'active', live_status is 'live'" in said
+    assert "None of 4 listings may be shown" in said
+    assert f"In {home}/photosearch.toml, set it to what your live listings have" in said
+    assert "No search can find anything yet: no listing of the timeline may be shown" in said
+    assert "photosearch materialize" not in said
+
+    with (home / "photosearch.toml").open("a") as file:
+        file.write('live_status = ["active", "new"]\n')
+    said = init()
+
+    assert "Left out 1 listing, such as 9: it has no status, live_status is 'active' or" in said
+    assert "None of" not in said
+    assert "Next: photosearch materialize, then photosearch up" in said
+
+
+def test_what_is_none_of_a_shops_values_is_counted(home: Path) -> None:
+    prices = ("''", "'free'", "NULL", "'$12.50'", "12")
+    rows = [(str(n), price, "'live'", MAY) for n, price in enumerate(prices)]
+    url = sell(home, *rows, ("NULL", "1", "'live'", MAY), ("7", "1", "'live'", "'May 5'"))
+
+    said = init("--database", url, "--photos", "pics")
+
+    assert "No price 2, such as 0: '' is no number" in said
+    assert "Left out 1 listing: it has no id that can be named; give its row an id" in said
+    assert "Left out 1 listing, such as 7: its time can't be read: 'May 5'; name a" in said
+    assert "Next: photosearch materialize" in said
+
+
+def test_listings_of_this_hour_alone_are_to_be_made_when_it_is_over(home: Path) -> None:
+    now = datetime.now(UTC)
+    url = sell(home, ("1", "1", "'live'", f"'{now:%Y-%m-%d %H:%M:%S}'"))
+
+    said = init("--database", url, "--photos", "pics")
+
+    end = Window.holding(Granularity.HOURLY, now).end
+    assert f"photosearch up, both after {end:%Y-%m-%d %H:%M} UTC." in said
+
+
+def test_ids_that_repeat_are_refused_by_name(home: Path) -> None:
+    url = sell(home, ("1", "1", "'live'", MAY), ("1", "1", "'live'", MAY))
+
+    with pytest.raises(PhotosearchError, match="ids of listings repeat: 2 rows of 'listings'"):
+        init("--database", url, "--photos", "pics")
+
+    assert (home / "photosearch.toml").exists()

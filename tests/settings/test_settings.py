@@ -219,3 +219,35 @@ def test_settings_can_not_be_changed_once_loaded() -> None:
 
     with pytest.raises(ValueError, match="frozen"):
         settings.max_k = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("written", "live"),
+    [
+        ('"live"', ("live",)),
+        ('["active", "new"]', ("active", "new")),
+        ("true", ("true",)),
+        ("1", ("1",)),
+        ("[1, 2]", ("1", "2")),
+    ],
+)
+def test_one_or_several_statuses_may_be_live(
+    tmp_path: Path, written: str, live: tuple[str, ...]
+) -> None:
+    (tmp_path / SETTINGS_FILE).write_text(f"live_status = {written}\n")
+
+    assert load_settings(tmp_path / SETTINGS_FILE).live_statuses == live
+
+
+def test_live_statuses_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text, live in (("active", ("active",)), ('["a", "b"]', ("a", "b"))):
+        monkeypatch.setenv("PHOTOSEARCH_LIVE_STATUS", text)
+        assert load_settings().live_statuses == live
+
+
+@pytest.mark.parametrize("written", ["[]", "{ a = 1 }", "1.5"])
+def test_a_live_status_that_is_none_is_refused(tmp_path: Path, written: str) -> None:
+    (tmp_path / SETTINGS_FILE).write_text(f"live_status = {written}\n")
+
+    with pytest.raises(SettingsError, match="live_status"):
+        load_settings(tmp_path / SETTINGS_FILE)
