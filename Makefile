@@ -54,6 +54,10 @@ lint: $(VENV)/.installed-test  ## Check style, types and import contracts
 bench: install-test  ## Measure speed and memory, print the table of docs/benchmarks.md
 	@$(BIN)/python -m bench $(ARGS)
 
+.PHONY: torture
+torture: install-test  ## Kill, stop, damage and overload an installation for minutes, then look at all of it
+	@$(BIN)/python -m torture $(ARGS)
+
 .PHONY: format
 format: $(VENV)/.installed-test  ## Rewrite the code in the project's style
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
