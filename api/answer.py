@@ -23,6 +23,7 @@ from api.models import (
 )
 from api.problems import ApiProblem
 from photosearch.catalogue.listing import Listing
+from photosearch.counting import first_of
 
 
 def photo_url(photo_id: str, root_path: str) -> str:
@@ -106,7 +107,7 @@ def partial_problem(coverage: Coverage, on_partial: OnPartial, deadline_s: float
         f"{gap.start:%Y-%m-%dT%H} to {gap.end:%Y-%m-%dT%H}" for gap in coverage.gaps
     )
     reasons = {one.reason for one in coverage.failed}
-    found = f"no index for {missing}" + "".join(f"; {reason}" for reason in sorted(reasons)[:3])
+    found = first_of([f"no index for {missing}", *sorted(reasons)], 4, "; ")
     members = {"coverage": coverage.model_dump(mode="json")}
     headers = {"Retry-After": "5"}
     if not coverage.windows:

@@ -1,6 +1,7 @@
 """How many there are, in words that a person reads."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 
 def counted(count: int, noun: str) -> str:
@@ -19,3 +20,11 @@ def commonest(counts: Counter[str], shown: int) -> tuple[list[tuple[str, int]], 
         return every, None
     rest = every[shown:]
     return every[:shown], f"and {len(rest):,} more, {sum(count for _, count in rest):,} in all"
+
+
+def first_of(every: Iterable[object], shown: int, separator: str = ", ") -> str:
+    """The first ``shown`` in a row, and how many more there are; "" for none."""
+    texts = [str(one) for one in every]
+    if len(texts) <= shown + 1:
+        return separator.join(texts)
+    return f"{separator.join(texts[:shown])} and {len(texts) - shown:,} more"

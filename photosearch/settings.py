@@ -369,9 +369,9 @@ class Settings(BaseSettings):
         return (self.live_status,) if isinstance(self.live_status, str) else self.live_status
 
     @property
-    def catalogue_url(self) -> str:
-        """The catalogue's SQLAlchemy URL."""
-        return self.database_url or f"sqlite:///{self.state / 'catalogue.db'}"
+    def catalogue_file(self) -> Path:
+        """The SQLite file of the catalogue where no ``database_url`` is set."""
+        return self.state / "catalogue.db"
 
     @property
     def image_store_url(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 
+from photosearch.counting import first_of
 from photosearch.errors import PhotosearchError
 from photosearch.images.decoder import Decoder
 from photosearch.settings import Settings
@@ -167,7 +168,7 @@ def _record(
     yield from evaluations(step, results, context)
     raise dg.Failure(
         description=_failure(step, missing, results, error),
-        metadata={"windows": [window.key for window in missing[:100]]},
+        metadata={"windows": [window.key for window in missing[:100]], "missing": len(missing)},
         allow_retries=step.retry is not None,
     ) from error
 
@@ -195,14 +196,13 @@ def _failure(
     results: Sequence[StepResult],
     error: PhotosearchError | None,
 ) -> str:
-    named = ", ".join(window.key for window in missing[:5])
-    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    named = first_of((window.key for window in missing), 5)
     why = "the step ended without a word of it"
     if error is not None:
         why = str(error)
     elif {result.window for result in results} >= {*missing}:
         why = "not published; see the failed checks"
-    return f"{step.name} {named}{more}: {why}".strip()
+    return f"{step.name} {named}: {why}".strip()
 
 
 def _dependency(name: str, finer: Granularity | None, upstream: Granularity | None) -> dg.AssetDep:

@@ -22,6 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from photosearch.counting import commonest
 from photosearch.installation import load_installation
 from photosearch.printable import printable
 from photosearch.settings import Settings
@@ -186,10 +187,13 @@ def _report_failures(console: Terminal, summary: "Summary") -> None:
             examples.update((_kind(failure), failure.photo_id) for failure in result.failures)
     if reasons:
         console.print("Photos that could not be used:", style="yellow")
-    for reason, count in reasons.most_common(_REASONS_SHOWN):
+    shown, rest = commonest(reasons, _REASONS_SHOWN)
+    for reason, count in shown:
         named = examples[reason] if count == 1 else f"such as {examples[reason]}"
         text = f"  {count} x {reason} ({named})"
         console.print(printable(text), soft_wrap=True)
+    if rest is not None:
+        console.print(f"  {rest}")
     for result in summary.results.values():
         for check in result.failed_checks:
             place = result.window.key if result.window else ""

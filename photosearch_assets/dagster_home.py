@@ -5,6 +5,7 @@ say, or more runs at a time. Two runs by default, one for each core of a small m
 count from its folder (:mod:`photosearch_assets.in_home`), so that they outlive a move.
 """
 
+import glob
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from photosearch.settings import Settings
 from photosearch.whole_file import write_whole
+from photosearch_assets.errors import AssetsError
 from photosearch_assets.home_paths import CONFIG, STORAGE, count_from_home
 from photosearch_assets.in_home import VARIABLE
 from photosearch_assets.step_logs import compute_logs, tell_google
@@ -84,7 +86,18 @@ def ensure_home(settings: Settings) -> Path:
         asked = home / ".nux" / "nux.yaml"
         asked.parent.mkdir(exist_ok=True)
         asked.write_text("seen: 1\n")
+    _require_found(config)
     return home
+
+
+def _require_found(config: Path) -> None:
+    """Dagster takes the path of its file for a pattern; unfound, it would go on with defaults."""
+    if glob.glob(str(config)) != [str(config)]:  # noqa: PTH207 (a Path's is no pattern)
+        raise AssetsError(
+            f"Dagster can't find its files in {config.parent}",
+            found="a path that means others as a pattern of files",
+            remedy="rename the folder so that no [ and no * is in its path, or set state_dir",
+        )
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -99,16 +112,21 @@ def open_instance(settings: Settings) -> Iterator["dg.DagsterInstance"]:
     """The instance that Dagit shows.
 
     While it is open this process and its children have its home in their environment.
+
+    Raises:
+        AssetsError: when its databases are held by another program, or the disk refuses.
     """
     import dagster as dg
 
+    from photosearch_assets.sqlite_files import database_errors
+
     _keep_sigterm()
     tell_google(settings)
-    home = str(ensure_home(settings))
+    home = ensure_home(settings)
     before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = home
+    os.environ[VARIABLE] = str(home)
     try:
-        with dg.DagsterInstance.from_config(home) as instance:
+        with database_errors(home), dg.DagsterInstance.from_config(str(home)) as instance:
             yield instance
     finally:
         if before is None:

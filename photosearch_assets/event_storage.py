@@ -38,10 +38,10 @@ from dagster._serdes import ConfigurableClassData, serialize_value
 from photosearch.file_lock import file_lock
 from photosearch_assets.check_states import CheckStates
 from photosearch_assets.in_home import in_home
+from photosearch_assets.sqlite_files import BUSY_TIMEOUT_S, open_by_uri
 
 GROUP_EVENTS = 500
 GROUP_S = 1.0
-_BUSY_TIMEOUT_S = 60.0
 _KEPT_ENGINES = 16
 _LOCK = ".lock"  # in a folder of databases: one process at a time makes their tables
 _OF_ASSETS = (
@@ -49,6 +49,8 @@ _OF_ASSETS = (
     DagsterEventType.ASSET_MATERIALIZATION,
 )
 _GROUPED = {*_OF_ASSETS, DagsterEventType.ASSET_CHECK_EVALUATION}
+
+open_by_uri()
 
 _table = AssetCheckExecutionsTable
 _EVALUATE = (
@@ -220,7 +222,7 @@ class GroupedEventLog(CheckStates, SqliteEventLogStorage):
                 self.conn_string_for_shard(shard),
                 poolclass=sa.pool.QueuePool,
                 pool_size=1,
-                connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
+                connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
             )
             sa.event.listen(engine, "connect", _relax)
             if shard not in self._initialized_dbs:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from index_grpc.endpoints import read_endpoints
 from index_grpc.place_servings import ServingPlacer
 from index_grpc.serving import Serving
+from photosearch.counting import first_of
 from photosearch.cover import cover
 from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Manifest
@@ -129,7 +130,7 @@ class EmbedderSwitch:
         if work.summary.has_failed:
             raise AssetsError(
                 "the next embedder's windows could not all be made",
-                found="; ".join(work.summary.failed_runs[:3]),
+                found=first_of(work.summary.failed_runs, 3, "; "),
                 remedy="the current embedder goes on answering; see to it, then run this again",
             )
 
@@ -156,7 +157,7 @@ class EmbedderSwitch:
         if found.unbuilt or not mine:
             raise AssetsError(
                 "the next embedder's images could not all be built",
-                found="; ".join(built.failed[:3]) or "no index",
+                found=first_of(built.failed, 3, "; ") or "no index",
                 remedy="the current embedder goes on answering; see to it, then run this again",
             )
         return mine

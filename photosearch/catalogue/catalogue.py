@@ -87,7 +87,7 @@ class Catalogue(Closing):
 
         ``with_erased`` shows what was erased, as an erasure has to see it.
         """
-        engine = make_engine(settings.catalogue_url, settings.base_dir)
+        engine = make_engine(settings.database_url or settings.catalogue_file, settings.base_dir)
         return cls(engine, settings, NothingErased() if with_erased else None)
 
     @property

@@ -27,15 +27,17 @@ _DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg2", "psycopg")}
 _FORMS = "sqlite:///FILE, postgresql://USER@HOST/NAME or postgresql+psycopg://USER@HOST/NAME"
 
 
-def make_engine(url_text: str, base_dir: Path) -> sa.Engine:
-    """An engine for a SQLAlchemy URL, without connecting; a relative SQLite file counts from
-    ``base_dir``, as all paths in the settings do.
+def make_engine(named: str | Path, base_dir: Path) -> sa.Engine:
+    """An engine for a SQLAlchemy URL or a SQLite file, without connecting; a relative file counts
+    from ``base_dir``, as all paths in the settings do. No URL can tell a ``?`` in a file's path
+    from the one before its options.
 
     Raises:
         CatalogueError: if the text is no URL, or its database has no driver here.
     """
+    is_file, url_text = isinstance(named, Path), str(named)
     try:
-        url = sa.make_url(url_text)
+        url = sa.URL.create("sqlite", database=url_text) if is_file else sa.make_url(url_text)
         backend = url.get_backend_name()
         _require_driver(url)
         if backend == "sqlite" and url.database and not url.database.startswith((":", "file:")):

@@ -57,7 +57,7 @@ def _rows(
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[tuple[sa.Connection, Schema]]:
-    engine = make_engine(settings.catalogue_url, settings.base_dir)
+    engine = make_engine(settings.database_url or settings.catalogue_file, settings.base_dir)
     try:
         with reading(engine) as connection:
             yield connection, read_schema(engine, settings)

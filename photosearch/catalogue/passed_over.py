@@ -35,6 +35,7 @@ _UNREAD_KINDS = {
     "an SVG drawing",
     "a camera's raw file",
 }
+_LONGEST = 1024
 #: The separators of lines too: to many programs they end one.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: Others would be a reason each: in a folder of a.1, a.2, a.3 as many as files.
@@ -48,11 +49,12 @@ def why_passed_over(file: "os.DirEntry[str]", path: str, root: str) -> str | Non
     Raises:
         OSError: if it can't be looked at.
     """
-    if not path.isascii():
-        try:
-            path.encode()
-        except UnicodeEncodeError:
-            return "names that are not UTF-8"
+    try:
+        length = len(path.encode())
+    except UnicodeEncodeError:
+        return "names that are not UTF-8"
+    if length > _LONGEST:
+        return f"paths of more than {_LONGEST:,} bytes, longer than a store's keys can be"
     if _CONTROLS.search(path) is not None:
         return "names with control characters"
     if file.is_symlink():

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from photosearch.counting import counted, first_of
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, RepositoryError
 from photosearch.repository.heads import Head
@@ -128,7 +129,7 @@ def find_version(repository: Repository, address: Address, named: str) -> Manife
                 limit=str(address.fingerprint),
                 remedy="go back to that embedder, then to this version",
             )
-    there = ", ".join(m.version for m in manifests[:_SHOWN])
+    there = first_of((m.version for m in manifests), _SHOWN)
     raise ArtifactMissing(
         f"{address.window} has no version {named}",
         found=there or "no version at all",
@@ -212,7 +213,4 @@ def _in_words(
     if kind != Kind.INDEX:
         return f"{kind} {', '.join(mine.get(place, 'none') for place in places)}"
     names = [str(window).partition("/")[2] for _, window in places]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return (
-        f"{len(names)} {'part' if len(names) == 1 else 'parts'}: {', '.join(names[:_SHOWN])}{more}"
-    )
+    return f"{counted(len(names), 'part')}: {first_of(names, _SHOWN)}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from photosearch.catalogue.catalogue import CatalogueError
 from photosearch.catalogue.ownership import photos_of
-from photosearch.counting import counted
+from photosearch.counting import counted, first_of
 from photosearch.errors import PhotosearchError
 from photosearch.object_store import kept_by_bucket
 from photosearch.repository.addresses import Address, Kind
@@ -160,7 +160,7 @@ class Erasure:
         if failed:  # waiting would not help: nothing else can be served
             raise ErasureError(
                 "the serving images without the listing can't be built",
-                found="; ".join(failed[:5]),
+                found=first_of(failed, 5, "; "),
                 remedy="what is served goes on; mend that, then run this again",
             )
         await_servers(self.settings, self.record, self.options.wait_s)

@@ -13,6 +13,7 @@ from index_grpc.place_servings import ServingPlacer
 from index_grpc.serving import Serving
 from index_grpc.serving_image import BuiltImage
 from index_grpc.troubles import Trouble, read_troubles
+from photosearch.counting import first_of
 from photosearch.repository.manifest import canonical_digest
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
@@ -38,9 +39,7 @@ def build_images(windows: Sequence[Window], context: StepContext) -> Iterator[St
     _require_none(windows, SERVING_IMAGE)
     started = time.monotonic()
     built = _placer(context).build()
-    found = "; ".join(built.failed[:5])
-    if len(built.failed) > 5:
-        found += f" and {len(built.failed) - 5} more"
+    found = first_of(built.failed, 5, "; ")
     if built.failed and not built.images:
         raise StepError(
             "no serving image could be built",
@@ -88,7 +87,7 @@ def ask_for_servings(windows: Sequence[Window], context: StepContext) -> Iterato
             CheckOutcome(
                 name="every_pack_loads",
                 passed=not troubles,
-                found="; ".join(map(str, troubles[:5])) or f"{len(found.ready)} Servings",
+                found=first_of(troubles, 5, "; ") or f"{len(found.ready)} Servings",
                 limit="no index refused, no index server that crashes",
             ),
         ),

@@ -151,6 +151,17 @@ def test_a_name_that_is_no_utf_8_is_passed_over_and_told(tmp_path: Path) -> None
     assert find_photos(tmp_path).passed_over == {"names that are not UTF-8": 4}
 
 
+def test_a_path_that_no_bucket_could_hold_is_passed_over_and_told(tmp_path: Path) -> None:
+    names = ["ü" * 100] * 5 + ["x" * 12, "abc.jpg"]  # 1,005 and 20 bytes with their slashes
+    draw(tmp_path / "/".join(names[:-1]) / "ab.jpg")
+    draw(tmp_path / "/".join(names))
+
+    found = find_photos(tmp_path)
+
+    reason = "paths of more than 1,024 bytes, longer than a store's keys can be"
+    assert (len(found.photos), found.passed_over) == (1, {reason: 1})
+
+
 # Folders and files of systems
 
 

@@ -48,6 +48,16 @@ def init(*arguments: str) -> str:
     return " ".join(result.output.split())
 
 
+def init_within_an_hour(folder: str) -> tuple[str, datetime]:
+    """What it prints of a photo that was put there just now, and when the hour of both is over."""
+    while True:
+        before = Window.holding(Granularity.HOURLY, datetime.now(UTC))
+        draw(f"{folder}/new.jpg", datetime.now(UTC))
+        said = init("--photos", folder)
+        if Window.holding(Granularity.HOURLY, datetime.now(UTC)) == before:
+            return said, before.end
+
+
 def test_a_folder_is_set_up_by_one_command(home: Path) -> None:
     said = init("--photos", "pics")
 
@@ -62,11 +72,8 @@ def test_a_folder_is_set_up_by_one_command(home: Path) -> None:
 
 
 def test_photos_that_were_just_copied_are_found_after_the_hour(home: Path) -> None:
-    draw("pics/new.jpg", datetime.now(UTC))
+    said, after = init_within_an_hour("pics")
 
-    said = init("--photos", "pics")
-
-    after = Window.holding(Granularity.HOURLY, datetime.now(UTC)).end
     assert (
         f"Not yet 1 listing of the hour that is not over: found after {after:%Y-%m-%d %H}" in said
     )
@@ -186,9 +193,7 @@ def test_left_out_photos_alone_leave_nothing_to_find_and_that_is_said(home: Path
 
 
 def test_photos_of_this_hour_alone_are_found_after_it_and_that_is_said(home: Path) -> None:
-    draw("new/a.jpg", datetime.now(UTC))
-
-    said = init("--photos", "new")
+    said, _ = init_within_an_hour("new")
 
     assert "Next: photosearch materialize, then photosearch up, both after" in said
     assert "all listings are of the hour that is not over" in said

@@ -39,9 +39,9 @@ def closed_hour(back: int = 2) -> Window:
 class Installation:
     """A folder in which photosearch is used."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, photos: str = "photos") -> None:
         self.folder = folder
-        self.photos = folder / "photos"
+        self.photos = folder / photos
         self.photos.mkdir(parents=True)
 
     @property
@@ -56,7 +56,11 @@ class Installation:
     def draw(self, number: int, listed_at: datetime) -> str:
         """Put the drawn photo of one product into the folder; its listing's id."""
         kind = KINDS[number % len(KINDS)]
-        return self.put(f"{kind.name}-{number}.jpg", photograph(kind, number, 0, 240), listed_at)
+        return self.put(f"{kind.name}-{number}.jpg", self.picture(number), listed_at)
+
+    def picture(self, number: int) -> bytes:
+        """The drawn photo of one product."""
+        return photograph(KINDS[number % len(KINDS)], number, 0, 240)
 
     def put(self, name: str, content: bytes, listed_at: datetime) -> str:
         """Put a file into the folder of photos as if made at ``listed_at``; its listing's id."""

@@ -39,7 +39,7 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
     assert settings.max_k == 1000
     assert settings.state == tmp_path / ".photosearch"
     assert settings.repository_url == (tmp_path / ".photosearch" / "repository").as_uri()
-    assert settings.catalogue_url == f"sqlite:///{tmp_path}/.photosearch/catalogue.db"
+    assert settings.catalogue_file == tmp_path / ".photosearch/catalogue.db"
 
 
 def test_the_file_wins_over_defaults_the_environment_over_the_file_and_the_caller_over_both(
@@ -77,7 +77,7 @@ def test_an_absolute_path_and_a_url_are_taken_as_they_are(tmp_path: Path) -> Non
 
     assert settings.state == tmp_path / "state"
     assert settings.image_store_url == "s3://bucket/photos"
-    assert settings.catalogue_url == "sqlite://"
+    assert settings.database_url == "sqlite://"
 
 
 def test_a_child_process_loads_the_same_settings_from_another_folder(tmp_path: Path) -> None:
