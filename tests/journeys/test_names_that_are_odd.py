@@ -45,7 +45,7 @@ def test_a_photo_is_found_shown_explained_and_erased_whatever_it_is_called(
             assert client.post("/v1/search", json={"listing_id": name}).status_code == 200
             listing = client.get(f"/v1/listings/{quote(name, safe='')}")
             assert listing.json()["listing_id"] == name
-        erased = ODD_NAMES[::4]
+        erased = ["IMG_1#2", "100%41.jpg"]  # obstore takes a # and digits for a draft of its own
         for name in erased:
             shop.run("explain", "--", name)
             shop.run("erase", "--photo-too", "--", name)
