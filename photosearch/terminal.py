@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TextIO
 
 from pydantic import BaseModel
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -25,12 +25,22 @@ _SPINNER, _TURNS = range(0x2800, 0x2900), "|/-\\"
 
 
 class Terminal(Console):
-    """rich's Console, for text of which nothing is believed."""
+    """rich's Console, for text of which nothing is believed.
+
+    One that is ``apart`` has a descriptor of its own: what it shows goes on while somebody, as
+    Dagster for a step, leads the process's standard output into a file.
+    """
 
     def __init__(
-        self, *, stderr: bool = False, width: int | None = None, soft_wrap: bool = False
+        self,
+        *,
+        stderr: bool = False,
+        width: int | None = None,
+        soft_wrap: bool = False,
+        apart: bool = False,
     ) -> None:
         super().__init__(
+            file=_duplicate(sys.stdout) if apart else None,
             stderr=stderr,
             width=width,
             soft_wrap=soft_wrap,
@@ -47,6 +57,15 @@ class Terminal(Console):
                 yield segment
             else:
                 yield Segment(printable_lines(segment.text), segment.style)
+
+
+def _duplicate(stream: TextIO) -> TextIO | None:
+    """The same place under a descriptor of its own; None if the stream has none."""
+    try:
+        number = os.dup(stream.fileno())
+    except (OSError, ValueError):  # io.UnsupportedOperation is both
+        return None
+    return os.fdopen(number, "w", encoding=stream.encoding, errors=stream.errors)
 
 
 def say(*lines: object, err: bool = False) -> None:

@@ -53,7 +53,7 @@ def materialize(
     ] = False,
 ) -> None:
     """Make every window that is missing or out of date, through Dagster."""
-    console = Terminal()
+    console = Terminal(apart=True)
     settings = load_installation(makes=True)
     chosen = [Window.parse(key) for key in window or ()]
     with console.status("Looking for what is missing…"):
@@ -94,6 +94,9 @@ class Bars:
             TextColumn("left"),
             TimeRemainingColumn(compact=True),
             console=console,
+            # What a step prints belongs into its log, whither Dagster leads it.
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._task: TaskID | None = None
         self._photos = 0

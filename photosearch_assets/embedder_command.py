@@ -73,7 +73,7 @@ def use(
     from photosearch_assets.dagster_home import open_instance
     from photosearch_assets.switch_embedder import EmbedderSwitch
 
-    console = Terminal()
+    console = Terminal(apart=True)
     settings = load_installation(makes=True)
     switch = EmbedderSwitch(settings)
     with open_instance(settings) as instance:

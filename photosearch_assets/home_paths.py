@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from photosearch.disk import remedy_for
 from photosearch.whole_file import write_whole
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.step_logs import FOLDER as LOGS
@@ -146,7 +147,7 @@ class _Config:
                 f"{self.path} leads to another place, and can't be written anew",
                 found=f"{error.strerror}; {self.of_storage('base_dir').value}",
                 limit=f"this installation's databases are in {self.path.parent / STORAGE}",
-                remedy=f"let this user write it, or set base_dir to {STORAGE!r} there",
+                remedy=f"{remedy_for(error, 'state_dir')}; or set base_dir to {STORAGE!r} there",
             ) from error
 
 

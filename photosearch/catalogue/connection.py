@@ -8,6 +8,7 @@ refuse options that they don't know (PgBouncer before 1.20 all of them) but keep
 zone, and an option of ours would take the place of those that the URL or PGOPTIONS give.
 """
 
+import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from photosearch.catalogue.schema import CatalogueError
+from photosearch.disk import remedy_for
 from photosearch.masked import masked, masked_text
 
 _CONNECT_SECONDS = 10
@@ -24,6 +26,7 @@ _SQLITE_BUSY_SECONDS = 30
 _ROWS_AT_ONCE = 5_000
 #: Those that answer without an event loop and take the options given here, the default first.
 _DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg2", "psycopg")}
+_DISK_IS_FULL = remedy_for(OSError(errno.ENOSPC, ""), "state_dir")
 _FORMS = "sqlite:///FILE, postgresql://USER@HOST/NAME or postgresql+psycopg://USER@HOST/NAME"
 
 
@@ -167,7 +170,7 @@ def database_errors(engine: sa.Engine) -> Iterator[None]:
         raise CatalogueError(
             f"the catalogue {shown} can't be used",
             found=_first_line(error),
-            remedy="check that the database runs, and database_url",
+            remedy=_remedy(error),
         ) from error
     except sa.exc.DBAPIError as error:
         raise CatalogueError(f"the catalogue {shown} failed", found=_first_line(error)) from error
@@ -197,6 +200,20 @@ def _speak_utc(connection: Any, _record: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET TIME ZONE 'UTC'")
     connection.commit()
+
+
+def _remedy(error: sa.exc.OperationalError) -> str:
+    """What to do: a SQLite file's trouble is its disk's, or that another program holds it."""
+    code = getattr(error.orig, "sqlite_errorname", "") or ""
+    if code.startswith("SQLITE_FULL"):
+        return _DISK_IS_FULL
+    if code.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")):
+        return (
+            "see to the disk and to this user's rights on that file's folder, then run this again"
+        )
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return "let the program that holds it come to an end, then run this again"
+    return "check that the database runs, and database_url"
 
 
 def _first_line(error: sa.exc.DBAPIError) -> str:

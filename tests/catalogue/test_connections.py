@@ -1,6 +1,7 @@
 """Databases that are not there."""
 
 import pickle
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError
+from photosearch.catalogue.connection import database_errors, make_engine
 from photosearch.settings import Settings
 from tests.catalogue.lamps import HOUR_14, TWO
 from tests.catalogue.pooler import pgbouncer
@@ -192,3 +194,20 @@ def test_options_of_the_url_and_the_environment_reach_the_database(
         _read_it(tmp_path, shop_in_a_schema)
     else:
         _read_it(tmp_path, f"{shop_in_a_schema}?options={quote(options)}")
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("SQLITE_FULL", "free space on that disk, then run this again"),
+        ("SQLITE_IOERR_WRITE", "see to the disk"),
+        ("SQLITE_BUSY", "let the program that holds it come to an end"),
+    ],
+)
+def test_a_file_s_trouble_is_not_called_a_server_s(tmp_path: Path, name: str, remedy: str) -> None:
+    engine = make_engine(tmp_path / "shop.db", tmp_path)
+    fault = sqlite3.OperationalError("database or disk is full")
+    fault.sqlite_errorname = name
+
+    with pytest.raises(CatalogueError, match=remedy), database_errors(engine):
+        raise sa.exc.OperationalError("insert", {}, fault)
