@@ -22,6 +22,7 @@ from starlette.responses import FileResponse, Response
 from api import handlers, openapi
 from api.answer import listing_of
 from api.apart import IN_PLACE_ROWS, apart
+from api.connected import while_connected
 from api.etag import is_known
 from api.front import Front
 from api.hosts import AllowedHosts
@@ -129,7 +130,7 @@ def _add_search(app: FastAPI, state: ApiState) -> None:
         _require_room(state)
         state.queries += 1
         try:
-            answer = await state.searcher.answer(query)
+            answer = await while_connected(request, state.searcher.answer(query))
             rows = len(answer.results) + len(answer.coverage.windows)
             body = await apart(answer.model_dump_json, if_long=rows > IN_PLACE_ROWS)
             return Response(body, media_type=JSON, headers={"Cache-Control": "no-store"})
@@ -221,7 +222,7 @@ def _add_catalogue(app: FastAPI, state: ApiState) -> None:
         if size is None:
             content = await state.photos.original(entry)
         else:
-            content = await state.photos.thumbnail(entry, size)
+            content = await while_connected(request, state.photos.thumbnail(entry, size))
         headers = {"ETag": f'"{content.tag}"', **PHOTO_HEADERS}
         if is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
