@@ -13,6 +13,7 @@ from index_grpc.image_contents import ServingImage, serving_images
 from index_grpc.servings import read_servings
 from photosearch.oci.garbage import collect_garbage
 from photosearch.oci.image_registry import open_registry
+from photosearch.oci.signatures import unneeded_signatures
 from photosearch.settings import Settings
 
 
@@ -28,19 +29,29 @@ def unneeded_images(
     """
     registry = open_registry(settings)
     oldest = datetime.now(UTC) - grace
-    gone = set()
+    gone: set[str] = set()
+    digests: set[str] = set()
+    kept: set[str] = set()
     images = serving_images(registry, lambda tag, why: tell(f"tag {tag} stays: {why}"))
     for image in list(images):
         if _is_needed(settings, image) or _is_young(image, oldest):
+            kept.add(image.digest)
             continue
         if not dry_run:
             with registry.lock(f"image/{image.tag}"):
                 if _is_needed(settings, image):  # asked for meanwhile
+                    kept.add(image.digest)
                     continue
                 registry.delete(image.tag)
         gone.add(image.tag)
+        digests.add(image.digest)
         # Its layers may be those of others: their bytes are told when they go.
         yield f"image {image.tag}", 0, "no Serving asks for it"
+    for tag in list(unneeded_signatures(registry, digests - kept)):
+        if not dry_run:
+            registry.delete(tag)
+        gone.add(tag)
+        yield f"signatures {tag}", 0, "their image is gone"
     for blob in collect_garbage(registry, grace=grace, dry_run=dry_run, without=gone):
         yield f"blob {blob.digest}", blob.size, "no image has it"
 

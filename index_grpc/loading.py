@@ -60,14 +60,17 @@ def unpacked_repository(serving: Serving, settings: Settings) -> Repository:
     """The repository with the Serving's files: its image's, unpacked; without one, the settings'.
 
     Raises:
-        ServingRefused: if the image can't be had, or is not what its digest says.
+        ServingRefused: if the image can't be had, is not what its digest says, or no trusted key
+            signed it.
     """
     if serving.image is None:
         return Repository.of(settings)
     from index_grpc.serving_image import pull_serving_image
     from photosearch.oci.image_registry import open_registry
+    from photosearch.oci.trust import require_trusted
 
     with _refused_for(serving):
+        require_trusted(settings, open_registry(settings), serving.image)
         folder = pull_serving_image(
             open_registry(settings), serving.image, settings.unpacked_images_dir
         )

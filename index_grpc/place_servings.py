@@ -25,6 +25,7 @@ from photosearch.errors import PhotosearchError
 from photosearch.file_lock import file_lock
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.image_registry import ImageRegistry, open_registry
+from photosearch.oci.trust import ImageSigner
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, RepositoryError
 from photosearch.repository.repository import Repository
@@ -79,9 +80,11 @@ class ServingPlacer:
     clock: Callable[[], datetime] = _utc_now
     first_retry_s: float = FIRST_RETRY_S
     _wanted: WantedServings = field(init=False)
+    _signer: ImageSigner = field(init=False)
 
     def __post_init__(self) -> None:
         self._wanted = WantedServings(self.settings, self.repository, self.clock)
+        self._signer = ImageSigner(self.settings)
 
     @classmethod
     def open(cls, settings: Settings) -> "ServingPlacer":
@@ -97,7 +100,7 @@ class ServingPlacer:
         ready, unbuilt = [], []
         for serving in self._planned(self._left_out()):
             digest = find_serving_image(serving, self.registry)
-            if digest is None:
+            if digest is None or not self._signer.has_signed(self.registry, digest):
                 unbuilt.append(serving)
             else:
                 ready.append(serving.model_copy(update={"image": digest}))
@@ -122,6 +125,7 @@ class ServingPlacer:
             serving, *to_build = to_build
             try:
                 built = build_serving_image(serving, self.repository, self.registry)
+                self._signer.sign(self.registry, built.digest)
             except PhotosearchError as error:
                 found = dict(self._damages(serving)) if isinstance(error, _DAMAGE) else {}
                 if not found:

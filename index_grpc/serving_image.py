@@ -38,6 +38,7 @@ from photosearch.oci.hints import NOTES, LayerHints
 from photosearch.oci.image_registry import Blob, ImageRegistry
 from photosearch.oci.layers import Layer
 from photosearch.oci.pull import pull_image, remove_unused_images
+from photosearch.oci.signatures import signed_digest
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
 
@@ -196,7 +197,7 @@ def _known_layers(layers: list[Layer], serving: Serving, registry: ImageRegistry
     # Built elsewhere, perhaps: the pack of an hour ago has all layers but one, and its name
     # begins as ours does.
     begin = serving.name.rpartition("-")[0]
-    tags = registry.tags()
+    tags = [tag for tag in registry.tags() if signed_digest(tag) is None]
     alike = [tag for tag in tags if tag.startswith(begin)]
     others = [tag for tag in tags if not tag.startswith(begin)]
     for tag in (*alike[:MOST_ALIKE_ASKED], *others[:MOST_OTHERS_ASKED]):

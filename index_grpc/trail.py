@@ -20,6 +20,7 @@ from photosearch.errors import PhotosearchError
 from photosearch.images.cache import ImageCache
 from photosearch.images.store import ImageStore
 from photosearch.oci.image_registry import open_registry
+from photosearch.oci.trust import tell_signature
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
 from photosearch.repository.manifest import Input, Manifest
@@ -71,7 +72,7 @@ class WayBack:
         self._checked: dict[tuple[Address, str], str | None] = {}
 
     def from_server(self, served: Served) -> Iterator[TrailStep]:
-        endpoint, address = served.endpoint, served.address
+        endpoint, address, settings = served.endpoint, served.address, self._settings
         head = self._repository.head(address)
         current = head is not None and head.version == served.version
         yield TrailStep(
@@ -81,6 +82,18 @@ class WayBack:
             why_not=None if current else "it holds a version that is no longer current",
         )
         yield self._image(served)
+        if endpoint.image is not None and (settings.trusted_keys or settings.signing_key):
+            yield self._signature(endpoint.image)
+
+    def _signature(self, digest: str) -> TrailStep:
+        try:
+            found = tell_signature(self._settings, open_registry(self._settings), digest)
+        except PhotosearchError as error:
+            return TrailStep(name="signature", found=digest, agrees=False, why_not=str(error))
+        if found.is_wrong:
+            return TrailStep(name="signature", found=digest, agrees=False, why_not=found.told)
+        agrees = True if self._settings.trusted_keys else None
+        return TrailStep(name="signature", found=found.told, agrees=agrees)
 
     def _image(self, served: Served) -> TrailStep:
         endpoint = served.endpoint

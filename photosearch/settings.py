@@ -61,6 +61,7 @@ def _split(value: object) -> object:
 
 
 _Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+_Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
 
 
 def _statuses(value: object) -> object:
@@ -292,6 +293,19 @@ class Settings(BaseSettings):
         description="Image of the index server that serving images are built on, "
         "HOST:PORT/NAME:TAG or FOLDER:TAG of an OCI layout; none: for index servers installed "
         "beside it.",
+    )
+    signing_key: Path | None = Field(
+        None,
+        description="Private key that serving images are signed with where they are built: a PEM "
+        "file, ECDSA P-256.",
+    )
+    signing_key_password: SecretStr | None = Field(
+        None, description="That key's password, if it has one."
+    )
+    trusted_keys: _Paths = Field(
+        (),
+        description="Public keys (PEM files): an image that none of them signed is not served; "
+        "none: signatures are not asked for.",
     )
 
     # Query

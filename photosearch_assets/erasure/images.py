@@ -18,6 +18,7 @@ from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage
 from photosearch.oci.hints import NOTES, LayerHints
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.signatures import signature_tag
 from photosearch.repository.addresses import Address
 from photosearch.settings import Settings
 from photosearch.windows import Window
@@ -71,7 +72,8 @@ def delete_images(settings: Settings, record: Record) -> int:
     if record.receipt.layers and not isinstance(registry, LayoutRegistry):
         record.note(_FREED_LATER)
     record.save()
-    for reference in (*sorted(found.tags), *record.receipt.images):
+    signatures = map(signature_tag, record.receipt.images)
+    for reference in (*sorted(found.tags), *record.receipt.images, *signatures):
         registry.delete(reference)
     for layer in record.receipt.layers:
         registry.delete_blob(layer)

@@ -130,7 +130,7 @@ def deployment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     placer = ServingPlacer(settings, made.repository, registry, clock=clock, first_retry_s=1.0)
     made_of_them = Deployment(settings, made, deployer, placer)
     yield made_of_them
-    deployer.end_all()
+    made_of_them.deployer.end_all()
     assert index_servers(settings) == []
 
 
