@@ -26,6 +26,7 @@ from photosearch.catalogue.listing import Listing, Photo
 from photosearch.images.cache import ImageCache
 from photosearch.repository.addresses import Address
 from photosearch.repository.erasures import digest_of, read_receipt
+from photosearch.repository.errors import DamagedArtifact
 from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
@@ -98,7 +99,7 @@ class _Walk:
         self._back = WayBack(settings, repository)
 
     def trail(self, photo: Photo) -> PhotoTrail:
-        trail = PhotoTrail(photo_id=photo.photo_id)
+        trail = PhotoTrail(photo_id=photo.photo_id, remark=self._remark(photo))
         served = self._served(photo)
         if served is not None:
             trail.served = True
@@ -127,6 +128,18 @@ class _Walk:
                     if self._row(address, version, photo):
                         return Served(endpoint, address, version)
         return None
+
+    def _remark(self, photo: Photo) -> str | None:
+        fingerprint = current_fingerprint(self._repository)
+        if fingerprint is None:
+            return None
+        hour = Window.holding(Granularity.HOURLY, photo.listed_at)
+        try:
+            manifest = self._repository.current(Address.embeddings(fingerprint, hour))
+        except DamagedArtifact:
+            return None  # the way back says so
+        remarks = [] if manifest is None else manifest.remarks
+        return next((one.remark for one in remarks if one.photo_id == photo.photo_id), None)
 
     def _obstacle(self, photo: Photo) -> tuple[str, tuple[Address, str] | None]:
         """Why no server has it, and the furthest artifact that does."""

@@ -63,6 +63,8 @@ def _print_trail(trail: "PhotoTrail", console: Terminal) -> None:
     console.print(Text(printable(f"photo {trail.photo_id}: {served}")))
     if trail.stopped is not None:
         console.print(Text(printable(f"  stopped at {trail.stopped}"), "yellow"))
+    if trail.remark is not None:
+        console.print(Text(printable(f"  it {trail.remark}"), "yellow"))
     for step in trail.steps:
         run = "" if step.run_id is None else f", run {step.run_id}"
         line = f"  {_MARKS[step.agrees]} {step.name:<13} {step.found}{run}"

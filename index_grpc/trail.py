@@ -47,6 +47,8 @@ class PhotoTrail(BaseModel):
     served: bool = False
     #: At which step it stopped, and why; None of a photo that is served.
     stopped: str | None = None
+    #: What is odd about the photo, though it is found.
+    remark: str | None = None
     steps: list[TrailStep] = []
 
     @property

@@ -165,6 +165,7 @@ def _report(console: Terminal, summary: "Summary") -> None:
     for note in sorted({r.note for r in summary.results.values() if r.note and not r.window}):
         console.print(printable(f"  {note}"), style="dim")
     _report_failures(console, summary)
+    _report_remarks(console, summary)
 
 
 def _report_left_out(console: Terminal, settings: Settings, now: datetime) -> None:
@@ -210,6 +211,19 @@ def _report_failures(console: Terminal, summary: "Summary") -> None:
             )
     for failure in summary.failed_runs:
         console.print(printable(f"failed: {failure}"), style="bold red", soft_wrap=True)
+
+
+def _report_remarks(console: Terminal, summary: "Summary") -> None:
+    """Photos that are found, but that someone should look at."""
+    photos: defaultdict[str, list[str]] = defaultdict(list)
+    for result in summary.results.values():
+        for one in result.remarks:
+            photos[one.remark].append(one.photo_id)
+    for remark, named in photos.items():
+        count = "1 photo" if len(named) == 1 else f"{len(named)} photos"
+        example = f"{named[0]}" if len(named) == 1 else f"such as {named[0]}"
+        text = f"{count} {remark}, {example}"
+        console.print(printable(text), style="yellow", highlight=False, soft_wrap=True)
 
 
 def _kind(failure: "Unusable") -> str:

@@ -16,7 +16,7 @@ from photosearch_assets.foreign_results import ForeignResult
 from photosearch_assets.steps.photo_strip import as_markdown, strip_of
 from photosearch_assets.steps.result import StepResult
 
-FAILURES_SHOWN = 50
+PHOTOS_SHOWN = 50
 STRIPS_A_RUN = 31
 """A run of more windows than a month's days shows the photos of some only: each strip stays
 in the event log for ever, and thousands would be its largest part."""
@@ -53,7 +53,12 @@ def metadata_of(result: StepResult, *, is_own: bool) -> dict[str, dg.MetadataVal
     if not result.done:
         entries["unchanged"] = dg.MetadataValue.bool(True)
     if result.failures:
-        entries["failed photos"] = dg.MetadataValue.md(_failure_table(result))
+        told = [(one.photo_id, one.reason) for one in result.failures]
+        entries["failed photos"] = dg.MetadataValue.md(_table(told))
+    if result.remarks:
+        remarks = [(one.photo_id, one.remark) for one in result.remarks]
+        entries["remarks"] = dg.MetadataValue.int(len(remarks))
+        entries["photos to look at"] = dg.MetadataValue.md(_table(remarks))
     return entries
 
 
@@ -75,14 +80,12 @@ def with_strips(results: Sequence[StepResult]) -> set[int]:
     return set(places)
 
 
-def _failure_table(result: StepResult) -> str:
+def _table(photos: Sequence[tuple[str, str]]) -> str:
+    """Photos and what is said of each; an erasure finds its lines by the first one."""
     lines = ["| photo | reason |", "| --- | --- |"]
-    lines += [
-        f"| {_cell(failure.photo_id)} | {_cell(failure.reason)} |"
-        for failure in result.failures[:FAILURES_SHOWN]
-    ]
-    if len(result.failures) > FAILURES_SHOWN:
-        lines.append(f"| … | and {len(result.failures) - FAILURES_SHOWN} more |")
+    lines += [f"| {_cell(one)} | {_cell(said)} |" for one, said in photos[:PHOTOS_SHOWN]]
+    if len(photos) > PHOTOS_SHOWN:
+        lines.append(f"| … | and {len(photos) - PHOTOS_SHOWN} more |")
     return "\n".join(lines)
 
 

@@ -19,6 +19,8 @@ _TO_UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_UNSEEN_DIFFERENCE = 2
+
 
 def rgb(image: Image.Image) -> Image.Image:
     """The same picture in mode RGB, whatever its mode; loaded already."""
@@ -45,6 +47,18 @@ def upright(pixels: Image.Image, orientation: int) -> Image.Image:
     """``pixels`` turned as a photo's metadata asks."""
     turn = _TO_UPRIGHT.get(orientation)
     return pixels if turn is None else pixels.transpose(turn)
+
+
+def is_one_colour(pixels: NDArray[np.uint8]) -> bool:
+    """Whether ``pixels`` [height, width, 3] show one colour, as far as an eye can tell.
+
+    Some of them are looked at first, which is all that a usual photo costs.
+    """
+    return all(_differ_little(some) for some in (pixels[::16, ::16], pixels))
+
+
+def _differ_little(pixels: NDArray[np.uint8]) -> bool:
+    return bool((np.ptp(pixels, axis=(0, 1)) <= _UNSEEN_DIFFERENCE).all())
 
 
 def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:

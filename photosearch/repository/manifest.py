@@ -17,6 +17,8 @@ from photosearch.repository.errors import MAKE_AGAIN, DamagedArtifact, NewerForm
 
 FORMAT = 1
 VERSION_DIGITS = 16
+REMARKS = "remarks"
+"""Among the details, and only where there are some."""
 
 
 class _Frozen(BaseModel):
@@ -43,6 +45,13 @@ class Failure(_Frozen):
 
     photo_id: str
     reason: str
+
+
+class Remark(_Frozen):
+    """A photo that was used, and what is odd about it."""
+
+    photo_id: str
+    remark: str
 
 
 class Manifest(_Frozen):
@@ -80,6 +89,21 @@ class Manifest(_Frozen):
                 "files": {name: entry.sha256 for name, entry in self.files.items()},
             }
         )
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """Photos among its rows that someone should look at."""
+        found = self.details.get(REMARKS)
+        try:
+            return [Remark.model_validate(one) for one in found] if isinstance(found, list) else []
+        except ValidationError:  # of a later release
+            return []
+
+    @property
+    def photos_told_of(self) -> set[str]:
+        """The photos that it names by their ids."""
+        failed = {one.photo_id for one in self.failures}
+        return failed | {one.photo_id for one in self.remarks}
 
     @property
     def size_bytes(self) -> int:

@@ -139,7 +139,7 @@ def _in_manifest(
         manifest = repository.manifest(address, version)
     except (ArtifactMissing, DamagedArtifact):
         return  # told by verify itself
-    if any(digest_of(failure.photo_id) in erased.photos for failure in manifest.failures):
+    if any(digest_of(photo_id) in erased.photos for photo_id in manifest.photos_told_of):
         yield f"{address.manifest_path(version)}: tells of a photo that was erased"
 
 

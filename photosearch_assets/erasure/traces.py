@@ -50,7 +50,7 @@ class Needles:
         return [number for number, line in enumerate(lines) if self.are_in(line)]
 
     def failed_in(self, manifest: Manifest) -> bool:
-        return any(failure.photo_id in self.photo_ids for failure in manifest.failures)
+        return not self.photo_ids.isdisjoint(manifest.photos_told_of)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from index_grpc.npy_files import write_npy
 from index_grpc.recall import measure_recall
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing
-from photosearch.repository.manifest import Input, Manifest
+from photosearch.repository.manifest import REMARKS, Input, Manifest
 from photosearch.repository.repository import Repository
 from photosearch.windows import Window
 from photosearch_assets.erasure.traces import Key, Needles, Trace
@@ -107,9 +107,9 @@ class Rewriter:
     def _recall(
         self, manifest: Manifest, folder: Path, rows: int
     ) -> tuple[float | None, dict[str, JsonValue]]:
-        details = dict(manifest.details)
+        details = self._details(manifest)
         if manifest.kind != Kind.INDEX or not rows:
-            return None, {name: details[name] for name in details.keys() & {"parts"}}
+            return None, {name: details[name] for name in details.keys() & {"parts", REMARKS}}
         quantiser = None
         if manifest.quantiser is not None and manifest.fingerprint is not None:
             address = Address.quantisers(manifest.fingerprint)
@@ -119,6 +119,13 @@ class Rewriter:
             details["leaves_to_search"] = measured.leaves_to_search
             details["reorder"] = measured.reorder
         return measured.recall, details
+
+    def _details(self, manifest: Manifest) -> dict[str, JsonValue]:
+        details = dict(manifest.details)
+        remarks = [one for one in manifest.remarks if one.photo_id not in self._needles.photo_ids]
+        if details.pop(REMARKS, None) is not None and remarks:
+            details[REMARKS] = [one.model_dump() for one in remarks]
+        return details
 
 
 def _drop_rows(source: Path, folder: Path, manifest: Manifest, dropped: set[int]) -> None:

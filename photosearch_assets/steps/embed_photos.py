@@ -21,19 +21,21 @@ from index_grpc.rows import Row
 from photosearch.embedder.batch import embed_photos as embed_batch
 from photosearch.errors import PhotosearchError
 from photosearch.images.fetch import fetch_photos
+from photosearch.images.pixels import is_one_colour
 from photosearch.images.report import PhotoReport, ReportedPhoto
 from photosearch.repository.addresses import Kind
-from photosearch.repository.manifest import Failure, Input, Manifest
+from photosearch.repository.manifest import REMARKS, Failure, Input, Manifest
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
 from photosearch_assets.steps.checks import coverage, failure_rate, vector_health
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.photo_strip import spread
-from photosearch_assets.steps.result import StepResult, Unusable
+from photosearch_assets.steps.result import Remark, StepResult, Unusable
 from photosearch_assets.steps.shelf import Recipe
 from photosearch_assets.steps.side_by_side import side_by_side
 
 NAME = "embeddings"
+ONE_COLOUR = "came out in one colour"
 HOW: dict[str, JsonValue] = {"step": "embed", "format": 1}
 _PHOTOS_AT_ONCE = 256
 _HOURS_AT_ONCE = 128
@@ -74,6 +76,8 @@ class _Hour:
     window: Window
     report: PhotoReport
     vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    of_one_colour: set[str] = field(default_factory=set)
+    """Photos, by their SHA-256, that show nothing: not unusable, but worth a look."""
 
     @property
     def missing(self) -> list[ReportedPhoto]:
@@ -112,7 +116,7 @@ def _run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult
             context.on_photos(len(report.photos))
             yield _result(window, report, current, context, done=False)
             continue
-        hour = _Hour(window, report, _known_vectors(window, context))
+        hour = _Hour(window, report, *_known(window, context))
         batch.append(hour)
         waiting += len(hour.missing)
         if waiting >= _PHOTOS_AT_ONCE or len(batch) >= _HOURS_AT_ONCE:
@@ -121,19 +125,23 @@ def _run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult
     yield from _embed(batch, context)
 
 
-def _known_vectors(window: Window, context: StepContext) -> dict[str, NDArray[np.float32]]:
-    """The vectors of the hour's former version, by the SHA-256 of their photos."""
+def _known(window: Window, context: StepContext) -> tuple[dict[str, NDArray[np.float32]], set[str]]:
+    """The vectors of the hour's former version by the SHA-256 of their photos, and which of
+    those came out in one colour."""
     shelf = context.shelf(Kind.EMBEDDINGS)
     current = shelf.current(window)
     if current is None or not current.rows:
-        return {}
+        return {}, set()
     try:
         former = EmbeddingsFolder.open(shelf.folder(current))
         vectors = former.read_vectors()
     except PhotosearchError:
-        return {}  # damaged: embed all of it again
-    with former.row_table() as rows:
-        return {row.sha256: vectors[place] for place, row in enumerate(rows)}
+        return {}, set()  # damaged: embed all of it again
+    remarked = {one.photo_id for one in current.remarks if one.remark == ONE_COLOUR}
+    with former.row_table() as table:
+        rows = list(table)
+    known = {row.sha256: vectors[place] for place, row in enumerate(rows)}
+    return known, {row.sha256 for row in rows if row.photo_id in remarked}
 
 
 def _embed(hours: Sequence[_Hour], context: StepContext) -> Iterator[StepResult]:
@@ -146,8 +154,13 @@ def _embed(hours: Sequence[_Hour], context: StepContext) -> Iterator[StepResult]
     for sha256, photo in photos.items():
         sha_of[photo.photo_id if photo.photo_id not in sha_of else sha256] = sha256
     unreachable: list[str] = []
+    of_one_colour: set[str] = set()
+
+    def decoder(photo: ReportedPhoto) -> Callable[[], NDArray[np.uint8]]:
+        return lambda: _decoded(photo, context, unreachable, of_one_colour)
+
     embedded = embed_batch(
-        [(name, _decoder(photos[one], context, unreachable)) for name, one in sha_of.items()],
+        [(name, decoder(photos[one])) for name, one in sha_of.items()],
         context.embedder,
         on_progress=lambda _done: context.on_photos(1),
     )
@@ -163,6 +176,7 @@ def _embed(hours: Sequence[_Hour], context: StepContext) -> Iterator[StepResult]
     shares = {hour.window: len(hour.missing) / total for hour in hours}
     for hour in hours:
         hour.vectors.update(vectors)
+        hour.of_one_colour |= of_one_colour
     with context.work_folder(NAME) as work:
         for done in side_by_side(lambda hour: _publish(hour, reasons, work, context), hours):
             hour, (manifest, rows) = done.item, done.result
@@ -187,6 +201,11 @@ def _publish(
         for photo in photos
         if photo.sha256 not in hour.vectors
     ]
+    remarks = [
+        Remark(photo_id=photo.photo_id, remark=ONE_COLOUR)
+        for photo in kept
+        if photo.sha256 in hour.of_one_colour
+    ]
     folder = work / hour.window.start_text
     write_embeddings(folder, vectors, rows)
     manifest = context.shelf(Kind.EMBEDDINGS).publish(
@@ -196,6 +215,7 @@ def _publish(
         rows=len(rows),
         dimension=context.embedder.dimension,
         failures=failures,
+        details={REMARKS: [one.model_dump() for one in remarks]} if remarks else {},
         run_id=context.run_id,
         recipe_now=lambda: recipe_of(
             context.image_cache.read_report(hour.window) or hour.report, context.fingerprint
@@ -204,32 +224,32 @@ def _publish(
     return manifest, vectors
 
 
-def _decoder(
-    photo: ReportedPhoto, context: StepContext, unreachable: list[str]
-) -> Callable[[], NDArray[np.uint8]]:
-    """Reads and decodes ``photo``; into ``unreachable`` goes one that the store did not give."""
-
-    def decode() -> NDArray[np.uint8]:
+def _decoded(
+    photo: ReportedPhoto, context: StepContext, unreachable: list[str], of_one_colour: set[str]
+) -> NDArray[np.uint8]:
+    """Reads and decodes ``photo``. Into ``unreachable`` goes one that the store did not give,
+    into ``of_one_colour`` one that shows nothing."""
+    content = context.image_cache.read(photo.path)
+    if content is None:
+        # The cache keeps photos for cache_days only.
+        report = fetch_photos(
+            [photo.photo], context.image_store, context.image_cache, settings=context.settings
+        )
+        for failure in report.failed:
+            unreachable.extend([photo.photo_id] * report.unreachable)
+            raise StepError(failure.reason)
         content = context.image_cache.read(photo.path)
-        if content is None:
-            # The cache keeps photos for cache_days only.
-            report = fetch_photos(
-                [photo.photo], context.image_store, context.image_cache, settings=context.settings
-            )
-            for failure in report.failed:
-                unreachable.extend([photo.photo_id] * report.unreachable)
-                raise StepError(failure.reason)
-            content = context.image_cache.read(photo.path)
-        if content is None:
-            raise StepError(f"photo {photo.photo_id!r} can't be read from the image cache")
-        if hashlib.sha256(content).hexdigest() != photo.sha256:
-            raise StepError(
-                f"photo {photo.photo_id!r} was replaced after it was fetched",
-                remedy="materialize the images of its hour again",
-            )
-        return context.decoder.decode(content, side=context.embedder.input_side, name=photo.path)
-
-    return decode
+    if content is None:
+        raise StepError(f"photo {photo.photo_id!r} can't be read from the image cache")
+    if hashlib.sha256(content).hexdigest() != photo.sha256:
+        raise StepError(
+            f"photo {photo.photo_id!r} was replaced after it was fetched",
+            remedy="materialize the images of its hour again",
+        )
+    pixels = context.decoder.decode(content, side=context.embedder.input_side, name=photo.path)
+    if is_one_colour(pixels):
+        of_one_colour.add(photo.sha256)
+    return pixels
 
 
 def _usable(report: PhotoReport, manifest: Manifest) -> list[ReportedPhoto]:
@@ -261,6 +281,7 @@ def _result(
         seconds=seconds,
         done=done,
         failures=tuple(Unusable(photo_id=f.photo_id, reason=f.reason) for f in manifest.failures),
+        remarks=tuple(Remark(photo_id=one.photo_id, remark=one.remark) for one in manifest.remarks),
         checks=(
             coverage(photos, manifest.rows + len(manifest.failures)),
             failure_rate(photos, len(manifest.failures), context.settings.max_failure_rate),

@@ -27,6 +27,15 @@ class Unusable(BaseModel):
     reason: str
 
 
+class Remark(BaseModel):
+    """A photo that is in a window, and what is odd about it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    photo_id: str
+    remark: str
+
+
 class CheckOutcome(BaseModel):
     """What one check found in one window; ``found`` and ``limit`` are for its reader.
 
@@ -67,6 +76,7 @@ class StepResult(BaseModel):
     note: str | None = None
     report: str = Field("", description="A table in Markdown, for Dagit.")
     failures: tuple[Unusable, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     sample_photos: tuple[str, ...] = Field(
         (), description="Paths of a few photos, for the strip that Dagit shows."
