@@ -21,11 +21,13 @@ from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
 from photosearch.installation import load_installation
 from photosearch.masked import masked
+from photosearch.repository.addresses import Address
 from photosearch.repository.ahead import told_ahead
 from photosearch.repository.gc_report import GcReport, Kept, Removed
 from photosearch.repository.held import held_versions
 from photosearch.repository.repository import Repository
 from photosearch.repository.retention import newest
+from photosearch.repository.verify_notes import lost_heads, wrong_roles
 from photosearch.settings import Settings
 from photosearch.terminal import Terminal, say, say_json
 
@@ -50,7 +52,8 @@ def verify(
     repository = Repository.of(settings)
     progress = Terminal(stderr=True)
     artifacts = list(repository.everything())
-    damaged = 0
+    damaged, unsealed = 0, 0
+    discarded: set[Address] = set()
     for address, version in track(artifacts, "verifying", console=progress, transient=True):
         damages = list(repository.check(address, version))
         for damage in damages:
@@ -59,18 +62,26 @@ def verify(
             damaged += 1
             if discard:
                 repository.discard(address, version)
+                discarded.add(address)
+        elif version is not None and not repository.has_seal(address, version):
+            unsealed += 1
     others = 0
     versions = sum(version is not None for _, version in artifacts)
     read = counted(versions, "version")
     looked_at = [f"{read} in {masked(settings.repository_url)}"]
     ahead = told_ahead(repository, datetime.now(UTC))
     beyond = _beyond(settings, looked_at, discard=discard)
-    for problem in chain([ahead] if ahead else [], beyond):
+    left = [one for one in artifacts if one[0] not in discarded]
+    notes = chain(lost_heads(repository, left), wrong_roles(repository))
+    for problem in chain([ahead] if ahead else [], notes, beyond):
         others += 1
         say(problem)
     say(f"looked at: {', '.join(looked_at)}")
     more = f", {counted(others, 'other problem')}" if others else ""
     say(f"{read} read, {damaged} damaged{' and discarded' * discard}{more}")
+    if unsealed:
+        said = "manifest has" if unsealed == 1 else "manifests have"
+        say(f"{unsealed} {said} no checksum: a former release made them, which is no fault")
     if not versions:
         say(_nothing_made(settings))
     if damaged and discard:

@@ -11,6 +11,7 @@ from pathlib import Path
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import MAKE_AGAIN, DamagedArtifact, RepositoryError
 from photosearch.repository.manifest import FileEntry, Manifest, content_version, recipe_digest
+from photosearch.repository.seal import Seal, seal_of
 
 
 def damages(manifest: Manifest, folder: Path, address: Address) -> Iterator[DamagedArtifact]:
@@ -61,6 +62,16 @@ def contradictions(manifest: Manifest, address: Address, version: str) -> Iterat
         yield DamagedArtifact(
             f"{address.manifest_path(version)} is not as it was written",
             found=", ".join(found),
+            remedy=MAKE_AGAIN,
+        )
+
+
+def changed_manifest(content: bytes, path: str) -> Iterator[DamagedArtifact]:
+    """An error if a manifest's bytes are not those that its checksum was taken over."""
+    if seal_of(content, Manifest.model_fields) is Seal.BROKEN:
+        yield DamagedArtifact(
+            f"{path} is not as it was written",
+            found="a checksum of other content, or none where there should be one",
             remedy=MAKE_AGAIN,
         )
 

@@ -12,13 +12,14 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from photosearch.repository.errors import DamagedArtifact, HeadMoved, StorageError
+from photosearch.repository.errors import DamagedArtifact, HeadMoved, NewerFormat, StorageError
 from photosearch.repository.manifest import format_of, refuse_newer
+from photosearch.repository.seal import Seal, seal_of, sealed
 from photosearch.repository.storage import Storage, TagMoved
 
 _log = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ def write_receipt(storage: Storage, receipt: Receipt, tag: str | None) -> str:
         HeadMoved: if another erasure of this listing runs.
     """
     path = receipt_path(receipt.listing)
-    content = receipt.model_dump_json(indent=1, exclude_none=True).encode() + b"\n"
+    content = sealed(receipt.model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
     try:
         return storage.replace(path, content, tag)
     except TagMoved:
@@ -142,6 +143,27 @@ def receipts(storage: Storage) -> list[Receipt]:
     """
     found = storage.read_each(FOLDER, RECEIPT)
     return [_parse(f"{FOLDER}/{key}/{RECEIPT}", found[key]) for key in sorted(found)]
+
+
+def changed_receipts(storage: Storage) -> Iterator[str]:
+    """One line for each receipt that is not as it was written, or another listing's."""
+    for key, content in sorted(storage.read_each(FOLDER, RECEIPT).items()):
+        path = f"{FOLDER}/{key}/{RECEIPT}"
+        try:
+            receipt = _parse(path, content)
+        except (DamagedArtifact, NewerFormat) as error:
+            yield str(error)
+            continue
+        if receipt_path(receipt.listing) != path:
+            found = f"the receipt of {receipt.listing}"
+        elif seal_of(content, Receipt.model_fields) is Seal.BROKEN:
+            found = "a checksum of other content, or none where there should be one"
+        else:
+            continue
+        yield (
+            f"{path} is not as it was written: found {found}; "
+            "run 'photosearch erase' for that listing again"
+        )
 
 
 class ErasedListings:

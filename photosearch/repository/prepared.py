@@ -29,11 +29,22 @@ class Noted:
 
 
 def read_noted(repository: Repository, role: Role) -> Noted | None:
-    """The embedder in this role; None when there is none."""
-    stored = repository.storage.read(_path(role))
+    """The embedder in this role; None when there is none.
+
+    Raises:
+        DamagedArtifact: if what is noted can be no embedder.
+    """
+    stored = repository.storage.read(role_path(role))
     if stored is None or not stored.content:
         return None
-    return Noted(stored.content.decode(), stored.tag)
+    try:
+        return Noted(stored.content.decode("ascii"), stored.tag)
+    except UnicodeDecodeError as error:
+        raise DamagedArtifact(
+            f"{role_path(role)} names no embedder",
+            found=repr(stored.content[:80]),
+            remedy="delete it: then no embedder has that role",
+        ) from error
 
 
 def next_fingerprint(repository: Repository) -> str | None:
@@ -60,10 +71,10 @@ def note(repository: Repository, role: Role, fingerprint: str) -> None:
     Raises:
         HeadMoved: if another process does the same at this moment.
     """
-    stored = repository.storage.read(_path(role))
+    stored = repository.storage.read(role_path(role))
     try:
         repository.storage.replace(
-            _path(role), fingerprint.encode(), None if stored is None else stored.tag
+            role_path(role), fingerprint.encode(), None if stored is None else stored.tag
         )
     except TagMoved:
         raise HeadMoved(
@@ -72,6 +83,7 @@ def note(repository: Repository, role: Role, fingerprint: str) -> None:
         ) from None
 
 
-def _path(role: Role) -> str:
+def role_path(role: Role) -> str:
+    """Where it is noted which embedder is in a role."""
     # Beside the versions and not among them: gc and verify look at those.
     return f"asked/{role}-embedder"

@@ -22,7 +22,7 @@ from photosearch.repository.addresses import (
     Kind,
     require_name,
 )
-from photosearch.repository.contents import contradictions, damages, file_entry
+from photosearch.repository.contents import changed_manifest, contradictions, damages, file_entry
 from photosearch.repository.errors import (
     MAKE_AGAIN,
     ArtifactMissing,
@@ -49,6 +49,7 @@ from photosearch.repository.manifest import (
     recipe_digest,
 )
 from photosearch.repository.retention import NEWEST_TWO, Keep, collect, made_from
+from photosearch.repository.seal import Seal, seal_of, sealed
 from photosearch.repository.storage import Storage, Stored, open_storage
 from photosearch.settings import Settings
 from photosearch.version import CODE_VERSION
@@ -132,7 +133,9 @@ class Repository:
             if existing is None and stored is not None:  # the very one found damaged
                 self.storage.remove(path, stored.tag)
             try:
-                ours = self.storage.write_version(folder, files, MANIFEST, manifest.to_bytes())
+                ours = self.storage.write_version(
+                    folder, files, MANIFEST, sealed(manifest.to_bytes())
+                )
             except StorageError:
                 with suppress(StorageError):  # what was written of it gives its space back
                     self.storage.delete(f"{folder}/{name}" for name in files)
@@ -340,6 +343,11 @@ class Repository:
                     elif rest.endswith(f"/{MANIFEST}"):
                         yield address, rest.removesuffix(f"/{MANIFEST}")
 
+    def has_seal(self, address: Address, version: str) -> bool:
+        """Whether a manifest says its own checksum; those of former releases do not."""
+        stored = self.storage.read(address.manifest_path(version))
+        return stored is None or seal_of(stored.content, Manifest.model_fields) is not Seal.NONE
+
     def check(self, address: Address, version: str | None) -> Iterator[DamagedArtifact]:
         """Read every file of one version, or HEAD; one error for each that is damaged."""
         try:
@@ -348,7 +356,9 @@ class Repository:
                 if head is not None:
                     self._require(address, head.version)
                 return
-            manifest = self._read_manifest(address, version)
+            path = address.manifest_path(version)
+            stored = self.storage.read(path)
+            manifest = None if stored is None else parse_manifest(stored.content, path)
         except DamagedArtifact as damage:
             yield damage
         except ArtifactMissing as missing:
@@ -358,8 +368,9 @@ class Repository:
                 remedy=MAKE_AGAIN,
             )
         else:
-            if manifest is not None:  # else gc took it since it was listed
-                yield from contradictions(manifest, address, version)
+            if stored is not None and manifest is not None:  # else gc took it since it was listed
+                found = list(contradictions(manifest, address, version))
+                yield from found or changed_manifest(stored.content, path)
                 place = address.folder(version)
                 with self.storage.using():
                     folder = self.storage.local_folder(place, manifest.files, fresh=True)

@@ -20,7 +20,13 @@ from photosearch.oci.errors import ImageMissing
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.repository.addresses import Address
-from photosearch.repository.erasures import Receipt, digest_of, receipt_path, receipts
+from photosearch.repository.erasures import (
+    Receipt,
+    changed_receipts,
+    digest_of,
+    receipt_path,
+    receipts,
+)
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, NewerFormat
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
@@ -76,10 +82,10 @@ def still_there(
     """
     looked = [] if looked_at is None else looked_at
     repository = Repository.of(settings)
+    yield from changed_receipts(repository.storage)
     try:
         found = receipts(repository.storage)
-    except (DamagedArtifact, NewerFormat) as error:
-        yield str(error)
+    except (DamagedArtifact, NewerFormat):  # told with the changed ones
         return
     if not found:
         return

@@ -1,0 +1,55 @@
+"""What verify looks at beside the versions: that addresses have a HEAD, and the roles of embedders.
+
+A lost HEAD is nothing that can be read: the window is simply not there any more, for whoever
+looks. What tells of it is that there are versions and none of them is current.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from photosearch.counting import counted
+from photosearch.repository.addresses import Address, require_name
+from photosearch.repository.errors import RepositoryError
+from photosearch.repository.prepared import Role, role_path
+from photosearch.repository.repository import Repository
+
+
+def lost_heads(
+    repository: Repository, artifacts: Sequence[tuple[Address, str | None]]
+) -> Iterator[str]:
+    """One line for each address of ``artifacts`` with versions and without HEAD.
+
+    Looked at now, and not when they were listed: a step that runs publishes first and moves
+    HEAD at its end.
+    """
+    exists = repository.storage.exists
+    versions: defaultdict[Address, list[str]] = defaultdict(list)
+    for address, version in artifacts:
+        if version is not None:
+            versions[address].append(version)
+    with_head = {address for address, version in artifacts if version is None}
+    for address in versions.keys() - with_head:
+        there = [one for one in versions[address] if exists(address.manifest_path(one))]
+        if there and not exists(address.head_path):
+            yield (
+                f"{address.head_path} is missing: found {counted(len(there), 'version')} and none "
+                "that is current; run 'photosearch materialize'"
+            )
+
+
+def wrong_roles(repository: Repository) -> Iterator[str]:
+    """One line for each note of an embedder's role that names none that is there."""
+    for role in Role:
+        path = role_path(role)
+        stored = repository.storage.read(path)
+        if stored is None or not stored.content:
+            continue
+        try:
+            named = require_name("an embedder", stored.content.decode())
+        except (RepositoryError, UnicodeDecodeError):
+            named = None
+        if named is None or not repository.storage.exists(Address.embedders().manifest_path(named)):
+            yield (
+                f"{path} names no embedder that is there: found {stored.content[:80]!r}; "
+                "'photosearch embedder use' prepares one, 'photosearch embedder drop' empties it"
+            )
