@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,9 +91,12 @@ class Shop:
         return ended.returncode, ended.stdout + ended.stderr
 
     @contextmanager
-    def running(self, *commands: Sequence[str], at: timedelta | None = None) -> Iterator["Api"]:
-        """Run ``up``, or the commands given; the API, once it is ready."""
-        processes = [self.start(*one, at=at) for one in commands or (("up",),)]
+    def running(self, at: timedelta | None = None) -> Iterator["Api"]:
+        """Run ``up``; with ``at`` the deployer, and the API by such a clock. Yields the API."""
+        if at is None:
+            processes = [self.start("up")]
+        else:
+            processes = [self.start("deployer"), self.start("api", at=at)]
         try:
             with httpx.Client(
                 base_url=base_url(self.settings.api_host, self.settings.api_port),
