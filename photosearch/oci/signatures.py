@@ -29,7 +29,7 @@ from photosearch.oci.documents import (
     write_manifest,
 )
 from photosearch.oci.errors import DamagedImage, ImageMissing
-from photosearch.oci.image_registry import Bytes, ImageRegistry
+from photosearch.oci.image_registry import Blob, Bytes, ImageRegistry
 
 if TYPE_CHECKING:
     from photosearch.oci.signing_keys import SigningKey, TrustedKey
@@ -108,7 +108,7 @@ def sign(registry: ImageRegistry, digest: str, key: "SigningKey") -> bool:
         if judge(registry, digest, [key.public]).keys:
             return False
         payload = to_payload(registry, digest)
-        blob = registry.put_blob(Bytes(payload), digest=digest_of(payload))
+        blob = _put_whole(registry, payload)
         written = base64.b64encode(key.sign(payload)).decode()
         ours = Descriptor(PAYLOAD, blob.digest, blob.size, {SIGNATURE: written})
         others = _others(registry, digest)
@@ -185,6 +185,15 @@ def _layers(registry: ImageRegistry, digest: str) -> tuple[Descriptor, ...]:
     if not isinstance(document, Manifest):
         raise DamagedImage(f"{tag} has no signatures", found="an index of images")
     return document.layers
+
+
+def _put_whole(registry: ImageRegistry, payload: bytes) -> Blob:
+    """Put a document that is signed; one that rotted has its size, and would be taken for it."""
+    digest = digest_of(payload)
+    there = registry.blob_size(digest) is not None
+    if there and isinstance(_payload(registry, Descriptor(PAYLOAD, digest, len(payload))), str):
+        registry.delete_blob(digest)
+    return registry.put_blob(Bytes(payload), digest=digest)
 
 
 def _others(registry: ImageRegistry, digest: str) -> list[Descriptor]:
