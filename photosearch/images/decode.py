@@ -18,6 +18,7 @@ from PIL.ImageFile import ImageFile
 
 from photosearch.images import gif, jpeg, png, tiff
 from photosearch.images.exif import ORIENTATION
+from photosearch.images.ordinary import is_ordinary
 from photosearch.images.photo_bytes import FIRST_BYTES, is_photo
 from photosearch.images.photo_error import PhotoError, TooMuchWork
 from photosearch.images.pixels import rgb, upright
@@ -86,11 +87,13 @@ def decode_if_little_work(
 ) -> NDArray[np.uint8] | None:
     """As :func:`decode_photo`, if the header proves that it is little work, whatever follows.
 
-    None if it does not: for formats other than JPEG, and for large JPEGs.
+    None if it does not: for large photos, and for formats other than JPEG, PNG and WebP.
     """
     header = _read_jpeg(data, max_megapixels, name)
     if header is None:
-        return None
+        if not is_ordinary(data):
+            return None
+        return decode_photo(data, max_megapixels=max_megapixels, side=side, name=name)
     work = header.megapixels * header.scans
     if header.megapixels > _LITTLE_MEGAPIXELS or len(data) > _LITTLE_BYTES or work > _LITTLE_WORK:
         return None

@@ -1,8 +1,9 @@
 """Where strangers' photos are decoded: here, or in a process that can be ended.
 
 A thread can't be stopped, so a photo that keeps its decoder busy for a minute keeps its thread,
-and two of them all of a server's. Nearly every photo is a JPEG whose header proves that it is
-little work; that is done here, for a way to another process and back costs a tenth of it.
+and two of them all of a server's. Nearly every photo is a JPEG, PNG or WebP whose header proves
+that it is little work; that is done here, for a way to another process and back costs a tenth
+of it.
 Everything else goes to a few processes that are ended with the photo when it takes more CPU or
 memory than it may, or when nobody waits for it any more; another process takes the place.
 """
