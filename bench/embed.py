@@ -23,7 +23,7 @@ from photosearch.embedder.build import build_embedder
 from photosearch.embedder.calibration import draw_calibration_picture
 from photosearch.embedder.embedder import Embedder, open_embedder
 from photosearch.images.cache import ImageCache
-from photosearch.images.decode import decode_photo
+from photosearch.images.decoder import Decoder
 from photosearch.images.fetch import fetch_photos
 from photosearch.images.store import ImageStore
 from photosearch.settings import Settings
@@ -65,12 +65,14 @@ def _whole_way(photos: list[Photo], embedder: Embedder, settings: Settings, empt
     store, cache = ImageStore.of(settings), ImageCache(empty)
     fetch_photos(photos, store, cache, settings=settings)
 
-    def decoder(photo: Photo) -> Callable[[], NDArray[np.uint8]]:
-        return lambda: decode_photo(
-            cache.read(photo.path) or b"", max_megapixels=50, side=embedder.input_side
-        )
+    with Decoder(settings) as decoder:
 
-    embedded = embed_photos([(photo.photo_id, decoder(photo)) for photo in photos], embedder)
+        def decoding(photo: Photo) -> Callable[[], NDArray[np.uint8]]:
+            return lambda: decoder.decode(
+                cache.read(photo.path) or b"", side=embedder.input_side, name=photo.path
+            )
+
+        embedded = embed_photos([(photo.photo_id, decoding(photo)) for photo in photos], embedder)
     assert len(embedded.vectors) == PHOTOS
 
 
