@@ -2,8 +2,8 @@
 
 import os
 
-from photosearch.liveness import ASK_EVERY_S, Question
 from photosearch.processes import ProcessSpec
+from photosearch.question import ASK_EVERY_S, Question
 
 ASK_WHETHER_READY_EVERY_S = 0.2
 

@@ -15,7 +15,7 @@ from photosearch.repository.folder import FolderStorage
 from photosearch.repository.prepared import Role, note, read_noted
 from photosearch.repository.readiness import current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
-from photosearch.settings import load_settings
+from photosearch.settings import SETTINGS_FILE, load_settings
 from photosearch.windows import Window
 from photosearch_assets import embedder_command, embedder_settings
 from photosearch_assets.switch_embedder import EmbedderSwitch
@@ -69,6 +69,7 @@ def test_before_the_first_embedder_show_tells_what_makes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / SETTINGS_FILE).touch()
 
     with pytest.raises(SystemExit) as ended:
         main(["embedder", "show"])

@@ -48,7 +48,7 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> ProcessSpec:
     monkeypatch.setattr("photosearch.listener.ASK_EVERY_S", 0.2)
-    monkeypatch.setattr("photosearch.liveness.ANSWER_WITHIN_S", 1.0)
+    monkeypatch.setattr("photosearch.question.ANSWER_WITHIN_S", 1.0)
     url = f"http://127.0.0.1:{settings.api_port}/"
     return ProcessSpec("server", [sys.executable, "-c", SERVER, str(settings.api_port)], url)
 
