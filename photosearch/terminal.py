@@ -10,6 +10,7 @@ import io
 import json
 import os
 import sys
+import weakref
 from collections.abc import Iterable
 from typing import Any, TextIO
 
@@ -39,8 +40,11 @@ class Terminal(Console):
         soft_wrap: bool = False,
         apart: bool = False,
     ) -> None:
+        own = _duplicate(sys.stdout) if apart else None
+        if own is not None:
+            weakref.finalize(self, own.close)
         super().__init__(
-            file=_duplicate(sys.stdout) if apart else None,
+            file=own,
             stderr=stderr,
             width=width,
             soft_wrap=soft_wrap,

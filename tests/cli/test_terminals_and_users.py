@@ -1,5 +1,6 @@
 """The command line runs on terminals, and as users, that its makers don't have."""
 
+import gc
 import json
 import os
 import pty
@@ -14,6 +15,7 @@ from photosearch.home import expanded, looked_up
 from photosearch.object_store import open_object_store
 from photosearch.oci.sign_in import credentials
 from photosearch.settings import Settings
+from photosearch.terminal import Terminal
 
 TITLE = "Grüße 空 👩‍🚀 \x1b[31m"
 ENCODINGS = [
@@ -135,3 +137,15 @@ def test_without_a_home_a_path_in_it_is_one_line() -> None:
         expanded("~/photos")
     with pytest.raises(PhotosearchError, match="set HOME"):
         _ = Settings(state_dir=Path("~/state")).state
+
+
+def test_a_terminal_that_is_apart_gives_its_descriptor_back(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    before = sorted(Path("/proc/self/fd").iterdir())
+    terminal = Terminal(apart=True)
+    terminal.print("shown")
+    del terminal
+    gc.collect()
+    assert capfd.readouterr().out == "shown\n"
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
