@@ -69,9 +69,18 @@ def provenance(
 
 def serving_file(image: Manifest) -> dict[str, bytes]:
     """The Serving file of a pulled image, which the image itself has no need of."""
-    told = image.annotations
+    serving = serving_of(image.annotations)
+    return {f"{ROOT}/{SERVING_FILE}": serving.model_dump_json().encode()}
+
+
+def serving_of(told: Mapping[str, str]) -> Serving:
+    """The Serving that an image says it is of, with the name that follows from its content.
+
+    Raises:
+        DamagedImage: if it says none.
+    """
     try:
-        serving = Serving.of(
+        return Serving.of(
             [(Window.parse(key), version) for key, version in json.loads(told[f"{NAMES}.windows"])],
             fingerprint=told[f"{NAMES}.fingerprint"],
             quantiser=told[f"{NAMES}.quantiser"] or None,
@@ -80,7 +89,6 @@ def serving_file(image: Manifest) -> dict[str, bytes]:
         raise DamagedImage(
             "the image is no serving image", found=str(error), remedy="name one of ours"
         ) from error
-    return {f"{ROOT}/{SERVING_FILE}": serving.model_dump_json().encode()}
 
 
 def layer_annotations(layer: ServingLayer) -> dict[str, str]:

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 
 from index_grpc.image_contents import ServingImage, serving_images
 from index_grpc.servings import read_servings
+from index_grpc.verify_tags import wrong_tags
 from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
 from photosearch.masked import masked
 from photosearch.oci.errors import ImageMissing
 from photosearch.oci.image_registry import ImageRegistry, open_registry
+from photosearch.oci.layout import LayoutRegistry
 from photosearch.settings import Settings
 
 _REMEDY = "run 'photosearch verify --discard'; its images are built again"
@@ -43,6 +45,12 @@ def damaged_images(
     checked: dict[str, str | None] = {}
     for image in images:
         yield from _damages(registry, image, checked, discard=discard)
+    if isinstance(registry, LayoutRegistry):
+        yield from _in_folder(registry, checked, discard=discard)
+    try:
+        yield from wrong_tags(registry, discard=discard)
+    except PhotosearchError as error:
+        yield f"the tags of the registry can't be verified: {error}"
     if looked_at is not None:
         looked_at.append(
             f"{counted(len(images), 'serving image')} of {counted(len(checked), 'blob')} "
@@ -70,6 +78,21 @@ def _damages(
                 f"image {image.tag}: blob {blob.digest} of {blob.size} bytes is damaged: "
                 f"found {found}; {then}"
             )
+
+
+def _in_folder(
+    registry: LayoutRegistry, checked: dict[str, str | None], *, discard: bool
+) -> Iterator[str]:
+    """The documents, the signatures, and the blobs that no image has any more or of others' images:
+    a builder takes each for whole that has the right name and size."""
+    for digest in registry.blobs():
+        size = registry.blob_size(digest)
+        if digest in checked or size is None:
+            continue
+        checked[digest] = found = _found(registry, digest, size)
+        if found is not None:
+            then = _discarded(registry, digest) if discard else _REMEDY
+            yield f"blob {digest} of {registry.folder} is damaged: found {found}; {then}"
 
 
 def _discarded(registry: ImageRegistry, digest: str) -> str:

@@ -12,8 +12,9 @@ and read a file into memory to move it, so blobs are written here.
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage, Registry
 from photosearch.oci.image_registry import Blob, BlobContent, Bytes
 from photosearch.oci.staging import Staging, write
 
-_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+LAYOUT_FILE = "oci-layout"
+INDEX_FILE = "index.json"
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 CHUNK_BYTES = 1 << 20
 
 
@@ -141,7 +144,7 @@ class LayoutRegistry:
             kind = INDEX if isinstance(document, Index) else MANIFEST
             named = Descriptor(kind, digest, len(content), {REF_NAME: tag}).to_json()
             with self.changing_tags():
-                others = [entry for entry in self._entries() if _tag(entry) != tag]
+                others = [entry for entry in self.entries() if tag_of(entry) != tag]
                 self._write_index([*others, named])
         return digest
 
@@ -150,7 +153,7 @@ class LayoutRegistry:
 
     def named(self) -> list[tuple[str | None, str]]:
         """Tag and digest of all that the folder's index names; others' may have no tag."""
-        return [(_tag(entry), entry["digest"]) for entry in self._entries()]
+        return [(tag_of(entry), entry["digest"]) for entry in self.entries()]
 
     def delete(self, reference: str) -> None:
         with self.changing_tags():
@@ -160,19 +163,28 @@ class LayoutRegistry:
             content, digest = found
             kept = [
                 entry
-                for entry in self._entries()
-                if reference not in (_tag(entry), entry["digest"])
+                for entry in self.entries()
+                if reference not in (tag_of(entry), entry["digest"])
             ]
             self._write_index(kept)
-            if digest not in {entry["digest"] for entry in kept}:
-                for each in (digest, *images_in(content)):
-                    self.delete_blob(each)
+            # Of two names of one image, which a copy or a renamed entry leaves, one may go.
+            still = set(chain.from_iterable(self._named_by(entry["digest"]) for entry in kept))
+            for each in {digest, *images_in(content)} - still:
+                self.delete_blob(each)
+
+    def _named_by(self, digest: str) -> Iterator[str]:
+        """A document and the images in it; one that is damaged is no image any more."""
+        yield digest
+        with suppress(DamagedImage):
+            found = self.document(digest)
+            if found is not None:
+                yield from images_in(found[0])
 
     def blobs(self) -> list[str]:
         """The digests of all blobs, also of those that no image names any more."""
         with self._telling("listed"):
             names = [path.name for path in self._blobs.iterdir()] if self._blobs.exists() else []
-        return [f"sha256:{name}" for name in sorted(names)]
+        return [blob for name in sorted(names) if is_digest(blob := f"sha256:{name}")]
 
     def delete_blob(self, digest: str) -> None:
         with self._telling("deleted"):
@@ -201,21 +213,53 @@ class LayoutRegistry:
         with locked_by_name(self._locks, name):
             yield
 
+    def index_bytes(self) -> bytes | None:
+        """``index.json`` as it is; None when there is none."""
+        return self._read(INDEX_FILE)
+
+    def layout_bytes(self) -> bytes | None:
+        """``oci-layout`` as it is; None when there is none."""
+        return self._read(LAYOUT_FILE)
+
+    def write_anew(self, *, without: Collection[Mapping[str, Any]] = ()) -> None:
+        """Write the folder's own documents, without some entries; all blobs stay."""
+        with self.changing_tags():
+            kept = [entry for entry in self.entries() if entry not in without]
+            with self._telling("written"):
+                (self.folder / LAYOUT_FILE).unlink(missing_ok=True)
+            self._write_index(kept)
+
+    def unname(self, tag: str | None, digest: str) -> None:
+        """Take one name from one document; all blobs stay."""
+        with self.changing_tags():
+            entries = self.entries()
+            self._write_index([e for e in entries if (tag_of(e), e["digest"]) != (tag, digest)])
+
+    def has_file(self, digest: str) -> bool:
+        """Whether there is a blob by another algorithm's digest."""
+        algorithm, _, code = digest.partition(":")
+        named = self.folder / "blobs" / algorithm / code
+        return named.parent.parent == self.folder / "blobs" and named.is_file()
+
+    def _read(self, name: str) -> bytes | None:
+        with self._telling("read"):
+            try:
+                return (self.folder / name).read_bytes()
+            except FileNotFoundError:
+                return None
+
     def _path(self, digest: str) -> Path:
         if not is_digest(digest):
             raise DamagedImage("digests are sha256: and 64 digits", found=digest)
         return self._blobs / digest.removeprefix("sha256:")
 
-    def _entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[dict[str, Any]]:
         """What the folder's index names, as it was written: others' tools know more fields."""
-        path = self.folder / "index.json"
-        with self._telling("read"):
-            try:
-                content = path.read_bytes()
-            except FileNotFoundError:
-                return []
+        content = self.index_bytes()
+        if content is None:
+            return []
         try:
-            index = parse_document(content, str(path))
+            index = parse_document(content, str(self.folder / INDEX_FILE))
         except NoImage as error:
             raise RegistryRefused(
                 f"the image folder {self.folder} could not be read",
@@ -226,11 +270,11 @@ class LayoutRegistry:
         return json.loads(content)["manifests"] if isinstance(index, Index) else []
 
     def _write_index(self, entries: list[dict[str, Any]]) -> None:
-        entries = sorted(entries, key=lambda entry: (_tag(entry) or "", entry["digest"]))
+        entries = sorted(entries, key=lambda entry: (tag_of(entry) or "", entry["digest"]))
         content = to_bytes({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
         with self._telling("written"):
-            for name, text in (("oci-layout", _LAYOUT), ("index.json", content)):
-                if name == "oci-layout" and (self.folder / name).exists():
+            for name, text in ((LAYOUT_FILE, LAYOUT), (INDEX_FILE, content)):
+                if name == LAYOUT_FILE and (self.folder / name).exists():
                     continue
                 with self._staging.file() as (staged, descriptor):
                     write(descriptor, text)
@@ -250,5 +294,6 @@ class LayoutRegistry:
             ) from error
 
 
-def _tag(entry: Mapping[str, Any]) -> str | None:
+def tag_of(entry: Mapping[str, Any]) -> str | None:
+    """The name that an entry of ``index.json`` gives to an image."""
     return (entry.get("annotations") or {}).get(REF_NAME)

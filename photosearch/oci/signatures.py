@@ -160,6 +160,13 @@ def read_signatures(registry: ImageRegistry, digest: str) -> Iterator[Signature]
             yield Signature(payload, signature)
 
 
+def signed_digests(registry: ImageRegistry, signatures: Manifest) -> set[str]:
+    """The digests that the documents of signatures name, whoever signed them."""
+    documents = [_payload(registry, one) for one in signatures.layers[:MOST_SIGNATURES]]
+    named = {_named_by(one) for one in documents if isinstance(one, bytes)}
+    return {one for one in named if is_digest(one)}
+
+
 def unneeded_signatures(registry: ImageRegistry, gone: Iterable[str]) -> Iterator[str]:
     """The tags of signatures whose image is not there, or is one of ``gone``."""
     without = set(gone)

@@ -89,7 +89,7 @@ def test_a_signature_tag_that_is_not_understood_is_no_image_that_is_not(
     blob = registry.put_blob(Bytes(b'{"notes": "of another"}'))
     with registry.changing_tags():
         named = Descriptor(MANIFEST, blob.digest, blob.size, {REF_NAME: STRANGE})
-        registry._write_index([*registry._entries(), named.to_json()])
+        registry._write_index([*registry.entries(), named.to_json()])
 
     code, out, _ = run(capsys, "verify")
     with pytest.raises(SystemExit):
