@@ -25,6 +25,7 @@ from index_grpc.errors import IndexGrpcError
 from index_grpc.loading import Refusal
 from index_grpc.serving import Serving
 from photosearch.backoff import Backoff
+from photosearch.log_writer import LogWriter
 from photosearch.settings import Settings
 from photosearch.windows import Window
 
@@ -48,6 +49,8 @@ class HeldServing:
     serving: Serving
     settings: Settings
     servings_dir: Path
+    #: Writes what its servers print.
+    logs: LogWriter
     state: State = State.WAITING
     process: ServerProcess | None = None
     wanted: bool = True
@@ -119,7 +122,7 @@ class HeldServing:
     def start(self) -> None:
         """Start a server."""
         self.process = ServerProcess.start(
-            self.serving, self.servings_dir / self.serving.name, self.settings
+            self.serving, self.servings_dir / self.serving.name, self.settings, self.logs
         )
         self.state = State.STARTING
         self.starts += 1

@@ -29,6 +29,7 @@ from index_grpc.servings import read_servings
 from index_grpc.wanted_servings import RefusedKey, WantedServings
 from photosearch.disk import remedy_for
 from photosearch.errors import PhotosearchError
+from photosearch.log_writer import LogWriter
 from photosearch.only_one import only_one
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
@@ -69,6 +70,7 @@ class LocalDeployer:
         self._asked: Mapping[str, Serving] = {}
         self._asked_until: datetime | None = None
         self._held: dict[str, HeldServing] = {}
+        self._logs = LogWriter(settings)
         self._refusals = Refusals(first_retry_of_refused_s)
         self._look_at = 0.0
         self._problem: str | None = None
@@ -96,9 +98,12 @@ class LocalDeployer:
 
     def adopt(self) -> None:
         """Take over the servers of a former deployer; remove endpoint files of the dead."""
-        for serving, process in adopt_servers(self._servings_dir, self._settings.logs_dir):
+        for serving, process in adopt_servers(
+            self._servings_dir, self._settings.logs_dir, self._logs
+        ):
             _log.info("%s is adopted as process %d", serving.name, process.pid)
-            held = HeldServing(serving, self._settings, self._servings_dir, State.STARTING, process)
+            held = self._hold(serving)
+            held.state, held.process = State.STARTING, process
             held.wanted = False  # until the repository is read
             held.answered = True
             self._held[serving.name] = held
@@ -109,6 +114,7 @@ class LocalDeployer:
     def reconcile(self) -> None:
         """Look once and take the steps that are due."""
         now = time.monotonic()
+        self._logs.tend()
         if now >= self._look_at:
             self._look()
             self._look_at = now + self._wanted.pause_s(POLL_S)
@@ -132,6 +138,7 @@ class LocalDeployer:
                 held.watch(time.monotonic())
             time.sleep(0.02)
         self._held.clear()
+        self._logs.close()
         with suppress(OSError):  # nobody reads it any more
             self._write_status()
 
@@ -178,12 +185,15 @@ class LocalDeployer:
             if name in self._held:
                 self._held[name].take_image(serving)
             else:
-                self._held[name] = HeldServing(serving, self._settings, self._servings_dir)
+                self._held[name] = self._hold(serving)
         for name, held in self._held.items():
             became_wanted = name in plan and not held.wanted
             held.wanted = name in plan
             if became_wanted and held.state in (State.READY, State.RETIRING):
                 held.keep(anew=True)
+
+    def _hold(self, serving: Serving) -> HeldServing:
+        return HeldServing(serving, self._settings, self._servings_dir, self._logs)
 
     def _keys(self, chosen: Callable[[HeldServing], bool]) -> frozenset[RefusedKey]:
         """What the chosen ones hold."""

@@ -24,16 +24,16 @@ from index_grpc.announcement import Announcement, clear, read_announcement, read
 from index_grpc.client import CHANNEL_OPTIONS, SERVICE
 from index_grpc.loading import Refusal
 from index_grpc.serving import Serving, ServingError, read_serving
+from photosearch.log_file import said_since_start
+from photosearch.log_writer import PLAIN, LogWriter
 from photosearch.processes import SUPERVISED, photosearch_argv
 from photosearch.settings import Settings
 from photosearch.whole_file import write_whole
 
 SERVING_FILE = "serving.json"
 HEALTH_DEADLINE_S = 2.0
-MAX_LOG_BYTES = 10 << 20
 #: Every version of a pack is a Serving with a log of its own.
 LOGS_KEPT = 200
-_MOST_LOG_READ = 8192
 _WORDS = 4
 _LONGEST_LINE = 300
 #: How Python and the runtime of C++ begin when they tell why a process dies.
@@ -48,13 +48,13 @@ class ServerProcess:
         folder: Path,
         process: psutil.Process,
         log: Path,
+        logs: LogWriter,
         child: Any = None,
-        log_from: int = 0,
     ) -> None:
         self.folder = folder
         #: Its own: what it said before it crashed is found in no other's words.
         self.log = log
-        self._log_from = log_from
+        self._logs = logs
         self.started_at = time.monotonic()
         self._process = process
         self._child: subprocess.Popen[bytes] | None = child
@@ -63,26 +63,29 @@ class ServerProcess:
         self._asked: Any = None
 
     @classmethod
-    def start(cls, serving: Serving, folder: Path, settings: Settings) -> Self:
-        """Start a server for ``serving`` in ``folder``."""
+    def start(cls, serving: Serving, folder: Path, settings: Settings, logs: LogWriter) -> Self:
+        """Start a server for ``serving`` in ``folder``; ``logs`` writes what it prints."""
         write_whole(folder / SERVING_FILE, serving.model_dump_json(indent=1))
         clear(folder)
         argv = photosearch_argv("index-server", "--serving", str(folder / SERVING_FILE))
         if SUPERVISED not in os.environ:
             argv.append("--end-with-parent")
         path = log_path(settings.logs_dir, serving.name)
-        with _log_file(path) as log:
-            log_from = log.tell()
+        _remove_old_logs(path)
+        output = logs.open(path)
+        try:
             child = subprocess.Popen(
                 argv,
-                env=settings.environment(),
+                env=settings.environment() | PLAIN,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,  # Ctrl-C reaches the deployer, which ends it in order
             )
-        return cls(folder, psutil.Process(child.pid), path, child, log_from)
+        finally:
+            os.close(output)
+        return cls(folder, psutil.Process(child.pid), path, logs, child)
 
     @property
     def pid(self) -> int:
@@ -104,13 +107,8 @@ class ServerProcess:
 
     def last_words(self) -> str:
         """The last lines of its log, or the beginning of a fatal error's, as one line."""
-        try:
-            with self.log.open("rb") as log:
-                size = log.seek(0, os.SEEK_END)
-                log.seek(max(self._log_from, size - _MOST_LOG_READ))
-                lines = [line.strip() for line in log.read().decode(errors="replace").splitlines()]
-        except OSError:
-            return ""
+        self._logs.settle()
+        lines = [line.strip() for line in said_since_start(self.log)]
         said = [line for line in lines if line]
         fatal = [number for number, line in enumerate(said) if line.startswith(_FATAL)]
         words = said[fatal[-1] :][:_WORDS] if fatal else said[-_WORDS:]
@@ -159,11 +157,16 @@ class ServerProcess:
         if self._channel is not None:
             self._channel.close()
             self._channel = None
+        self._logs.forget(self.log)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def adopt_servers(servings_dir: Path, logs_dir: Path) -> Iterator[tuple[Serving, ServerProcess]]:
+def adopt_servers(
+    servings_dir: Path, logs_dir: Path, logs: LogWriter
+) -> Iterator[tuple[Serving, ServerProcess]]:
     """The servers that a former deployer left running; whatever can't be adopted is ended.
+
+    Their logs are written by the writer that the former one started: it lives as they do.
 
     One server a Serving: of a process that has not announced itself yet, or whose folder is
     damaged, nothing is known that is worth keeping.
@@ -180,7 +183,7 @@ def adopt_servers(servings_dir: Path, logs_dir: Path) -> Iterator[tuple[Serving,
             shutil.rmtree(folder, ignore_errors=True)
             continue
         del running[process.pid]
-        yield serving, ServerProcess(folder, process, log_path(logs_dir, serving.name))
+        yield serving, ServerProcess(folder, process, log_path(logs_dir, serving.name), logs)
     for process, _ in running.values():
         with suppress(psutil.NoSuchProcess):  # it has just ended
             process.kill()
@@ -204,12 +207,9 @@ def log_path(logs_dir: Path, name: str) -> Path:
     return logs_dir / "index-servers" / f"{name}.log"
 
 
-def _log_file(path: Path) -> Any:
-    """A server's log, appended; at a size it makes way for a new one. The newest are kept."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    logs = [(other.stat().st_mtime, other) for other in path.parent.iterdir() if other != path]
-    for _, old in sorted(logs)[: -(LOGS_KEPT - 1)]:
-        old.unlink(missing_ok=True)
-    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
-        path.replace(path.with_suffix(".log.1"))
-    return path.open("ab")
+def _remove_old_logs(path: Path) -> None:
+    """Remove logs of other servers, but the newest; one that still runs begins another."""
+    with suppress(FileNotFoundError):
+        logs = [(other.stat().st_mtime, other) for other in path.parent.iterdir() if other != path]
+        for _, old in sorted(logs)[: -(LOGS_KEPT - 1)]:
+            old.unlink(missing_ok=True)

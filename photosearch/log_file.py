@@ -9,14 +9,20 @@ import os
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from photosearch.printable import printable_lines
 
 LONGEST_LINE = 1 << 16
+STARTED = "--- started"
+"""What a log says when its process is started."""
+
+_LAST_BYTES = 1 << 17
 _COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 #: As logging and Dagster begin their lines; in whatever zone, they have told theirs.
 _HAS_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+_OUR_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
 
 
 class LogFile:
@@ -81,6 +87,40 @@ class LogFile:
 
     def _record(self, text: str) -> str:
         return json.dumps({"time": _now(), "process": self._path.stem, "message": text})
+
+
+def last_lines(path: Path) -> list[str]:
+    """The last lines of a log, as they stand there; also of its newest former one."""
+    former = path.with_name(f"{path.name}.1")
+    content = b""
+    for file in (path, former):
+        room = _LAST_BYTES - len(content)
+        try:
+            with file.open("rb") as log:
+                size = log.seek(0, os.SEEK_END)
+                log.seek(max(0, size - room))
+                content = log.read() + content
+        except OSError:  # none yet, or no former one
+            continue
+        if size > room:
+            content = content.partition(b"\n")[2] or content  # the first is a part of a line
+            break
+    return content.decode(errors="replace").splitlines()
+
+
+def said_since_start(path: Path) -> list[str]:
+    """The last lines that the process which was started last has printed, without the form and
+    the times that the log gave them."""
+    said = list(chain.from_iterable(map(_messages, last_lines(path))))
+    starts = [number for number, line in enumerate(said) if line == STARTED]
+    return said[starts[-1] + 1 :] if starts else said
+
+
+def _messages(line: str) -> list[str]:
+    if not _is_record(line):
+        return [_OUR_TIME.sub("", line, count=1)]
+    record = json.loads(line)
+    return str(record.get("message", line)).splitlines()
 
 
 def _is_record(text: str) -> bool:

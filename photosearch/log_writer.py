@@ -18,7 +18,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from photosearch.log_file import LONGEST_LINE, LogFile
+from photosearch.log_file import LONGEST_LINE, STARTED, LogFile
 from photosearch.processes import SUPERVISED
 from photosearch.settings import Settings
 
@@ -26,6 +26,9 @@ _SETTLE = b"settle"
 _SETTLED_WITHIN_S = 2.0
 _ENDED_WITHIN_S = 5.0
 _READ_BYTES = 1 << 16
+#: Colours are for terminals, and what waits in a buffer is lost when its process is killed.
+PLAIN = {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "TERM": "dumb"}
+"""Added to the environment of a process whose output is a log."""
 
 
 class LogWriter:
@@ -64,11 +67,17 @@ class LogWriter:
             self._give(path, pipe)
 
     def open(self, path: Path) -> int:
-        """A pipe for a process that is to log to ``path``; who gets it closes it."""
+        """A pipe for a process that is to log to ``path``; who gets it closes it.
+
+        It holds the line that tells of the start already.
+        """
         with self._turn:
             self.forget(path)
+            if self._process is None:
+                self.start()
             reading, writing = os.pipe()
             self._pipes[path] = reading
+            os.write(writing, f"{STARTED}\n".encode())
             self._give(path, reading)
         return writing
 
@@ -82,6 +91,8 @@ class LogWriter:
     def tend(self) -> None:
         """Start another one if it has ended; the pipes hold what came meanwhile."""
         with self._turn:
+            if not self._pipes:
+                return
             if self._process is None or self._process.poll() is not None:
                 self.start()
             else:  # one that was stopped would stop whoever prints
@@ -90,6 +101,7 @@ class LogWriter:
     def settle(self) -> None:
         """Wait until what has been printed is in the logs; not long, if it does not come."""
         with self._turn, suppress(OSError):
+            self.tend()
             if self._control is not None:
                 self._control.send(_SETTLE)
                 self._control.recv(1)
@@ -102,11 +114,12 @@ class LogWriter:
             return
         self._control.close()
         self._control = None
+        process, self._process = self._process, None
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_ENDED_WITHIN_S)
+            process.wait(_ENDED_WITHIN_S)
             return
-        self._process.kill()
-        self._process.wait()
+        process.kill()
+        process.wait()
 
     def _give(self, path: Path, pipe: int) -> None:
         with suppress(OSError):  # it has just ended; the next one gets it

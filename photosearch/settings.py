@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     )
 
     log_format: Literal["text", "json"] = Field(
-        "text", description="Logs of the processes of 'up': lines of text, or an object a line."
+        "text", description="Logs of the processes: lines of text, or an object a line."
     )
     log_bytes: int = Field(
         10 << 20, ge=4096, description="Size at which such a log makes way for a new one."

@@ -13,7 +13,8 @@ from photosearch.backoff import Backoff
 from photosearch.heartbeat import HEARTBEAT
 from photosearch.listener import Listener
 from photosearch.liveness import Silence
-from photosearch.log_writer import LogWriter
+from photosearch.log_file import last_lines
+from photosearch.log_writer import PLAIN, LogWriter
 from photosearch.processes import SUPERVISED, ProcessSpec
 from photosearch.settings import Settings
 
@@ -100,9 +101,7 @@ class SupervisedProcess:
     def _spawn(self, beats: int) -> "subprocess.Popen[bytes]":
         environment = {
             **self.settings.environment(),
-            "PYTHONUNBUFFERED": "1",
-            "NO_COLOR": "1",
-            "TERM": "dumb",
+            **PLAIN,
             **self.spec.environment,
             SUPERVISED: self.mark,
         }
@@ -110,7 +109,6 @@ class SupervisedProcess:
             environment[HEARTBEAT] = str(beats)
         output = self.logs.open(self.log)
         try:
-            os.write(output, b"--- started\n")
             return subprocess.Popen(
                 list(self.spec.argv),
                 env=environment,
@@ -181,13 +179,7 @@ class SupervisedProcess:
     def log_tail(self, lines: int = 5) -> str:
         """The last lines of its log."""
         self.logs.settle()
-        try:
-            with self.log.open("rb") as file:
-                file.seek(max(0, self.log.stat().st_size - 4096))
-                text = file.read().decode(errors="replace")
-        except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join(last_lines(self.log)[-lines:])
 
     @property
     def trouble(self) -> str | None:

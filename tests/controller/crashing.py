@@ -1,7 +1,8 @@
 """Index servers that really crash: their interpreter kills itself before it loads.
 
 ``sitecustomize`` runs in every Python that is started with the folder on its path; only an
-index server whose Serving holds a version that is named in the file ``doomed`` dies of it.
+index server whose Serving holds a version that is named in the file ``doomed`` dies of it, or
+talks without end.
 """
 
 import os
@@ -12,7 +13,7 @@ import pytest
 
 from photosearch.repository.manifest import Manifest
 
-_SITE = """
+_SITE = r"""
 import ctypes, json, os, pathlib, sys
 arguments = sys.orig_argv
 if "index-server" in arguments and "--serving" in arguments:
@@ -21,6 +22,14 @@ if "index-server" in arguments and "--serving" in arguments:
     held = {window["version"] for window in serving["windows"]}
     doom = dict(line.split() for line in (here / "doomed").read_text().splitlines())
     for version in sorted(held & doom.keys()) or (["*"] if "*" in doom else []):
+        if doom[version] == "talks":
+            import threading, time
+            def talk():
+                for number in range(100_000):
+                    print(f"\x1b[32mword {number}\x1b[0m")
+                    time.sleep(0.001)
+            threading.Thread(target=talk, daemon=True).start()
+            continue
         print(f"INFO {version[:8]} is being loaded", file=sys.stderr, flush=True)
         if doom[version] == "exit":
             os._exit(3)

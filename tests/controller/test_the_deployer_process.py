@@ -7,23 +7,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from controller.server_process import adopt_servers
+from controller.server_process import adopt_servers, log_path
 from controller.status import read_status
 from index_grpc.announcement import Announcement
 from index_grpc.client import is_serving_once
 from index_grpc.endpoints import read_endpoints
 from index_grpc.place_servings import place_servings
 from index_grpc.serving import Serving
+from photosearch.log_writer import LogWriter
 from photosearch.processes import SUPERVISED, photosearch_argv
 from photosearch.settings import Settings
 from photosearch.whole_file import write_whole
 from photosearch.windows import Window
 from tests.controller.conftest import index_servers
+from tests.controller.crashing import Doom
 from tests.controller.made_repository import MadeRepository
 
 HOUR = "hourly/2026-11-22T05"
@@ -152,11 +155,22 @@ def test_without_a_supervisor_the_servers_end_with_a_killed_deployer(
     assert len(index_servers(settings)) == 1
 
 
+def writers(settings: Settings) -> list[psutil.Process]:
+    """The processes that write the logs of this installation."""
+    mine = {"PHOTOSEARCH_SETTINGS": str(settings.file)}.items()
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        with suppress(psutil.Error):
+            if "photosearch.log_writer" in (process.info["cmdline"] or []):
+                found += [process] * (mine <= process.environ().items())
+    return found
+
+
 def test_under_a_supervisor_the_next_deployer_adopts_the_servers_of_a_killed_one(
-    settings: Settings, start: Start
+    settings: Settings, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = MadeRepository(settings)
-    made.hour(HOUR)
+    Doom(tmp_path / "doom", monkeypatch).befall(made.hour(HOUR), how="talks")
     place_servings(settings)
     deployer = start(supervised=True)
     until(lambda: serves(settings))
@@ -174,6 +188,10 @@ def test_under_a_supervisor_the_next_deployer_adopts_the_servers_of_a_killed_one
     deployer.kill()
     deployer.wait()
     assert is_serving_once(before.address)
+    [writer] = writers(settings)  # it goes on as the servers do
+    log = log_path(settings.logs_dir, before.serving)
+    words = log.read_text().count("word")
+    until(lambda: log.read_text().count("word") > words + 1000)
     second = start(supervised=True)
     until(lambda: (status := read_status(settings)) is not None and status.pid == second.pid)
     until(lambda: serves(settings))
@@ -189,6 +207,7 @@ def test_under_a_supervisor_the_next_deployer_adopts_the_servers_of_a_killed_one
     second.send_signal(signal.SIGTERM)
     assert second.wait(60) == 0
     assert index_servers(settings) == []
+    until(lambda: not writer.is_running() and writers(settings) == [])
 
 
 def test_a_server_killed_with_its_deployer_leaves_no_file(settings: Settings, start: Start) -> None:
@@ -219,7 +238,7 @@ def test_a_process_that_has_a_former_servers_id_is_left_alone(
     announcement = Announcement(address="127.0.0.1:1", pid=stranger.pid)
     write_whole(folder / "announced.json", announcement.model_dump_json())
 
-    adopted = list(adopt_servers(servings, tmp_path))
+    adopted = list(adopt_servers(servings, tmp_path, LogWriter(settings)))
 
     assert adopted == []
     assert stranger.poll() is None

@@ -35,6 +35,8 @@ from index_grpc.wire_errors import (
     ServerUnavailable,
 )
 from photosearch.address import AddressError
+from photosearch.log_writer import LogWriter
+from photosearch.settings import Settings
 
 Serve = Callable[[], Any]
 FINGERPRINT = "f" * 16
@@ -312,7 +314,7 @@ def test_a_server_with_all_the_calls_it_takes_refuses_more_and_is_not_silent(
     monkeypatch.setattr("index_grpc.server.MAX_CALLS", calls)
     served = serve()
     announce(tmp_path, served.address)
-    watched = ServerProcess(tmp_path, psutil.Process(), tmp_path / "log")
+    watched = ServerProcess(tmp_path, psutil.Process(), tmp_path / "log", LogWriter(Settings()))
     vector = served.pack.vectors[0]
 
     def hold() -> None:
