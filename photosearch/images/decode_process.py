@@ -46,6 +46,8 @@ class DecodeProcess:
         self._connection = ours
         self._connection.settimeout(_START_S)
         self._is_ready = False
+        #: Nothing was decoded in it, so all the memory that it may have is free.
+        self.is_fresh = True
 
     @property
     def pid(self) -> int:
@@ -61,6 +63,7 @@ class DecodeProcess:
         """
         about = json.dumps({"cpu_s": cpu_s, **asked}).encode()
         view = memoryview(photo)
+        self.is_fresh = False
         try:
             self.wait_until_ready()
             self._connection.sendall(LENGTHS.pack(len(about), view.nbytes) + about)

@@ -57,8 +57,10 @@ class DecodeProcesses:
         with self._changed:
             return sorted(process.pid for process in (*self._idle, *self._busy))
 
-    def take(self, abandonment: Abandonment, *, is_heavy: bool) -> DecodeProcess:
-        """A process for one photo; waits for one.
+    def take(
+        self, abandonment: Abandonment, *, is_heavy: bool, is_fresh: bool = False
+    ) -> DecodeProcess:
+        """A process for one photo, if need be one that ``is_fresh``; waits for one.
 
         Raises:
             Abandoned: if it was given up meanwhile.
@@ -74,6 +76,9 @@ class DecodeProcesses:
             self._taken_by_heavy += is_heavy
             process = self._idle.pop() if self._idle else None
         try:
+            if process is not None and is_fresh and not process.is_fresh:
+                process.buried()
+                process = None
             process = process or DecodeProcess(self._memory_bytes)
         except BaseException:
             self.give_back(None, is_heavy=is_heavy)
@@ -126,18 +131,27 @@ class Place:
     """One of the processes, taken for one photo."""
 
     def __init__(
-        self, processes: DecodeProcesses, abandonment: Abandonment, is_heavy: bool
+        self,
+        processes: DecodeProcesses,
+        abandonment: Abandonment,
+        *,
+        is_heavy: bool,
+        is_fresh: bool = False,
     ) -> None:
         self._processes = processes
         self._abandonment = abandonment
         self._is_heavy = is_heavy
+        self._is_fresh = is_fresh
 
     def __enter__(self) -> DecodeProcess:
-        self._process = self._processes.take(self._abandonment, is_heavy=self._is_heavy)
+        self._process = self._processes.take(
+            self._abandonment, is_heavy=self._is_heavy, is_fresh=self._is_fresh
+        )
         return self._process
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._abandonment.then(None)
-        answered = kind is None or issubclass(kind, PhotoError | MemoryError)
+        # One that ran out of memory has little of it for the next.
+        answered = kind is None or issubclass(kind, PhotoError)
         is_usable = answered and not self._abandonment.is_given_up
         self._processes.give_back(self._process, is_heavy=self._is_heavy, is_usable=is_usable)

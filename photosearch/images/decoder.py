@@ -31,9 +31,6 @@ from photosearch.images.unknown_bytes import declared_size
 from photosearch.settings import Settings
 
 _MOST_PROCESSES = 4
-_TRIES = 2
-"""A process may be ended by others, as by a machine without memory: not the photo's fault."""
-
 _HEAVY_MEGAPIXELS = 12.0
 _HEAVY_BYTES = 2 << 20
 """Of a photo whose size is not told by its first bytes."""
@@ -91,14 +88,19 @@ class Decoder(Closing):
         megapixels = width * height / 1e6
         is_heavy = megapixels > _HEAVY_MEGAPIXELS or (not megapixels and len(photo) > _HEAVY_BYTES)
         cpu_s = self._cpu_s_for(megapixels)
-        for _ in range(_TRIES):
+        # A process may be ended by others, as by a machine without memory: not the photo's fault.
+        for is_last in (False, True):
             try:
-                with Place(self._processes, abandonment, is_heavy) as process:
+                with Place(
+                    self._processes, abandonment, is_heavy=is_heavy, is_fresh=is_last
+                ) as process:
+                    was_fresh = process.is_fresh
                     return process.decode(
                         photo, cpu_s, max_megapixels=self.max_megapixels, side=side, name=name
                     )
             except MemoryError as error:
-                raise self._too_large(name) from error
+                if was_fresh:  # else what photos before it left there may be in its way
+                    raise self._too_large(name) from error
             except DecoderGone as error:
                 if abandonment.is_given_up or self._processes.is_closed:
                     raise Abandoned(f"nobody waits for {name} any more") from error

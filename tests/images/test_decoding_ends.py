@@ -184,6 +184,18 @@ def test_a_process_that_was_ended_is_replaced(number: signal.Signals) -> None:
         assert first not in decoder.pids
 
 
+def test_what_photos_before_it_left_is_not_a_photos_fault() -> None:
+    photo = saved(noise(2000, 2000), "TIFF")
+    with Decoder(limits(), processes=1) as decoder:
+        decoder.decode(saved(noise(30, 20), "GIF"))
+        (first,) = decoder.pids
+        little = 1 << 20  # as if much of its memory were in use
+        resource.prlimit(first, resource.RLIMIT_DATA, (little, little))
+
+        assert decoder.decode(photo).shape[2] == 3
+        assert first not in decoder.pids
+
+
 def test_a_photo_that_ends_every_process_is_unusable(monkeypatch: pytest.MonkeyPatch) -> None:
     with Decoder(limits(cpu_s=600.0), processes=1) as decoder:
         stop = threading.Event()
