@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from photosearch.images.decode import decode_photo
 from photosearch.images.decode_processes import Abandoned, Abandonment
@@ -63,8 +64,8 @@ def spent_s(decoder: Decoder) -> float:
     return total
 
 
-def most_memory_bytes(pid: int) -> int:
-    (line,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+def memory_bytes(pid: int, kind: str) -> int:
+    (line,) = re.findall(rf"{kind}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(line) << 10
 
 
@@ -79,7 +80,7 @@ def test_no_file_is_more_work_than_the_limits(kind: str, decoder: Decoder) -> No
     # A process that is ended is started anew, for some half a second of CPU.
     assert spent_s(decoder) - before < LIMIT_S + 2.0
     for pid in decoder.pids:
-        assert most_memory_bytes(pid) < 400 << 20
+        assert memory_bytes(pid, "VmHWM") < 400 << 20
     assert decoder.decode(saved(noise(300, 200), "GIF")).shape == (200, 300, 3)
 
 
@@ -185,11 +186,12 @@ def test_a_process_that_was_ended_is_replaced(number: signal.Signals) -> None:
 
 
 def test_what_photos_before_it_left_is_not_a_photos_fault() -> None:
-    photo = saved(noise(2000, 2000), "TIFF")
+    photo = saved(Image.new("RGB", (2000, 2000)), "TIFF", compression="tiff_lzw")
     with Decoder(limits(), processes=1) as decoder:
         decoder.decode(saved(noise(30, 20), "GIF"))
         (first,) = decoder.pids
-        little = 1 << 20  # as if much of its memory were in use
+        # As if all but 4 MiB of its memory were in use.
+        little = memory_bytes(first, "VmData") + (4 << 20)
         resource.prlimit(first, resource.RLIMIT_DATA, (little, little))
 
         assert decoder.decode(photo).shape[2] == 3
