@@ -12,16 +12,11 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
+from photosearch.log_records import STARTED, Records, has_time, is_object
 from photosearch.printable import printable_lines
-
-LONGEST_LINE = 1 << 16
-STARTED = "--- started"
-"""What a log says when its process is started."""
 
 _LAST_BYTES = 1 << 17
 _COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-#: As logging and Dagster begin their lines; in whatever zone, they have told theirs.
-_HAS_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 _OUR_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
 
 
@@ -39,10 +34,24 @@ class LogFile:
         self._as_json = as_json
         self._lost = 0
         self._fault = ""
+        self._records = Records()
 
-    def write(self, lines: Iterable[bytes]) -> None:
-        """Append lines, each without its end; those that the disk refuses are counted."""
-        texts = [self._line(line.decode(errors="replace")) for line in lines]
+    @property
+    def is_open(self) -> bool:
+        """Whether the last record waits for further lines."""
+        return self._records.is_open
+
+    def write(self, lines: Iterable[bytes], *, more: bool = False) -> None:
+        """Append lines, each without its end; those that the disk refuses are counted.
+
+        Where records are objects, the last one waits if there may be ``more`` lines.
+        """
+        plain = [_COLOURS.sub("", line.decode(errors="replace").rstrip("\r\n")) for line in lines]
+        if self._as_json:
+            plain = self._records.add(plain) + ([] if more else self._records.end())
+        texts = list(map(self._line, plain))
+        if not texts:
+            return
         if self._lost:
             texts.insert(0, self._line(f"{self._lost} lines were lost: {self._fault}"))
         try:
@@ -78,12 +87,13 @@ class LogFile:
         return self._path.with_name(f"{self._path.name}.{number}")
 
     def _line(self, text: str) -> str:
-        plain = printable_lines(_COLOURS.sub("", text.rstrip("\r\n"))).replace("\n", " ")
-        if _is_record(plain):  # of an API that was told to write its requests so
-            return plain
+        shown = printable_lines(text)
+        if is_object(shown):  # of an API that was told to write its requests so
+            return shown
         if self._as_json:
-            return self._record(plain)
-        return plain if _HAS_TIME.match(plain) else f"{_now()} {plain}"
+            return self._record(shown)
+        line = shown.replace("\n", " ")
+        return line if has_time(line) else f"{_now()} {line}"
 
     def _record(self, text: str) -> str:
         return json.dumps({"time": _now(), "process": self._path.stem, "message": text})
@@ -117,20 +127,10 @@ def said_since_start(path: Path) -> list[str]:
 
 
 def _messages(line: str) -> list[str]:
-    if not _is_record(line):
+    if not is_object(line):
         return [_OUR_TIME.sub("", line, count=1)]
     record = json.loads(line)
     return str(record.get("message", line)).splitlines()
-
-
-def _is_record(text: str) -> bool:
-    """Whether it is an object with a time already."""
-    if not text.startswith("{"):
-        return False
-    try:
-        return "time" in json.loads(text)
-    except ValueError:
-        return False
 
 
 def _now() -> str:

@@ -7,6 +7,7 @@ writer that was killed is replaced before anybody writes into nothing. It ends b
 its pipes have been closed and nobody can give it another.
 """
 
+import math
 import os
 import selectors
 import signal
@@ -18,7 +19,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from photosearch.log_file import LONGEST_LINE, STARTED, LogFile
+from photosearch.log_file import LogFile
+from photosearch.log_records import LONGEST_LINE, STARTED
 from photosearch.processes import SUPERVISED
 from photosearch.settings import Settings
 
@@ -26,6 +28,8 @@ _SETTLE = b"settle"
 _SETTLED_WITHIN_S = 2.0
 _ENDED_WITHIN_S = 5.0
 _READ_BYTES = 1 << 16
+#: So long the lines of a record may take to come.
+_RECORD_S = 1.0
 #: Colours are for terminals, and what waits in a buffer is lost when its process is killed.
 PLAIN = {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "TERM": "dumb"}
 """Added to the environment of a process whose output is a log."""
@@ -134,6 +138,12 @@ class _Pipe:
         self.descriptor = descriptor
         self._log = log
         self._rest = b""
+        self._read_at = 0.0
+
+    @property
+    def waits(self) -> bool:
+        """Whether it holds a record that may go on."""
+        return self._log.is_open
 
     def read(self) -> bool:
         """Take what there is; whether more may come."""
@@ -144,29 +154,38 @@ class _Pipe:
         *lines, self._rest = (self._rest + content).split(b"\n")
         if self._rest and (not content or len(self._rest) > LONGEST_LINE):
             lines, self._rest = [*lines, self._rest], b""
-        if lines:
-            self._log.write(lines)
+        self._read_at = time.monotonic()
+        self._log.write(lines, more=bool(content))
         return bool(content)
+
+    def end_record(self, now: float = math.inf) -> None:
+        """Write the record that waits, if nothing has come for a while ``now``."""
+        if self.waits and now > self._read_at + _RECORD_S:
+            self._log.write([])
 
 
 def _run(control: socket.socket, most_bytes: int, kept: int, form: str) -> None:
     with selectors.DefaultSelector() as selector:
         selector.register(control, selectors.EVENT_READ, None)
         while selector.get_map():
-            for key, _ in selector.select():
+            pipes = [key.data for key in selector.get_map().values() if key.data is not None]
+            waiting = [pipe for pipe in pipes if pipe.waits]
+            for pipe in waiting:
+                pipe.end_record(time.monotonic())
+            for key, _ in selector.select(_RECORD_S if waiting else None):
                 if key.data is not None:
                     if not key.data.read():
                         selector.unregister(key.fd)
                         os.close(key.fd)
                     continue
-                message, pipes, _, _ = socket.recv_fds(control, 1 << 12, 1)
+                message, given, _, _ = socket.recv_fds(control, 1 << 12, 1)
                 if not message:
                     selector.unregister(control)
                 elif message == _SETTLE:
                     _settle(selector)
                     with suppress(OSError):
                         control.send(b".")
-                for pipe in pipes:
+                for pipe in given:
                     os.set_blocking(pipe, False)
                     path = Path(os.fsdecode(message))
                     as_json = form == "json"
@@ -181,6 +200,8 @@ def _settle(selector: selectors.BaseSelector) -> None:
         while key.data is not None and time.monotonic() < ends:
             if not _holds_something(key.fd) or not key.data.read():
                 break
+        if key.data is not None:
+            key.data.end_record()
 
 
 def _holds_something(pipe: int) -> bool:
