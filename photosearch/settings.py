@@ -105,6 +105,12 @@ class Settings(BaseSettings):
     log_files: int = Field(
         3, ge=0, le=99, description="Former logs of a process that are kept, as .log.1 and so on."
     )
+    run_log_days: int = Field(
+        30,
+        ge=0,
+        description="Days after which what a Dagster run printed, and its list of events, go; "
+        "0: never.",
+    )
 
     # Catalogue
     database_url: str | None = Field(

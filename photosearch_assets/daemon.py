@@ -8,6 +8,8 @@ import sys
 from importlib.metadata import entry_points
 
 from photosearch.heartbeat import Heartbeat
+from photosearch.settings import load_settings
+from photosearch_assets.old_runs import remove_daily
 
 
 def main() -> None:
@@ -15,6 +17,7 @@ def main() -> None:
     [command] = entry_points(group="console_scripts", name="dagster-daemon")
     run = command.load()
     Heartbeat().start()
+    remove_daily(load_settings())
     sys.argv = ["dagster-daemon", "run", "-w", sys.argv[1]]
     run()
 

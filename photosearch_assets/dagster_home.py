@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from photosearch.settings import Settings
 from photosearch.whole_file import write_whole
 from photosearch_assets.errors import AssetsError
-from photosearch_assets.home_paths import CONFIG, STORAGE, count_from_home
-from photosearch_assets.in_home import VARIABLE
+from photosearch_assets.home_paths import CONFIG, count_from_home
+from photosearch_assets.in_home import STORAGE, VARIABLE
 from photosearch_assets.step_logs import compute_logs, tell_google
 
 if TYPE_CHECKING:

@@ -225,7 +225,9 @@ class GroupedEventLog(CheckStates, SqliteEventLogStorage):
                 connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
             )
             sa.event.listen(engine, "connect", _relax)
-            if shard not in self._initialized_dbs:
+            # One of a run long over may be gone (photosearch_assets.old_runs).
+            is_there = Path(self.path_for_shard(shard)).exists()
+            if shard not in self._initialized_dbs or not is_there:
                 with file_lock(Path(self._base_dir) / _LOCK):
                     self._initdb(engine)
                 self._initialized_dbs.add(shard)

@@ -17,14 +17,12 @@ import yaml  # type: ignore[import-untyped]
 from photosearch.disk import remedy_for
 from photosearch.whole_file import write_whole
 from photosearch_assets.errors import AssetsError
+from photosearch_assets.in_home import STORAGE
 from photosearch_assets.step_logs import FOLDER as LOGS
 
 _log = logging.getLogger(__name__)
 
 CONFIG = "dagster.yaml"
-STORAGE = "storage"
-"""The databases' folder, below Dagster's home."""
-
 _OUR_STORAGE = "PhotosearchSqliteStorage"
 _IN_HOME = {
     "LocalComputeLogManager": ("photosearch_assets.logs_in_home", "LogsInHome"),

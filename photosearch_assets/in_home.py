@@ -13,6 +13,8 @@ from pathlib import Path
 from photosearch_assets.errors import AssetsError
 
 VARIABLE = "DAGSTER_HOME"
+STORAGE = "storage"
+"""The databases' folder, below Dagster's home."""
 
 
 def in_home(path: str) -> str:
