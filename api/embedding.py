@@ -103,8 +103,8 @@ class EmbedderShelf:
     def _opened(self, fingerprint: str) -> _Opened:
         folder = self._repository.local_files(Address.embedders(), fingerprint)
         opened = _Opened(
-            wide=open_embedder(folder, threads=self._threads, alone=False),
-            narrow=open_embedder(folder, threads=1),
+            wide=open_embedder(folder, fingerprint, threads=self._threads, alone=False),
+            narrow=open_embedder(folder, fingerprint, threads=1),
         )
         logger.info("opened embedder %s, %d dimensions", fingerprint, opened.narrow.dimension)
         return opened

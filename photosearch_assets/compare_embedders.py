@@ -85,8 +85,9 @@ def _found(
     pictures: Sequence[NDArray[np.uint8]],
 ) -> list[list[str]]:
     """Photo ids that each query finds, best first, over all packs."""
-    folder = context.repository.local_files(Address.embedders(), servings[0].fingerprint)
-    embedder = open_embedder(folder)
+    fingerprint = servings[0].fingerprint
+    folder = context.repository.local_files(Address.embedders(), fingerprint)
+    embedder = open_embedder(folder, fingerprint)
     vectors = embedder.embed(pictures, [photo.photo_id for photo in photos])
     hits: list[list[tuple[float, str]]] = [[] for _ in photos]
     for serving in servings:

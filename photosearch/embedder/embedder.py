@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photosearch.embedder.embedder_file import MODEL_FILE, PROJECTION_FILE, EmbedderFile
-from photosearch.embedder.errors import BadVector
+from photosearch.embedder.errors import BadVector, DamagedEmbedder
 from photosearch.embedder.projection import Projection
 
 _SHORTEST = 1e-12
@@ -98,19 +98,35 @@ class Embedder:
 
 
 def open_embedder(
-    folder: Path, *, device: str = "cpu", threads: int = 0, alone: bool = True
+    folder: Path,
+    fingerprint: str | None = None,
+    *,
+    device: str = "cpu",
+    threads: int = 0,
+    alone: bool = True,
 ) -> Embedder:
     """Open an embedder's folder (``model.onnx``, ``embedder.json``, perhaps ``projection.npy``).
+
+    ``fingerprint`` is the one that it must have, as whoever takes it from a repository knows;
+    None: whichever it has.
 
     ``device`` is what :func:`~photosearch.embedder.device.choose_device` says: ``cpu`` runs ONNX
     Runtime, where ``threads`` (0: one a core) compute one photo; ``cuda`` runs torch in batches.
     Not ``alone``: other processes need the cores between two photos.
 
     Raises:
-        DamagedEmbedder: if a file is missing or not the one that ``embedder.json`` names.
+        DamagedEmbedder: if a file is missing or not the one that ``embedder.json`` names, or it
+            is another embedder.
         EmbedderError: if the network can't be loaded.
     """
     file = EmbedderFile.read(folder)
+    if fingerprint is not None and file.fingerprint != fingerprint:
+        raise DamagedEmbedder(
+            f"{folder} is another embedder's than its name says",
+            found=f"fingerprint {file.fingerprint}",
+            limit=fingerprint,
+            remedy="materialise the asset 'embedder' again",
+        )
     session = open_session(folder / MODEL_FILE, device=device, threads=threads, alone=alone)
     projection = None
     if file.projection_sha256 is not None:

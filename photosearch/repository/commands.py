@@ -27,7 +27,7 @@ from photosearch.repository.gc_report import GcReport, Kept, Removed
 from photosearch.repository.held import held_versions
 from photosearch.repository.repository import Repository
 from photosearch.repository.retention import newest
-from photosearch.repository.verify_notes import lost_heads, wrong_roles
+from photosearch.repository.verify_notes import lost_heads, wrong_embedders, wrong_roles
 from photosearch.settings import Settings
 from photosearch.terminal import Terminal, say, say_json
 
@@ -72,7 +72,9 @@ def verify(
     ahead = told_ahead(repository, datetime.now(UTC))
     beyond = _beyond(settings, looked_at, discard=discard)
     left = [one for one in artifacts if one[0] not in discarded]
-    notes = chain(lost_heads(repository, left), wrong_roles(repository))
+    notes = chain(
+        lost_heads(repository, left), wrong_embedders(repository, left), wrong_roles(repository)
+    )
     for problem in chain([ahead] if ahead else [], notes, beyond):
         others += 1
         say(problem)

@@ -216,9 +216,12 @@ class Repository:
     def manifest(self, address: Address, version: str) -> Manifest:
         """The manifest of one version.
 
+        It is the one that was written there: of a version, the address and the digests that
+        are in it make the name, and files are believed by these digests.
+
         Raises:
             ArtifactMissing: if there is none.
-            DamagedArtifact, NewerFormat: if it cannot be read.
+            DamagedArtifact, NewerFormat: if it cannot be read, or is another version's.
         """
         key = (address, version)
         found = self._manifests.get(key)
@@ -415,7 +418,7 @@ class Repository:
     def _read_manifest(self, address: Address, version: str) -> Manifest | None:
         path = address.manifest_path(version)
         stored = self.storage.read(path)
-        return None if stored is None else parse_manifest(stored.content, path)
+        return None if stored is None else _understood(stored.content, address, version)
 
     def _judged(self, address: Address, version: str) -> tuple[Manifest | None, Stored | None]:
         """The manifest if all of the version is there and undamaged; and what is stored."""
@@ -424,11 +427,18 @@ class Repository:
         if stored is None:
             return None, None
         try:
-            manifest = parse_manifest(stored.content, path)
+            manifest = _understood(stored.content, address, version)
         except DamagedArtifact:
             return None, stored
         folder = self.storage.local_folder(address.folder(version), manifest.files, fresh=True)
         return (None if any(damages(manifest, folder, address)) else manifest), stored
+
+
+def _understood(content: bytes, address: Address, version: str) -> Manifest:
+    manifest = parse_manifest(content, address.manifest_path(version))
+    for damage in contradictions(manifest, address, version):
+        raise damage
+    return manifest
 
 
 def _missing(address: Address, version: str) -> ArtifactMissing:

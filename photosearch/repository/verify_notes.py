@@ -1,4 +1,5 @@
-"""What verify looks at beside the versions: that addresses have a HEAD, and the roles of embedders.
+"""What verify looks at beside the versions: that addresses have a HEAD, and that embedders are
+those of their names, and their roles.
 
 A lost HEAD is nothing that can be read: the window is simply not there any more, for whoever
 looks. What tells of it is that there are versions and none of them is current.
@@ -7,11 +8,15 @@ looks. What tells of it is that there are versions and none of them is current.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from pydantic import ValidationError
+
 from photosearch.counting import counted
-from photosearch.repository.addresses import Address, require_name
+from photosearch.embedder.embedder_file import EMBEDDER_FILE, EmbedderFile
+from photosearch.repository.addresses import Address, Kind, require_name
 from photosearch.repository.errors import RepositoryError
 from photosearch.repository.prepared import Role, role_path
 from photosearch.repository.repository import Repository
+from photosearch.repository.version_files import read_file
 
 
 def lost_heads(
@@ -34,6 +39,28 @@ def lost_heads(
             yield (
                 f"{address.head_path} is missing: found {counted(len(there), 'version')} and none "
                 "that is current; run 'photosearch materialize'"
+            )
+
+
+def wrong_embedders(
+    repository: Repository, artifacts: Sequence[tuple[Address, str | None]]
+) -> Iterator[str]:
+    """One line for each embedder that is another than its version, the fingerprint, says.
+
+    No manifest can tell: what decides a vector stands in the embedder's own description.
+    """
+    for address, version in artifacts:
+        if address.kind is not Kind.EMBEDDER or version is None:
+            continue
+        content = read_file(repository, address, version, EMBEDDER_FILE)
+        try:
+            found = EmbedderFile.model_validate_json(content or b"").fingerprint
+        except ValidationError:
+            continue  # damaged, which is told; or of a later release
+        if found != version:
+            yield (
+                f"{address.folder(version)} is another embedder's than its name says: found "
+                f"fingerprint {found}; delete that folder, then run 'photosearch materialize'"
             )
 
 

@@ -107,6 +107,7 @@ class StepContext(Closing):
         folder = self.repository.local_files(Address.embedders(), self.fingerprint)
         return open_embedder(
             folder,
+            self.fingerprint,
             device=choose_device(
                 self.settings.embed_device,
                 _cuda_available,

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from photosearch.embedder.errors import DamagedEmbedder, EmbedderError
 from photosearch.embedder.onnx_session import OnnxSession
 from photosearch.embedder.projection import Projection, fit_projection
 from photosearch.embedder.registry import SHIPPED
+from photosearch.repository.addresses import Address
+from photosearch.repository.repository import Repository
+from photosearch.repository.verify_notes import wrong_embedders
 from photosearch.settings import Settings
 from tests.embedder.pictures import whole_number_picture
 
@@ -141,6 +145,28 @@ def test_a_flipped_bit_is_refused_at_load(folder: Path, tmp_path: Path, name: st
 
     with pytest.raises(DamagedEmbedder, match=f"{name} is not the file that embedder.json names"):
         open_embedder(tmp_path)
+
+
+def test_another_embedder_under_a_fingerprint_is_refused_at_load(folder: Path) -> None:
+    other = EmbedderFile.read(folder).model_copy(update={"model_sha256": "0" * 64}).fingerprint
+
+    with pytest.raises(DamagedEmbedder, match="is another embedder's than its name says"):
+        open_embedder(folder, other)
+
+
+def test_verify_names_an_embedder_that_is_another_than_its_name_says(
+    folder: Path, tmp_path: Path
+) -> None:
+    repository = Repository.open((tmp_path / "repository").as_uri())
+    files = {file.name: file for file in folder.iterdir()}
+    given: dict[str, Any] = {"rows": 0, "dimension": 8, "inputs": [], "recipe": {}}
+    own = EmbedderFile.read(folder).fingerprint
+    for version in (own, "f" * 64):
+        repository.publish(Address.embedders(), files, version=version, **given)
+
+    [told] = wrong_embedders(repository, list(repository.everything()))
+
+    assert f"{'f' * 64} is another embedder's than its name says: found fingerprint {own}" in told
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff\xfe", b'{"format": 2}'])

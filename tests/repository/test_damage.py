@@ -1,13 +1,18 @@
 """Readers refuse what is not what its manifest says, and name it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from photosearch.repository.addresses import Address
+from photosearch.repository.contents import file_entry
 from photosearch.repository.errors import DamagedArtifact
+from photosearch.repository.manifest import Manifest
+from photosearch.repository.repository import Repository
+from photosearch.windows import Window
 from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, as_input
 
 
@@ -102,7 +107,7 @@ def test_verify_names_every_damaged_file_and_no_other(shelf: Shelf) -> None:
         ("recipe_digest", "0" * 64),
     ],
 )
-def test_verify_finds_another_word_in_a_manifest_that_can_be_read(
+def test_another_word_in_a_manifest_that_can_be_read_is_found_and_believed_by_nobody(
     folder_shelf: Shelf, name: str, value: object
 ) -> None:
     source = folder_shelf.made_current(b"network", Address.embedders(), version=FINGERPRINT)
@@ -113,6 +118,72 @@ def test_verify_finds_another_word_in_a_manifest_that_can_be_read(
     (damage,) = folder_shelf.reopened().verify()
 
     assert f"{made.version}/manifest.json is not as it was written" in damage.what
+    for read in (Repository.manifest, Repository.local_files):
+        with pytest.raises(DamagedArtifact, match="is not as it was written"):
+            read(folder_shelf.reopened(), HOUR, made.version)
+
+
+def swap_content(shelf: Shelf, made: Manifest) -> None:
+    """Other files under a version's name, with their own digests in its manifest."""
+    folder = shelf.version_folder(made)
+    (folder / "vectors.npy").write_bytes(b"of somebody else")
+    path = folder / "manifest.json"
+    told = json.loads(path.read_text())
+    told["files"]["vectors.npy"] = file_entry(folder / "vectors.npy").model_dump()
+    path.write_text(json.dumps(told))
+
+
+def take_another_versions_folder(shelf: Shelf, made: Manifest) -> None:
+    other = shelf.publish(b"of somebody else")
+    shutil.rmtree(shelf.version_folder(made))
+    shelf.version_folder(other).rename(shelf.version_folder(made))
+
+
+def take_another_windows_folder(shelf: Shelf, made: Manifest) -> None:
+    address = Address.index(FINGERPRINT, Window.parse("hourly/2026-11-22T15"))
+    other = shelf.publish(b"of somebody else", address)
+    shutil.rmtree(shelf.version_folder(made))
+    shelf.version_folder(other, address).rename(shelf.version_folder(made))
+
+
+def test_a_file_that_no_manifest_names_is_not_read_with_the_others(folder_shelf: Shelf) -> None:
+    made = folder_shelf.made_current(b"ours")
+    folder = folder_shelf.version_folder(made)
+    for name in (".DS_Store", "Thumbs.db", "manifest.json#12-34"):  # of systems, and our own
+        (folder / name).write_bytes(b"x")
+    assert list(folder_shelf.reopened().verify()) == []
+
+    (folder / "codes.npy").write_bytes(b"x")
+
+    with pytest.raises(DamagedArtifact, match=r"codes\.npy belongs to no version") as refused:
+        folder_shelf.reopened().local_files(HOUR, made.version)
+    assert [str(each) for each in folder_shelf.reopened().verify()] == [str(refused.value)]
+    folder_shelf.repository.discard(HOUR, made.version)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "poison", [swap_content, take_another_versions_folder, take_another_windows_folder]
+)
+def test_content_that_does_not_make_its_version_is_read_by_nobody_and_published_over(
+    folder_shelf: Shelf, poison: Callable[[Shelf, Manifest], None]
+) -> None:
+    made = folder_shelf.made_current(b"ours")
+    poison(folder_shelf, made)
+
+    (damage,) = folder_shelf.reopened().verify()
+    for read in (Repository.manifest, Repository.local_files):
+        with pytest.raises(DamagedArtifact) as refused:
+            read(folder_shelf.reopened(), HOUR, made.version)
+        assert str(refused.value) == str(damage)
+    with pytest.raises(DamagedArtifact):
+        folder_shelf.reopened().current(HOUR)
+
+    again = folder_shelf.beside("later").publish(b"ours")
+
+    assert again.version == made.version
+    assert list(folder_shelf.reopened().verify()) == []
+    assert folder_shelf.reopened().current(HOUR) == again
 
 
 def test_a_discarded_version_is_gone_and_is_made_again(shelf: Shelf) -> None:
