@@ -71,20 +71,24 @@ def put_image(
     environment: Mapping[str, str],
     annotations: Mapping[str, str],
     provenance: Mapping[str, str],
+    tagged: Descriptor | None = None,
 ) -> PutImage:
     """Name base and ``layers``, which are in the registry, as one image that runs ``command``.
 
     ``annotations`` are the image's own and belong to its digest; ``provenance`` lies beside.
+    ``tagged`` is the whole image that the tag names now: nothing is sent if it is this one.
     """
-    sent = [_copy_layer(registry, base, layer) for layer in base.layers]
     config = to_bytes(_config(base, layers, command, environment, annotations))
-    config_blob = registry.put_blob(Bytes(config), digest=digest_of(config))
     annotations = {**annotations, BASE_DIGEST: base.digest}
     manifest = write_manifest(
-        Descriptor(CONFIG, config_blob.digest, config_blob.size),
+        Descriptor(CONFIG, digest_of(config), len(config)),
         [*base.layers, *layers],
         annotations,
     )
+    if tagged is not None and tagged.digest == digest_of(manifest):
+        return PutImage(tagged.digest, (), 0)
+    sent = [_copy_layer(registry, base, layer) for layer in base.layers]
+    config_blob = registry.put_blob(Bytes(config), digest=digest_of(config))
     digest = registry.put_document(manifest)
     image = Descriptor(
         MANIFEST, digest, len(manifest), {BASE_DIGEST: base.digest}, platform=this_platform()

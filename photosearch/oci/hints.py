@@ -1,10 +1,10 @@
-"""Which layer a content has, remembered between builds.
+"""What was built here: which layer a content has, and which image a tag should name.
 
 A layer's digest is known only by making it. So the digest is noted under the key of its
 content, and believed when the registry has a blob of that digest and of the size that the
-content must have; otherwise the layer is made. Losing these notes costs reading, never
-correctness: whoever pulls compares every file with the index's own manifest. So those that were
-used longest ago go when there are many.
+content must have; otherwise the layer is made. And as whoever may write to a registry can have a
+tag name any image, a tag is believed when it names the image that was built here. Losing these
+notes costs reading, never correctness. So those that were used longest ago go when there are many.
 
 A registry lists no blobs. So the notes are also what is known of layers that no image names, or
 names any more.
@@ -12,53 +12,44 @@ names any more.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from photosearch.oci.documents import is_digest
+from photosearch.oci.image_registry import ImageRegistry
 from photosearch.oci.layers import Layer
 from photosearch.whole_file import write_whole
 
-#: Their folder, below a registry's workplace.
+#: Their folders, below a registry's workplace.
 NOTES = "layers"
+BUILT = "built"
 
 #: A year of hourly indexes makes 8,760 layers; a pack has at most some hundred.
 MOST_HINTS = 4096
 
 
-class LayerHints:
-    """Notes in a folder, one small file a layer."""
+class _Notes:
+    """Small JSON files in a folder, by name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def digest(self, layer: Layer) -> str | None:
-        """The digest noted for this content."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            path = self._path(layer)
+    def _read(self, name: str) -> dict[str, Any] | None:
+        """What is noted, which is used by that; None if nothing that can be read is."""
+        path = self._path(name)
+        with suppress(OSError, ValueError):
             noted = json.loads(path.read_bytes())
-            if noted["size"] == layer.size and is_digest(noted["digest"]):
-                with suppress(OSError):
-                    os.utime(path)
-                return str(noted["digest"])
+            with suppress(OSError):
+                os.utime(path)
+            return noted if isinstance(noted, dict) else None
         return None
 
-    def note(self, layer: Layer, digest: str) -> None:
-        """Remember a digest; a disk that refuses is no error here."""
-        with suppress(OSError):
-            folders = sorted({file.path.rpartition("/")[0] for file in layer.files})
-            text = json.dumps({"digest": digest, "size": layer.size, "folders": folders})
-            write_whole(self._path(layer), text)
+    def _write(self, name: str, noted: Mapping[str, Any]) -> None:
+        with suppress(OSError):  # a disk that refuses is no error here
+            write_whole(self._path(name), json.dumps(noted))
             self._forget_oldest()
-
-    def noted(self) -> Iterator[tuple[str, list[str] | None]]:
-        """Every digest, and the folders that its layer has (None: a former release noted it)."""
-        for path in self._folder.glob("*.json"):
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                noted = json.loads(path.read_bytes())
-                if is_digest(noted["digest"]):
-                    yield noted["digest"], noted.get("folders")
 
     def _forget_oldest(self) -> None:
         names = os.listdir(self._folder)  # noqa: PTH208 (for each layer that is made)
@@ -69,5 +60,56 @@ class LayerHints:
         for _, path in sorted(notes, reverse=True)[MOST_HINTS - MOST_HINTS // 4 :]:
             path.unlink(missing_ok=True)
 
-    def _path(self, layer: Layer) -> Path:
-        return self._folder / f"{layer.key}.json"
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
+
+
+class LayerHints(_Notes):
+    """Notes of layers, by the key of their content."""
+
+    @classmethod
+    def of(cls, registry: ImageRegistry) -> "LayerHints":
+        """Those of the builders that put images into this registry from this machine."""
+        return cls(registry.workplace / NOTES)
+
+    def digest(self, layer: Layer) -> str | None:
+        """The digest noted for this content."""
+        noted = self._read(layer.key) or {}
+        digest = noted.get("digest")
+        return digest if noted.get("size") == layer.size and _is_digest(digest) else None
+
+    def note(self, layer: Layer, digest: str) -> None:
+        """Remember a digest."""
+        folders = sorted({file.path.rpartition("/")[0] for file in layer.files})
+        self._write(layer.key, {"digest": digest, "size": layer.size, "folders": folders})
+
+    def noted(self) -> Iterator[tuple[str, list[str] | None]]:
+        """Every digest, and the folders that its layer has (None: a former release noted it)."""
+        for path in self._folder.glob("*.json"):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                noted = json.loads(path.read_bytes())
+                if is_digest(noted["digest"]):
+                    yield noted["digest"], noted.get("folders")
+
+
+class ImageNotes(_Notes):
+    """Notes of images, by their tag and the base that they were built on."""
+
+    @classmethod
+    def of(cls, registry: ImageRegistry) -> "ImageNotes":
+        """Those of the builders that put images into this registry from this machine."""
+        return cls(registry.workplace / BUILT)
+
+    def digest(self, tag: str, base: str) -> str | None:
+        """The digest of the image that was built here last for this tag, if on this base."""
+        noted = self._read(tag) or {}
+        digest = noted.get("digest")
+        return digest if noted.get("base") == base and _is_digest(digest) else None
+
+    def note(self, tag: str, base: str, digest: str) -> None:
+        """Remember what was built."""
+        self._write(tag, {"base": base, "digest": digest})
+
+
+def _is_digest(noted: object) -> TypeGuard[str]:
+    return isinstance(noted, str) and is_digest(noted)

@@ -15,7 +15,7 @@ from index_grpc.serving_image import remove_unused
 from index_grpc.serving_layers import ROOT
 from index_grpc.servings import read_servings
 from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage
-from photosearch.oci.hints import NOTES, LayerHints
+from photosearch.oci.hints import LayerHints
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.signatures import signature_tag
@@ -149,7 +149,7 @@ def _noted_layers(registry: ImageRegistry, windows: Collection[Window]) -> set[s
     """
     return {
         digest
-        for digest, folders in LayerHints(registry.workplace / NOTES).noted()
+        for digest, folders in LayerHints.of(registry).noted()
         if folders is None or any(_window_of(folder) in windows for folder in folders)
     }
 
