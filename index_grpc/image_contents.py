@@ -39,7 +39,7 @@ class ServingImage:
 
     def layers_of(self, window: Window) -> list[Descriptor]:
         """The layers that hold the window's index, whatever its version."""
-        return [layer for layer in self.layers if _has(layer, window)]
+        return [layer for layer in self.layers if is_layer_of(layer, window)]
 
 
 def serving_images(
@@ -81,18 +81,6 @@ def _images_of(tag: str, registry: ImageRegistry) -> Iterator[ServingImage]:
             yield ServingImage(tag, digest, indexes, tuple(layers), blobs, created_at)
 
 
-def indexes_in(registry: ImageRegistry, digest: str) -> frozenset[Key] | None:
-    """The indexes that an image says it holds; None if the registry does not have it.
-
-    Raises:
-        DamagedImage: if it is not what its digest says, or no serving image.
-        RegistryRefused: if the registry does not answer.
-    """
-    found = registry.document(digest)
-    document = None if found is None else parse_document(found[0], digest)
-    return _indexes(document, digest) if isinstance(document, Manifest) else None
-
-
 def _created(content: bytes, tag: str) -> datetime | None:
     """When the tag's document says that it was made; who made it is not part of the image."""
     told = parse_document(content, tag).annotations.get(CREATED)
@@ -118,8 +106,12 @@ def _indexes(image: Manifest, tag: str) -> frozenset[Key]:
         ) from error
 
 
-def _has(layer: Descriptor, window: Window) -> bool:
-    first, _, last = layer.annotations[f"{NAMES}.layer"].partition(" to ")
+def is_layer_of(layer: Descriptor, window: Window | None) -> bool:
+    """Whether a layer says that it is the one of this window, or of the quantiser (None)."""
+    told = layer.annotations[f"{NAMES}.layer"]
+    if window is None:
+        return told.startswith("quantiser")
+    first, _, last = told.partition(" to ")
     try:
         return Window.parse(first).start <= window.start <= Window.parse(last or first).start
     except WindowError:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from index_grpc.endpoints import Endpoint
 from index_grpc.find_row import find_row
-from index_grpc.image_contents import indexes_in
+from index_grpc.image_faults import index_fault
 from index_grpc.rows import Row
 from index_grpc.servings import read_servings
 from photosearch.catalogue.listing import Photo
@@ -72,6 +72,7 @@ class WayBack:
         self._settings = settings
         self._repository = repository
         self._checked: dict[tuple[Address, str], str | None] = {}
+        self._lacks: dict[tuple[str, Address, str], str | None] = {}
 
     def from_server(self, served: Served) -> Iterator[TrailStep]:
         endpoint, address, settings = served.endpoint, served.address, self._settings
@@ -111,16 +112,24 @@ class WayBack:
         )
 
     def _lack(self, digest: str, served: Served) -> str | None:
-        """Why the image of this digest is not one that holds what is served; None if it is."""
+        """Why the image of this digest is not one that holds what is served; None if it is.
+
+        An image says of itself what whoever made it wrote, so what is in it is looked at.
+        """
+        key = (digest, served.address, served.version)
+        if key not in self._lacks:
+            self._lacks[key] = self._looked_into(*key)
+        return self._lacks[key]
+
+    def _looked_into(self, digest: str, address: Address, version: str) -> str | None:
         try:
-            indexes = indexes_in(open_registry(self._settings), digest)
+            recorded = self._repository.manifest(address, version)
+        except (ArtifactMissing, DamagedArtifact):
+            recorded = None  # told at the index's own step
+        try:
+            return index_fault(open_registry(self._settings), digest, (address, version), recorded)
         except PhotosearchError as error:
             return str(error)
-        if indexes is None:
-            return "the registry does not have it"
-        if (served.address, served.version) not in indexes:
-            return f"it does not hold version {served.version} of {served.address.window}"
-        return None
 
     def from_index(self, address: Address, version: str, photo: Photo) -> Iterator[TrailStep]:
         """This artifact and all it was made from that the photo went through."""

@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from photosearch.oci.documents import LAYER, Descriptor
 from photosearch.oci.errors import DamagedImage, RegistryRefused
 from photosearch.oci.layers import CHUNK_BYTES, Layer, LayerFile
-from photosearch.oci.tar_entries import OddArchive, entries
+from photosearch.oci.tar_entries import Entry, OddArchive, entries
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -37,15 +38,52 @@ def unpack(chunks: Iterator[bytes], folder: Path, layer: Descriptor) -> None:
             unpacked until then is worthless.
         RegistryRefused: if the disk has no room for it.
     """
+    _require_kind(layer)
+    _require_room(folder, layer)
+    try:
+        for entry, content in layer_entries(chunks, layer):
+            _extract(entry, content, folder)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise _odd(layer, str(error)) from error
+
+
+def layer_entries(
+    chunks: Iterator[bytes], layer: Descriptor
+) -> Iterator[tuple[Entry, Iterator[bytes]]]:
+    """The files and folders of a layer, which is compared with its digest on the way.
+
+    Raises:
+        DamagedImage: if it is not the layer, or holds more than files and folders. What was
+            read of it until then is worthless.
+    """
+    _require_kind(layer)
+    stream = _Hashed(chunks, layer)
+    buffered = cast(BinaryIO, io.BufferedReader(stream, CHUNK_BYTES))
+    with _judged(stream, layer):
+        for entry, content in entries(buffered, layer.size):
+            yield entry, _judged_content(content, stream, layer)
+    stream.finish()
+
+
+def _judged_content(
+    content: Iterator[bytes], stream: "_Hashed", layer: Descriptor
+) -> Iterator[bytes]:
+    with _judged(stream, layer):
+        yield from content
+
+
+@contextmanager
+def _judged(stream: "_Hashed", layer: Descriptor) -> Iterator[None]:
+    try:
+        yield
+    except OddArchive as error:
+        stream.finish()  # of one that is damaged besides, that is the fault
+        raise _odd(layer, str(error)) from error
+
+
+def _require_kind(layer: Descriptor) -> None:
     if layer.media_type != LAYER:
         raise _odd(layer, f"an archive of another kind: {layer.media_type}")
-    _require_room(folder, layer)
-    stream = _Hashed(chunks, layer)
-    try:
-        _extract(stream, folder, layer)
-    except (OddArchive, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise _odd(layer, str(error)) from error
-    stream.finish()
 
 
 def digest_of_files(folder: Path) -> str | None:
@@ -103,17 +141,15 @@ def _odd(layer: Descriptor, found: str) -> DamagedImage:
     )
 
 
-def _extract(stream: "_Hashed", folder: Path, layer: Descriptor) -> None:
-    buffered = cast(BinaryIO, io.BufferedReader(stream, CHUNK_BYTES))
-    for entry, content in entries(buffered, layer.size):
-        target = folder / entry.path
-        if entry.is_folder:
-            target.mkdir(parents=True, exist_ok=True)
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
-            file.writelines(content)
-        target.chmod(0o444)  # shared by hard links: whoever writes would damage them all
+def _extract(entry: Entry, content: Iterator[bytes], folder: Path) -> None:
+    target = folder / entry.path
+    if entry.is_folder:
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("xb") as file:
+        file.writelines(content)
+    target.chmod(0o444)  # shared by hard links: whoever writes would damage them all
 
 
 class _Hashed(io.RawIOBase):

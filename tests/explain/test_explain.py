@@ -25,6 +25,7 @@ from tests.assets.by_hand import run_step
 from tests.assets.conftest import START, Shop, hours
 from tests.erasure.conftest import DAY, make_all
 from tests.erasure.servers import announce
+from tests.oci import poison
 
 PHOTO = "p3.png"  # of the second hour
 [HOUR] = hours(1, 1)
@@ -170,6 +171,28 @@ def test_a_server_of_another_image_than_is_asked_for_is_named(made: Shop) -> Non
 
     assert name == "image"
     assert "sha256:222" in why
+
+
+@pytest.mark.parametrize("change", [poison.other_rows, poison.another_file])
+def test_an_image_with_other_content_than_its_version_is_named(
+    made: Shop, change: poison.Poison
+) -> None:
+    known = imaged(announce(made, DAY), made)
+    [asked] = read_servings(made.settings.servings_dir).values()
+    registry = open_registry(made.settings)
+    with StepContext(made.settings) as context:
+        evil = poison.put_poisoned(asked, context.repository, registry, change)
+    write_serving(made.settings.servings_dir, asked.model_copy(update={"image": evil}))
+    write_endpoint(made.settings.endpoints_dir, known.model_copy(update={"image": evil}))
+
+    name, why = disagreement(trail(made))
+
+    assert name == "image"
+    assert "holds what makes no version: " in why
+    assert str(DAY) in why
+    write_endpoint(made.settings.endpoints_dir, known)
+    write_serving(made.settings.servings_dir, asked)
+    assert trail(made).agrees
 
 
 def test_an_image_that_is_gone_or_holds_another_version_is_named(made: Shop) -> None:

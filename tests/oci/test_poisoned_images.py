@@ -1,13 +1,22 @@
 """Who may write to the registry puts an image of other content under a Serving's tag."""
 
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from index_grpc.image_faults import index_fault
+from index_grpc.loading import ServingRefused, load_serving, unpacked_repository
+from index_grpc.serving import Serving
 from index_grpc.serving_image import build_serving_image, find_serving_image
+from index_grpc.servings import write_serving
+from index_grpc.verify_images import damaged_images
 from photosearch.oci.image_registry import ImageRegistry
+from photosearch.repository.addresses import Address
 from photosearch.settings import Settings
-from tests.controller.made_repository import MadeRepository
+from photosearch.windows import Window
+from tests.controller.made_repository import FINGERPRINT, MadeRepository
 from tests.oci import poison
 from tests.oci.test_serving_images import hour, image_manifest, serving_of
 
@@ -83,3 +92,140 @@ def test_a_machine_that_built_none_before_finds_the_image_of_another_and_sends_n
     assert (again.digest, again.pushed_layers, again.pushed_bytes) == (built.digest, 0, 0)
     assert registry.document(serving.name) == before
     assert find_serving_image(serving, registry) == built.digest
+
+
+def fault_of(serving: Serving, made: MadeRepository) -> dict[str, tuple[poison.Poison, str | None]]:
+    """What may be in a layer of the second hour, and what is told of it; None: it is loaded."""
+    other = made.hour(hour(5))
+    elsewhere = poison.files_of(serving_of(other), made.repository)
+    second = serving.windows[1].window
+    return {
+        "rows": (poison.other_rows, "the content of version"),
+        "rows of one window": (poison.rows_of(second), "the content of version"),
+        "another window": (poison.another_window(second, elsewhere), f"window {hour(5)} instead"),
+        "another file": (poison.another_file, "codes.npy"),
+        "the folder's name": (poison.another_version_folder, "version"),
+        "no manifest": (poison.without_manifest, "there is no version"),
+        "one index more": (poison.another_index(elsewhere), None),
+    }
+
+
+FAULTS = (
+    *("rows", "rows of one window", "another window", "another file", "the folder's name"),
+    *("no manifest", "one index more"),
+)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_content_that_does_not_make_its_version_is_not_loaded_and_verify_names_it(
+    made: MadeRepository, registry: ImageRegistry, settings: Settings, name: str
+) -> None:
+    serving = serving_of(made.hour(hour(0)), made.hour(hour(1)))
+    change, told = fault_of(serving, made)[name]
+    evil = poison.put_poisoned(serving, made.repository, registry, change)
+    asked = serving.model_copy(update={"image": evil})
+    write_serving(settings.servings_dir, asked)
+
+    if told is not None:
+        with pytest.raises(ServingRefused) as refused:
+            load_serving(asked, unpacked_repository(asked, settings), recall_target=0.9)
+        refusal = refused.value.refusal
+        assert (refusal.window, refusal.version) in {(w.window, w.version) for w in serving.windows}
+        assert name != "rows of one window" or refusal.window == hour(1)
+        assert told in refusal.reason
+    found = list(damaged_images(settings))
+    assert found
+    assert all(line.startswith(f"image {serving.name} ({evil}) is not") for line in found)
+
+    [discarded] = damaged_images(settings, discard=True)
+    assert "discarded, and built again if it is wanted" in discarded
+    assert registry.tags() == []
+    built = build_serving_image(serving, made.repository, registry)
+    write_serving(settings.servings_dir, serving.model_copy(update={"image": built.digest}))
+    assert list(damaged_images(settings)) == []
+
+
+def test_a_quantiser_that_does_not_make_its_version_is_not_loaded_and_verify_names_it(
+    made: MadeRepository, registry: ImageRegistry, settings: Settings, tmp_path: Path
+) -> None:
+    codebooks = tmp_path / "codebooks.npy"
+    codebooks.write_bytes(b"ours")
+    given: dict[str, Any] = {"dimension": 16, "inputs": [], "recipe": {}}
+    quantisers = Address.quantisers(FINGERPRINT)
+    quantiser = made.repository.publish(quantisers, {codebooks.name: codebooks}, rows=0, **given)
+    held = made.hour(hour(0))
+    index = made.repository.publish(
+        Address.index(FINGERPRINT, Window.parse(hour(0))),
+        {name: made.files(held) / name for name in held.files},
+        rows=20,
+        quantiser=quantiser.version,
+        **{**given, "recipe": {"step": "quantised"}},
+    )
+    serving = Serving.of(
+        [(Window.parse(hour(0)), index.version)],
+        fingerprint=FINGERPRINT,
+        quantiser=quantiser.version,
+    )
+    change = poison.another_quantiser
+    evil = poison.put_poisoned(serving, made.repository, registry, change)
+    asked = serving.model_copy(update={"image": evil})
+
+    with pytest.raises(ServingRefused, match=f"quantisers/{FINGERPRINT}/{quantiser.version}/"):
+        load_serving(asked, unpacked_repository(asked, settings), recall_target=0.9)
+    [told] = damaged_images(settings)
+    assert f"quantisers/{FINGERPRINT}/{quantiser.version}/manifest.json is not" in told
+    key = (Address.index(FINGERPRINT, Window.parse(hour(0))), index.version)
+    lack = index_fault(registry, evil, key, index)
+    assert lack is not None
+    assert "holds what makes no version" in lack
+    built = build_serving_image(serving, made.repository, registry)
+    assert index_fault(registry, built.digest, key, index) is None
+
+
+def test_annotations_that_say_more_or_else_than_is_in_the_layers_are_named(
+    made: MadeRepository, registry: ImageRegistry, settings: Settings
+) -> None:
+    hours = [made.hour(hour(n)) for n in range(3)]
+    more, less = serving_of(*hours), serving_of(*hours[:2])
+    evil = poison.put_poisoned(less, made.repository, registry, poison.honest, claimed=more)
+    asked = more.model_copy(update={"image": evil})
+
+    with pytest.raises(ServingRefused) as refused:
+        load_serving(asked, unpacked_repository(asked, settings), recall_target=0.9)
+    assert refused.value.refusal.window == hour(2)
+    [told] = damaged_images(settings)
+    assert f"it says that it holds version {hours[2].version} of {hour(2)} and does not" in told
+
+    named = registry.document(more.name)
+    assert named is not None
+    registry.put_document(named[0], tag=less.name)  # and under the tag of another
+    assert any(
+        line.startswith(f"tag {less.name} is another's") for line in damaged_images(settings)
+    )
+
+
+def test_an_image_that_runs_something_else_is_named_where_the_image_was_built(
+    made: MadeRepository, registry: ImageRegistry, settings: Settings
+) -> None:
+    serving = serving_of(made.hour(hour(0)))
+    built = build_serving_image(serving, made.repository, registry)
+    poison.put_poisoned(serving, made.repository, registry, poison.honest, command=("sh",))
+
+    [told] = damaged_images(settings)
+    assert f"the one that was built here is {built.digest}" in told
+
+    assert "discarded" in next(damaged_images(settings, discard=True))
+    assert build_serving_image(serving, made.repository, registry).digest == built.digest
+    assert list(damaged_images(settings)) == []
+
+
+def test_a_serving_that_asks_for_the_image_of_another_is_named(
+    made: MadeRepository, registry: ImageRegistry, settings: Settings
+) -> None:
+    one, other = serving_of(made.hour(hour(0))), serving_of(made.hour(hour(1)))
+    built = build_serving_image(other, made.repository, registry)
+    write_serving(settings.servings_dir, one.model_copy(update={"image": built.digest}))
+
+    [told] = damaged_images(settings)
+
+    assert f"Serving {one.name} asks for the image of another: found {built.digest}" in told

@@ -1,0 +1,63 @@
+"""An image of other content under a Serving's tag: nobody serves it, and the honest one returns."""
+
+import time
+
+from index_grpc.servings import write_serving
+from index_grpc.verify_images import damaged_images
+from tests.controller.conftest import Deployment
+from tests.oci import poison
+
+HOUR, NEXT = "hourly/2026-11-23T00", "hourly/2026-11-23T01"
+
+
+def test_an_image_that_took_a_tag_is_never_asked_for(deployment: Deployment) -> None:
+    deployment.made.hour(HOUR)
+    [serving] = deployment.placer.compare().unbuilt
+    registry, repository = deployment.placer.registry, deployment.placer.repository
+    evil = poison.put_poisoned(serving, repository, registry, poison.other_rows)
+
+    deployment.settle()
+
+    [endpoint] = deployment.endpoints
+    assert endpoint.image not in (None, evil)
+    assert deployment.finds(HOUR)
+    assert deployment.refused == []
+    assert list(damaged_images(deployment.settings)) == []
+
+
+def test_one_that_is_asked_for_is_refused_by_its_window_and_built_again(
+    deployment: Deployment,
+) -> None:
+    """As a former release asked for it, or whoever writes Servings by hand."""
+    for hour in (HOUR, NEXT):
+        deployment.made.hour(hour)
+    deployment.settle()
+    before = deployment.served()
+    made = deployment.made.hour(NEXT, edition=1)
+    [serving] = deployment.placer.compare().unbuilt
+    registry, repository = deployment.placer.registry, deployment.placer.repository
+    evil = poison.put_poisoned(serving, repository, registry, poison.rows_of(NEXT))
+    asked = serving.model_copy(update={"image": evil})
+    write_serving(deployment.settings.servings_dir, asked)
+
+    limit = time.monotonic() + 120
+    while not deployment.refused:  # by the deployer alone: nobody builds meanwhile
+        assert time.monotonic() < limit, deployment.status
+        deployment.deployer.reconcile()
+        time.sleep(0.03)
+
+    [refused] = deployment.refused
+    assert (refused.window, refused.version) == (NEXT, made.version)
+    assert f"the content of version {made.version}" not in refused.reason
+    assert "the content of version" in refused.reason
+    assert deployment.served() == before
+    assert deployment.finds(NEXT)
+    deployment.always |= {HOUR, NEXT}
+
+    deployment.settle()
+    deployment.until(lambda: deployment.served().get(NEXT) == made.version)
+
+    assert deployment.finds(NEXT, edition=1)
+    assert evil not in {endpoint.image for endpoint in deployment.endpoints}
+    deployment.until(lambda: deployment.refused == [])
+    assert list(damaged_images(deployment.settings)) == []
