@@ -36,7 +36,7 @@ LONGEST_ASPECT = 8
 
 # What is decoded in some tenths of a second at most. A progressive photo's pixels are walked once
 # for each scan.
-_LITTLE_MEGAPIXELS, _LITTLE_BYTES, _LITTLE_WORK = 16.0, 16 << 20, 48.0
+_LITTLE_MEGAPIXELS, _LITTLE_BYTES, _LITTLE_WORK = 16.0, 8 << 20, 48.0
 
 # Two canvases, Pillow's copy, and the picture made of it.
 _WEBP_BYTES_A_PIXEL = 16
@@ -89,13 +89,15 @@ def decode_if_little_work(
 
     None if it does not: for large photos, and for formats other than JPEG, PNG and WebP.
     """
+    if len(data) > _LITTLE_BYTES:
+        return None
     header = _read_jpeg(data, max_megapixels, name)
     if header is None:
         if not is_ordinary(data):
             return None
         return decode_photo(data, max_megapixels=max_megapixels, side=side, name=name)
     work = header.megapixels * header.scans
-    if header.megapixels > _LITTLE_MEGAPIXELS or len(data) > _LITTLE_BYTES or work > _LITTLE_WORK:
+    if header.megapixels > _LITTLE_MEGAPIXELS or work > _LITTLE_WORK:
         return None
     return _pixels_of_jpeg(data, header, side, name)
 
@@ -157,7 +159,11 @@ def _pixels_without_end(
 def _opened_jpeg(slim: bytes, orientation: int) -> _Opened:
     Image.init()
     factory, _ = Image.OPEN["JPEG"]
-    return _Opened(factory(io.BytesIO(slim), ""), orientation)
+    image = factory(io.BytesIO(slim), "")
+    # All of it at once: given piece by piece, libjpeg walks a long run of fill bytes from its
+    # start again with each piece.
+    image.decodermaxblock = len(slim)
+    return _Opened(image, orientation)
 
 
 def _pixels(opened: _Opened, side: int) -> NDArray[np.uint8]:

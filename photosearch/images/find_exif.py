@@ -19,6 +19,10 @@ from photosearch.images.tiff import is_tiff
 _START_BYTES = 1 << 20
 _MOST_CHUNKS = 200
 _MOST_BYTES = 64 << 20
+# Of all the lists in an AVIF. Its parser compares each item with all before it, so 4 MB of
+# them, which make no picture, take it minutes; a photo has some, of dozens of bytes each.
+_MOST_LISTED_BYTES = 256 << 10
+_LISTS = (b"meta", b"moov")
 
 
 def find_exif(file: IO[bytes]) -> bytes | mmap.mmap:
@@ -68,8 +72,26 @@ def _exif_of_webp(file: IO[bytes]) -> bytes:
 
 
 def _exif_of_avif(content: bytes) -> bytes:
+    if _listed_bytes(content) > _MOST_LISTED_BYTES:
+        return b""
     try:
         image = AvifImagePlugin.AvifImageFile(io.BytesIO(content), "")
     except Exception:  # a damaged photo is reported when it is fetched
         return b""
     return _bare(image.info.get("exif", b""))
+
+
+def _listed_bytes(avif: bytes) -> int:
+    """How long the boxes of an AVIF are together that say what is in it."""
+    listed = place = 0
+    for _ in range(_MOST_CHUNKS):
+        if place + 8 > len(avif):
+            return listed
+        size, name = struct.unpack_from(">I4s", avif, place)
+        if size == 1 and place + 16 <= len(avif):
+            (size,) = struct.unpack_from(">Q", avif, place + 8)
+        end = place + size if size > 1 else len(avif)
+        if name in _LISTS:
+            listed += min(end, len(avif)) - place
+        place = max(end, place + 8)
+    return len(avif)

@@ -38,6 +38,10 @@ _UNREAD = {
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 # A marker in a scan: not a stuffed byte, not a restart, not a fill byte.
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+# A search keeps all other threads waiting; this much takes it a millisecond at the worst.
+_SEARCHED_AT_ONCE = 64 << 10
+# Of an EXIF block that goes on in further segments: no tag that is looked up lies behind it.
+_MOST_EXIF_BYTES = 1 << 20
 
 
 class UnreadableJpegError(ValueError):
@@ -142,7 +146,7 @@ def _walk_header(data: bytes, jpeg: Jpeg) -> int | None:
         elif marker in range(0xC9, 0xCC) or marker in range(0xCD, 0xD0):
             return None  # arithmetic coding: rare, slow, and left to the decoder
         if marker == _APP1:
-            if content.startswith(_EXIF):
+            if content.startswith(_EXIF) and len(jpeg.exif) < _MOST_EXIF_BYTES:
                 body = data[place + 4 : end]
                 jpeg.exif = jpeg.exif + body[6:] if jpeg.exif else body
             elif content.startswith(_XMP):
@@ -187,15 +191,23 @@ def _walk_scans(data: bytes, place: int, jpeg: Jpeg) -> None:
             if scans > MOST_SCANS:
                 raise TooMuchWork(f"{MOST_SCANS} scans")
             _note(data[place + 4 : end], left)
-        found = _MARKER_IN_SCAN.search(data, end)
-        if found is None:
-            place = len(data)
+        place = _next_marker(data, end)
+        if place == len(data):
             break
-        place = found.start()
     else:
         raise TooMuchWork(f"{MOST_SEGMENTS:,} segments")
     jpeg.is_ended, jpeg.scans = False, max(1, scans)
     jpeg.has_all_pixels = len(left) == jpeg.components * 64 and not any(left.values())
+
+
+def _next_marker(data: bytes, place: int) -> int:
+    """Where the scan that goes on at ``place`` is over; the end of the file if it is not."""
+    while place < len(data):
+        found = _MARKER_IN_SCAN.search(data, place, place + _SEARCHED_AT_ONCE + 1)
+        if found is not None:
+            return found.start()
+        place += _SEARCHED_AT_ONCE
+    return len(data)
 
 
 def _note(scan: bytes, left: dict[tuple[int, int], int]) -> None:

@@ -46,6 +46,17 @@ def jpeg_with(segment: bytes, count: int) -> bytes:
     return whole[:2] + segment * count + whole[2:]
 
 
+def jpeg_of_fill_bytes(count: int, *, is_ended: bool, **options: object) -> bytes:
+    """A small JPEG whose last scan goes on with bytes that mean nothing."""
+    whole = saved(noise(64, 64), "JPEG", **options)
+    return whole[:-2] + b"\xff" * count + (b"\xff\xd9" if is_ended else b"")
+
+
+def jpeg_of_exif(count: int) -> bytes:
+    """A small JPEG whose EXIF block goes on in so many segments."""
+    return jpeg_with(_segment(0xE1, b"Exif\0\0" + bytes(65_000)), count)
+
+
 def jpeg_with_overlapping_tags(tags: int) -> bytes:
     """A JPEG whose EXIF block names the same 60 kB once for each of its tags."""
     size = 60_000
@@ -181,6 +192,26 @@ def avif_of_one_colour(side: int) -> bytes:
     return saved(Image.new("RGB", (side, side), "teal"), "AVIF", speed=10, quality=10)
 
 
+def _box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", len(content) + 8, name) + content
+
+
+def avif_of_items(count: int) -> bytes:
+    """An AVIF that names so many pictures and holds none."""
+    names = b"".join(
+        _box(b"infe", struct.pack(">IIH4s", 3 << 24, number, 0, b"av01") + b"\0")
+        for number in range(1, count + 1)
+    )
+    parts = [
+        _box(b"hdlr", bytes(8) + b"pict" + bytes(13)),
+        _box(b"pitm", struct.pack(">IH", 0, 1)),
+        _box(b"iloc", bytes(4) + b"\x44\0\0\0"),
+        _box(b"iinf", struct.pack(">II", 1 << 24, count) + names),
+        _box(b"iprp", _box(b"ipco", b"") + _box(b"ipma", bytes(8))),
+    ]
+    return _box(b"ftyp", b"avif\0\0\0\0avifmif1miaf") + _box(b"meta", bytes(4) + b"".join(parts))
+
+
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "JPEG of 20,000 scans": lambda: jpeg_of_scans(2000, 20_000),
     "JPEG of 400 large scans": lambda: jpeg_of_scans(9000, 400),
@@ -188,6 +219,13 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "JPEG of empty comments": lambda: jpeg_with(b"\xff\xfe\0\2", 500_000),
     "JPEG of colour profiles": lambda: jpeg_with(_segment(0xE2, b"ICC_PROFILE\0\1\1"), 200_000),
     "JPEG of fill bytes": lambda: jpeg_with(b"\xff", 4_000_000),
+    "JPEG that ends in fill bytes": lambda: jpeg_of_fill_bytes(15 << 20, is_ended=True),
+    "JPEG of fill bytes and no end": lambda: jpeg_of_fill_bytes(15 << 20, is_ended=False),
+    "small JPEG of fill bytes and no end": lambda: jpeg_of_fill_bytes(8_380_000, is_ended=False),
+    "JPEG of many scans, fill bytes and no end": lambda: jpeg_of_fill_bytes(
+        15 << 20, is_ended=False, progressive=True
+    ),
+    "JPEG of many EXIF segments": lambda: jpeg_of_exif(900),
     "JPEG of overlapping tags": lambda: jpeg_with_overlapping_tags(5_000),
     "PNG of empty chunks": lambda: small_png(before=png_chunk(b"prVt", b"") * 300_000),
     "PNG of empty pixel chunks": lambda: png_in_many_chunks(300_000),
@@ -214,6 +252,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "TIFF of overlapping tags": lambda: tiff_with_overlapping_tags(3_000, 1 << 20),
     "TIFF of 49 million zeros": lambda: tiff_of_zeros(7000),
     "BMP of runs": lambda: bmp_of_runs(2000, 2000),
+    "AVIF of 100,000 items": lambda: avif_of_items(100_000),
     "AVIF of 6 megapixels": lambda: avif_of_one_colour(2500),
 }
 """Each makes its file when it is called."""

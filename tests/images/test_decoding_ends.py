@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,12 +22,21 @@ import psutil
 import pytest
 from PIL import Image
 
-from photosearch.images.decode import decode_photo
+from photosearch.images.decode import decode_if_little_work, decode_photo
 from photosearch.images.decode_processes import Abandoned, Abandonment
 from photosearch.images.decoder import Decoder
+from photosearch.images.find_exif import find_exif
 from photosearch.images.photo_error import PhotoError
 from photosearch.settings import Settings
-from tests.images.hostile import HOSTILE, bmp_of_runs, noise, png, saved
+from tests.images.hostile import (
+    HOSTILE,
+    bmp_of_runs,
+    jpeg_of_exif,
+    jpeg_of_fill_bytes,
+    noise,
+    png,
+    saved,
+)
 
 LIMIT_S = 2.0
 PATIENCE_S = 120.0
@@ -82,6 +92,32 @@ def test_no_file_is_more_work_than_the_limits(kind: str, decoder: Decoder) -> No
     for pid in decoder.pids:
         assert memory_bytes(pid, "VmHWM") < 400 << 20
     assert decoder.decode(saved(noise(300, 200), "GIF")).shape == (200, 300, 3)
+
+
+def test_what_is_decoded_without_a_process_is_little_work() -> None:
+    for photo in (
+        jpeg_of_fill_bytes(8_380_000, is_ended=False),
+        jpeg_of_fill_bytes(8_380_000, is_ended=False, progressive=True),
+        jpeg_of_fill_bytes(15 << 20, is_ended=True, progressive=True),
+        jpeg_of_exif(900),
+    ):
+        before = time.process_time()
+        with suppress(PhotoError):
+            decode_if_little_work(photo, max_megapixels=110)
+        assert time.process_time() - before < 1.5
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_looking_for_a_date_is_little_work(kind: str) -> None:
+    photo = HOSTILE[kind]()
+    with tempfile.TemporaryFile() as file:
+        file.write(photo)
+        file.seek(0)
+
+        before = time.process_time()
+        find_exif(file)
+
+    assert time.process_time() - before < 1.0
 
 
 def test_a_photo_that_takes_too_long_says_so(decoder: Decoder) -> None:
