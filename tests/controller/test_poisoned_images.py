@@ -1,10 +1,20 @@
 """An image of other content under a Serving's tag: nobody serves it, and the honest one returns."""
 
+import json
 import time
 
+import pytest
+
+from index_grpc.loading import ServingRefused, load_serving
+from index_grpc.serving import Serving
 from index_grpc.servings import write_serving
 from index_grpc.verify_images import damaged_images
+from photosearch.repository.contents import file_entry
+from photosearch.repository.repository import Repository
+from photosearch.settings import Settings
+from photosearch.windows import Window
 from tests.controller.conftest import Deployment
+from tests.controller.made_repository import FINGERPRINT, MadeRepository
 from tests.oci import poison
 
 HOUR, NEXT = "hourly/2026-11-23T00", "hourly/2026-11-23T01"
@@ -61,3 +71,28 @@ def test_one_that_is_asked_for_is_refused_by_its_window_and_built_again(
     assert evil not in {endpoint.image for endpoint in deployment.endpoints}
     deployment.until(lambda: deployment.refused == [])
     assert list(damaged_images(deployment.settings)) == []
+
+
+def test_content_of_the_repository_that_does_not_make_its_version_is_refused_by_its_window(
+    settings: Settings,
+) -> None:
+    """A server that is started by hand from the repository, without an image."""
+    made = MadeRepository(settings)
+    hours = [made.hour(HOUR), made.hour(NEXT)]
+    serving = Serving.of(
+        [(Window.parse(one.window or ""), one.version) for one in hours],
+        fingerprint=FINGERPRINT,
+        quantiser=None,
+    )
+    rows = made.files(hours[1]) / "rows.jsonl"
+    rows.write_text(rows.read_text().replace("listing hourly", "evil of hourly"))
+    manifest = rows.parent / "manifest.json"
+    told = json.loads(manifest.read_text())
+    told["files"][rows.name] = file_entry(rows).model_dump()
+    manifest.write_text(json.dumps(told))
+
+    with pytest.raises(ServingRefused, match="is not as it was written") as refused:
+        load_serving(serving, Repository.of(settings), recall_target=0.9)
+
+    refusal = refused.value.refusal
+    assert (refusal.window, refusal.version) == (NEXT, hours[1].version)
