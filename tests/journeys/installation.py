@@ -4,12 +4,15 @@ Every call is a process of its own, as from a shell, so that what a journey prov
 outside of the tests too.
 """
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -122,6 +125,21 @@ class Installation:
 
     def _logs(self, commands: tuple[str, ...]) -> str:
         return "\n".join(self.log(name)[-2000:] for name in commands)
+
+
+def odd_lines_of_logs(settings: Settings) -> list[str]:
+    """Lines of the processes' logs without a time, in another form than the settings', or of
+    which a terminal obeys something."""
+    as_json = settings.log_format == "json"
+    odd = []
+    for file in settings.logs_dir.rglob("*.*"):
+        for line in file.read_text().splitlines():
+            time_of = json.loads(line).get("time", "") if line.startswith("{") else line
+            is_timed = re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", time_of) is not None
+            obeyed = any(unicodedata.category(sign) == "Cc" and sign != "\t" for sign in line)
+            if obeyed or not is_timed or line.startswith("{") != as_json:
+                odd.append(f"{file.name}: {line!r}")
+    return odd
 
 
 def hard_picture(number: int) -> bytes:

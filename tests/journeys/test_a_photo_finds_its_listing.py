@@ -18,6 +18,7 @@ from tests.journeys.installation import (
     closed_hour,
     first_listing,
     hard_picture,
+    odd_lines_of_logs,
     search,
     wait_for,
 )
@@ -46,6 +47,10 @@ def test_ten_photos_of_one_hour_are_found_by_hard_pictures_of_them(shop: Install
         printed = json.loads(shop.run("search", str(shop.photos / names[0]), "--json"))
         assert printed["results"][0]["listing_id"] == names[0]
     assert processes_of(shop) == ""
+    names_of_logs = {file.name for file in shop.settings.logs_dir.rglob("*.log")}
+    assert {"api.log", "dagster-daemon.log", "deployer.log"} < names_of_logs
+    assert len(names_of_logs) > 4  # index servers have theirs
+    assert odd_lines_of_logs(shop.settings) == []
 
 
 def test_a_late_listing_is_found_after_the_next_materialize(shop: Installation) -> None:

@@ -14,6 +14,7 @@ import pytest
 from photosearch.processes import photosearch_argv
 from photosearch.settings import SETTINGS_FILE, Settings, load_settings
 from photosearch.undertaker import end_marked, marked_processes
+from tests.journeys.installation import odd_lines_of_logs
 
 
 @pytest.fixture
@@ -22,7 +23,9 @@ def settings(tmp_path: Path) -> Settings:
         one.bind(("127.0.0.1", 0))
         two.bind(("127.0.0.1", 0))
         api, dagster = one.getsockname()[1], two.getsockname()[1]
-    (tmp_path / SETTINGS_FILE).write_text(f"api_port = {api}\ndagster_port = {dagster}\n")
+    (tmp_path / SETTINGS_FILE).write_text(
+        f'api_port = {api}\ndagster_port = {dagster}\nlog_format = "json"\n'
+    )
     return load_settings(tmp_path / SETTINGS_FILE)
 
 
@@ -84,6 +87,7 @@ def test_up_tells_its_addresses_and_sigterm_leaves_no_process(
     assert process.returncode == 0, rest
     assert "stopped" in rest
     assert marked_processes(mark(settings)) == []
+    assert odd_lines_of_logs(settings) == []
 
 
 @pytest.mark.slow
