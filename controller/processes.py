@@ -13,5 +13,6 @@ def deployer(settings: Settings) -> ProcessSpec:
         ready_url=None,
         ready_file=deployer_dir(settings) / "status.json",
         beats=True,
-        cannot_start=not_installed("index", "grpc", "scann"),
+        cannot_start=not_installed("index", "grpc", "grpc_health", "grpc_reflection", "scann")
+        or not_installed("registry", "cryptography", "olot", "oras", "requests", "urllib3"),
     )

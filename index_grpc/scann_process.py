@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from index_grpc.errors import WorkerDied
 from photosearch.closing import Closing
+from photosearch.extras import extras_named
 
 _LAST_WORDS_BYTES = 600
 
@@ -31,6 +32,7 @@ class ScannProcess(Closing):
 
         Raises:
             WorkerDied: if the process ended, or ScaNN refused.
+            MissingExtra: if it is not installed.
         """
         process = self._running()
         assert process.stdin is not None
@@ -44,6 +46,9 @@ class ScannProcess(Closing):
         if not line:
             raise self._buried(what)
         answer: dict[str, Any] = json.loads(line)
+        if "missing" in answer:
+            with extras_named():
+                raise ModuleNotFoundError(answer["error"], name=answer["missing"])
         if "error" in answer:
             raise WorkerDied(f"ScaNN can't use {what}", found=answer["error"])
         return answer

@@ -82,6 +82,8 @@ def main() -> None:
         request = json.loads(line)
         try:
             answer = _WORK[request["do"]](request)
+        except ImportError as error:
+            answer = {"error": str(error), "missing": error.name}
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(answer) + "\n")

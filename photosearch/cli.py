@@ -39,15 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stdout.flush()  # here, where it can be told that nobody reads it
     except PhotosearchError as error:
         _end_with(error)
-    except ImportError as error:
-        missing = missing_extra(error)
-        if missing is None:
-            raise
-        _end_with(missing)
     except OSError as error:
         if error.errno == errno.EPIPE:
             _end_unheard()
         _end_with(_refusal(error))
+    except Exception as error:
+        missing = missing_extra(error)
+        if missing is None:
+            raise
+        _end_with(missing)
 
 
 def _refusal(error: OSError) -> PhotosearchError:

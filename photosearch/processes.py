@@ -45,10 +45,17 @@ class ProcessSpec:
 
 def not_installed(extra: str, *modules: str) -> str | None:
     """Why a process can't run here: what it imports of ``extra`` is not there; nothing if it is."""
-    missing = [module for module in modules if find_spec(module) is None]
+    missing = [module for module in modules if not _is_there(module)]
     if not missing:
         return None
     return f"{', '.join(missing)} not installed; run: pip install 'photosearch[{extra}]'"
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:  # as a finder of somebody's own may say it
+        return False
 
 
 def photosearch_argv(*arguments: str) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 import photosearch_assets.defs
+from photosearch.extras import missing_extra
 from photosearch_assets.errors import AssetsError
 
 
@@ -14,6 +15,7 @@ def load() -> dg.Definitions:
 
     Raises:
         AssetsError: if those can't be used.
+        MissingExtra: if a part that they need is not installed.
     """
     try:
         return _load()
@@ -21,7 +23,7 @@ def load() -> dg.Definitions:
         fault: BaseException | None = error
         while fault is not None and not isinstance(fault, AssetsError):
             fault = fault.__cause__ or fault.__context__
-        raise (fault or error) from None
+        raise (fault or missing_extra(error) or error) from None
 
 
 def _load() -> dg.Definitions:

@@ -29,6 +29,7 @@ GAP_WINDOWS = 24
 """Stretches so close are one run: passing over a finished window costs less than a run."""
 
 SOURCE_TAG = "photosearch/source"
+_OURS = ("photosearch.", "photosearch_assets.", "index_grpc.")
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -110,6 +111,9 @@ class Materializer:
         """
         started = time.monotonic()
         require_stores(self.settings)
+        # The last stage's; what is not installed is told before the work of hours.
+        import photosearch.oci.image_registry  # noqa: F401
+
         timeline = Timeline.until(self.settings.timeline_start, self.now)
         if chosen:
             timeline = timeline.within(chosen)
@@ -246,7 +250,15 @@ def _reasons(stage: Stage, windows: Sequence[Window], ended: Any) -> Iterator[st
         if event.event_type is dg.DagsterEventType.RUN_FAILURE
     ]
     for error in errors or [None]:
-        while error is not None and error.cause is not None:
-            error = error.cause
-        message = f"run {ended.run_id} failed" if error is None else error.message.strip()
+        chain = list(_chain(error))
+        # Ours tells what to do, and what it was made of does not.
+        told = next((one for one in chain if one.message.startswith(_OURS)), (chain or [None])[-1])
+        message = f"run {ended.run_id} failed" if told is None else told.message.strip()
         yield f"{stage.name}{span}: {message.split(': ', 1)[-1]}"
+
+
+def _chain(error: Any) -> Iterator[Any]:
+    """An error as Dagster keeps it, and what it was raised from."""
+    while error is not None:
+        yield error
+        error = error.cause

@@ -33,7 +33,7 @@ def webserver(settings: Settings) -> ProcessSpec:
         url=url if has_url else None,
         warning=None if is_loopback(settings.dagster_host) else warning,
         environment=environment(settings),
-        cannot_start=not_installed("assets", "dagster", "dagster_webserver"),
+        cannot_start=_lacking(),
     )
 
 
@@ -44,8 +44,14 @@ def daemon(settings: Settings) -> ProcessSpec:
         argv=[sys.executable, "-P", "-m", "photosearch_assets.daemon", str(_workspace(settings))],
         beats=True,
         environment=environment(settings),
-        cannot_start=not_installed("assets", "dagster", "dagster_webserver"),
+        cannot_start=_lacking(),
     )
+
+
+def _lacking() -> str | None:
+    """What the code location would not load without."""
+    own = not_installed("assets", "dagster", "dagster_webserver", "dagster_pipes", "yaml")
+    return own or not_installed("index", "grpc", "google.protobuf")
 
 
 def _workspace(settings: Settings) -> Path:

@@ -15,6 +15,9 @@ from photosearch_assets.steps.result import StepResult
 PHOTOS_DONE = "photos_done"
 """The one member of a message that says how many more photos a process has dealt with."""
 
+ERROR = "error"
+"""The one member of a message that says why one of our own steps failed."""
+
 _PAUSE_S = 0.3
 
 

@@ -20,13 +20,14 @@ from typing import Any, Protocol
 import dagster as dg
 from pydantic import ValidationError
 
+from photosearch.extras import extras_named
 from photosearch.settings import Settings
 from photosearch.windows import Window
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import StepError
 from photosearch_assets.foreign_results import foreign_results
 from photosearch_assets.pipe_messages import WholeLines
-from photosearch_assets.progress import PHOTOS_DONE, tell_photos, tell_result
+from photosearch_assets.progress import ERROR, PHOTOS_DONE, tell_photos, tell_result
 from photosearch_assets.resources import Stores
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
@@ -55,9 +56,12 @@ class InProcess:
         self, step: DagStep, windows: Sequence[Window], context: dg.AssetExecutionContext
     ) -> Iterator[StepResult]:
         assert step.own_name is not None
-        with StepContext(
-            self.settings, run_id=context.run.run_id, on_photos=tell_photos
-        ) as step_context:
+        with (
+            extras_named(),
+            StepContext(
+                self.settings, run_id=context.run.run_id, on_photos=tell_photos
+            ) as step_context,
+        ):
             for result in own_step(step.own_name)(windows, step_context):
                 tell_result(result)
                 yield result
@@ -85,8 +89,11 @@ class InSubprocess:
                 yield from _told(step, windows, messages[reported:])
                 reported = len(messages)
         # Closing the session has read what was written last.
-        yield from _told(step, windows, session.get_custom_messages()[reported:])
-        spoke_pipes_alone = not any(map(_is_result, session.get_custom_messages()))
+        messages = session.get_custom_messages()
+        yield from _told(step, windows, messages[reported:])
+        if errors := [message[ERROR] for message in messages if _is(ERROR, str, message)]:
+            raise StepError(errors[-1])
+        spoke_pipes_alone = not any(map(_is_result, messages))
         if spoke_pipes_alone:
             yield from foreign_results(step, windows, session, failed=child.returncode != 0)
         if child.returncode:
@@ -157,7 +164,7 @@ def _told(
     """
     for message in messages:
         if not _is_result(message):
-            tell_photos(message[PHOTOS_DONE])
+            tell_photos(message.get(PHOTOS_DONE, 0))
             continue
         try:
             result = StepResult.model_validate(message)
@@ -179,8 +186,10 @@ def _no_result(step: DagStep, message: str, why: str) -> StepError:
 
 
 def _is_result(message: Any) -> bool:
-    return not (
-        isinstance(message, dict)
-        and message.keys() == {PHOTOS_DONE}
-        and isinstance(message[PHOTOS_DONE], int)
-    )
+    return not (_is(PHOTOS_DONE, int, message) or _is(ERROR, str, message))
+
+
+def _is(member: str, kind: type, message: Any) -> bool:
+    """Whether the message has this one member."""
+    is_alone = isinstance(message, dict) and message.keys() == {member}
+    return is_alone and isinstance(message[member], kind)

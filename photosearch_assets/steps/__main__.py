@@ -15,11 +15,11 @@ from collections.abc import Callable
 from dagster_pipes import PipesContext, open_dagster_pipes
 
 from photosearch.errors import PhotosearchError
-from photosearch.extras import missing_extra
+from photosearch.extras import extras_named
 from photosearch.printable import printable
 from photosearch.settings import load_settings
 from photosearch.windows import Window
-from photosearch_assets.progress import PhotoMessages
+from photosearch_assets.progress import ERROR, PhotoMessages
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import NAMES, own_step
 from photosearch_assets.steps.result import StepResult
@@ -53,7 +53,11 @@ def _under_dagster(name: str, pipes: PipesContext) -> int:
         photos.flush()
         pipes.report_custom_message(result.model_dump(mode="json"))
 
-    return _run(name, pipes.get_extra("windows"), pipes.run_id, report, photos.add)
+    def tell(error: str) -> None:
+        photos.flush()
+        pipes.report_custom_message({ERROR: error})
+
+    return _run(name, pipes.get_extra("windows"), pipes.run_id, report, photos.add, tell)
 
 
 def _run(
@@ -62,20 +66,19 @@ def _run(
     run_id: str | None,
     report: Callable[[StepResult], None],
     on_photos: Callable[[int], None] = lambda _count: None,
+    tell: Callable[[str], None] = lambda _error: None,
 ) -> int:
     try:
         keys = [Window.parse(key) for key in windows]
-        with StepContext(load_settings(), run_id=run_id, on_photos=on_photos) as context:
+        with (
+            extras_named(),
+            StepContext(load_settings(), run_id=run_id, on_photos=on_photos) as context,
+        ):
             for result in own_step(name)(keys, context):
                 report(result)
-    except ImportError as error:
-        missing = missing_extra(error)
-        if missing is None:
-            raise
-        print(f"error: {missing}", file=sys.stderr)  # noqa: T201
-        return 1
     except PhotosearchError as error:
         print(f"error: {printable(error)}", file=sys.stderr)  # noqa: T201
+        tell(str(error))
         return 1
     return 0
 

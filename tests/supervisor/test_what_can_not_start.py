@@ -88,19 +88,27 @@ def test_what_needs_something_that_is_not_installed_names_the_extra(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert [spec.cannot_start for spec in installed_specs(settings)] == [None] * 4
-    lacking = {"uvicorn", "dagster", "scann"}
 
-    def find(name: str) -> object:
-        return None if name in lacking else find_spec(name)
+    def told(lacking: set[str], *, raises: bool) -> dict[str, str | None]:
+        def find(name: str) -> object:
+            if name in lacking and raises:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+            return None if name in lacking else find_spec(name)
 
-    monkeypatch.setattr("photosearch.processes.find_spec", find)
+        monkeypatch.setattr("photosearch.processes.find_spec", find)
+        return {spec.name: spec.cannot_start for spec in installed_specs(settings)}
 
-    told = {spec.name: spec.cannot_start for spec in installed_specs(settings)}
-
-    assert told["api"] == "uvicorn not installed; run: pip install 'photosearch[api]'"
-    assert "photosearch[index]" in str(told["deployer"])
-    assert "photosearch[assets]" in str(told["dagster-daemon"])
-    assert "photosearch[assets]" in str(told["dagster-webserver"])
+    for raises in (False, True):
+        lacks = told({"uvicorn", "dagster", "scann"}, raises=raises)
+        assert lacks["api"] == "uvicorn not installed; run: pip install 'photosearch[api]'"
+        assert "photosearch[index]" in str(lacks["deployer"])
+        assert "photosearch[assets]" in str(lacks["dagster-daemon"])
+        assert "photosearch[assets]" in str(lacks["dagster-webserver"])
+        # The code location reads wire messages, and the deployer pulls images.
+        lacks = told({"google.protobuf", "olot"}, raises=raises)
+        assert "photosearch[index]" in str(lacks["dagster-daemon"])
+        assert lacks["deployer"] == "olot not installed; run: pip install 'photosearch[registry]'"
+        assert lacks["api"] is None
 
 
 def test_a_watching_that_fails_is_told_to_who_waits(
