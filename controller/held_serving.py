@@ -66,12 +66,17 @@ class HeldServing:
     crash: str | None = None
     #: Crashes in a row as it loaded.
     crashes: int = 0
+    #: The image that its server was started from, whatever is asked for now.
+    _started_from: str | None = field(init=False)
     _killed_for: str | None = None
     _ended_at: float | None = None
     _ready_at: datetime | None = None
     _ready_since: float = 0.0
     _health_at: float = 0.0
     _silent: int = 0
+
+    def __post_init__(self) -> None:
+        self._started_from = self.serving.image
 
     @cached_property
     def windows(self) -> list[Window]:
@@ -121,6 +126,7 @@ class HeldServing:
 
     def start(self) -> None:
         """Start a server."""
+        self._started_from = self.serving.image
         self.process = ServerProcess.start(
             self.serving, self.servings_dir / self.serving.name, self.settings, self.logs
         )
@@ -166,7 +172,7 @@ class HeldServing:
             address=self.process.address,
             fingerprint=self.serving.fingerprint,
             quantiser=self.serving.quantiser,
-            image=self.serving.image,
+            image=self._started_from,
             windows=windows,
             pid=self.process.pid,
             started_s=began_s,

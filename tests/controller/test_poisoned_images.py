@@ -73,6 +73,21 @@ def test_one_that_is_asked_for_is_refused_by_its_window_and_built_again(
     assert list(damaged_images(deployment.settings)) == []
 
 
+def test_a_server_is_told_by_the_image_that_it_was_started_from(deployment: Deployment) -> None:
+    """What explain looks into is what the server has in memory, not what is asked for since."""
+    deployment.made.hour(HOUR)
+    deployment.settle()
+    [before] = deployment.endpoints
+    held = deployment.deployer._held[before.serving]
+
+    held.take_image(held.serving.model_copy(update={"image": "sha256:" + "1" * 64}))
+    held.keep(anew=True)
+
+    [endpoint] = deployment.endpoints
+    assert endpoint.ready_at > before.ready_at
+    assert endpoint.image == before.image
+
+
 def test_content_of_the_repository_that_does_not_make_its_version_is_refused_by_its_window(
     settings: Settings,
 ) -> None:
