@@ -229,3 +229,30 @@ def test_a_serving_that_asks_for_the_image_of_another_is_named(
     [told] = damaged_images(settings)
 
     assert f"Serving {one.name} asks for the image of another: found {built.digest}" in told
+
+
+def test_layers_that_windows_share_are_looked_into_too(
+    made: MadeRepository, registry: ImageRegistry, settings: Settings, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("index_grpc.serving_layers.MOST_INDEX_LAYERS", 4)
+    hours = [f"hourly/2026-11-{day}T{n:02d}" for day in (21, 22, 23) for n in range(2)]
+    manifests = [made.hour(key, rows=2) for key in hours]
+    serving = serving_of(*manifests)
+    built = build_serving_image(serving, made.repository, registry)
+    assert len(built.layers) == 4
+    keys = [
+        (Address.index(FINGERPRINT, Window.parse(one.window or "")), one.version)
+        for one in manifests
+    ]
+
+    assert list(damaged_images(settings)) == []
+    assert [
+        index_fault(registry, built.digest, key, one)
+        for key, one in zip(keys, manifests, strict=True)
+    ] == [None] * len(hours)
+
+    evil = poison.put_poisoned(serving, made.repository, registry, poison.other_rows)
+    told = index_fault(registry, evil, keys[0], manifests[0])
+    assert told is not None
+    assert hours[0] in told
+    assert hours[1] in told  # of the same layer
