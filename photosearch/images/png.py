@@ -82,7 +82,7 @@ def _transparency(content: bytes, header: bytes) -> bytes:
         return content
     depth, kind = header[8], header[9]
     values = [value for (value,) in struct.iter_unpack(">H", content[: len(content) & ~1])]
-    if kind == _GREY and depth < 8 and values:
+    if kind == _GREY and 0 < depth < 8 and values:
         most = (1 << depth) - 1
         return struct.pack(">H", (values[0] & most) * 255 // most)
     if kind == _COLOUR and depth == 16:
