@@ -8,9 +8,11 @@ Everything else goes to a few processes that are ended with the photo when it ta
 memory than it may, or when nobody waits for it any more; another process takes the place.
 """
 
+import logging
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Self
 
 import numpy as np
@@ -29,6 +31,8 @@ from photosearch.images.decode_processes import (
 from photosearch.images.photo_error import PhotoError
 from photosearch.images.unknown_bytes import declared_size
 from photosearch.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 _MOST_PROCESSES = 4
 _HEAVY_MEGAPIXELS = 12.0
@@ -75,15 +79,21 @@ class Decoder(Closing):
 
     def decode_here(self, photo: bytes, *, side: int, name: str) -> NDArray[np.uint8] | None:
         """The pixels if the photo is little work; None if that is not sure."""
-        return decode_if_little_work(
-            photo, max_megapixels=self.max_megapixels, side=side, name=name
-        )
+        with _unusable_for_a_fault(name):
+            return decode_if_little_work(
+                photo, max_megapixels=self.max_megapixels, side=side, name=name
+            )
 
     def decode_apart(
         self, photo: bytes, *, side: int, name: str, abandonment: Abandonment | None = None
     ) -> NDArray[np.uint8]:
         """The pixels, made by one of the processes."""
-        abandonment = abandonment or Abandonment()
+        with _unusable_for_a_fault(name):
+            return self._decode_apart(photo, side, name, abandonment or Abandonment())
+
+    def _decode_apart(
+        self, photo: bytes, side: int, name: str, abandonment: Abandonment
+    ) -> NDArray[np.uint8]:
         width, height = declared_size(photo)
         megapixels = width * height / 1e6
         is_heavy = megapixels > _HEAVY_MEGAPIXELS or (not megapixels and len(photo) > _HEAVY_BYTES)
@@ -140,6 +150,22 @@ class Decoder(Closing):
             limit=f"{self._memory_bytes >> 20} MiB (decode_memory_bytes)",
             remedy="save it as a JPEG, which takes less, or make it smaller",
         )
+
+
+@contextmanager
+def _unusable_for_a_fault(name: str) -> Iterator[None]:
+    """Hold a fault of ours against this photo alone: neither its hour nor a query fails by it."""
+    try:
+        yield
+    except (PhotosearchError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        _log.exception("%s has met a fault of photosearch", name)
+        raise PhotoError(
+            f"{name} can't be decoded",
+            found=f"a fault of photosearch itself ({type(error).__name__}: {error})",
+            remedy="save it again as a JPEG, and report it with the photo",
+        ) from error
 
 
 def _too_slow(name: str, cpu_s: float, megapixels: float) -> PhotoError:

@@ -234,6 +234,22 @@ def test_what_photos_before_it_left_is_not_a_photos_fault() -> None:
         assert first not in decoder.pids
 
 
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_a_fault_of_ours_makes_one_photo_unusable(
+    kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A PNG so small is decoded here, a GIF in a process of its own."""
+    broken = "from photosearch.images import gif\ngif.first_picture = lambda data: 1 // 0\n"
+    (tmp_path / "sitecustomize.py").write_text(broken)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr("photosearch.images.png.read_png", lambda data: 1 // 0)
+
+    with Decoder(limits(), processes=1) as decoder:
+        with pytest.raises(PhotoError, match=r"a fault of photosearch itself .*ZeroDivisionError"):
+            decoder.decode(saved(noise(30, 20), kind), name="photo 'a'")
+        assert decoder.decode(saved(noise(30, 20), "TIFF")).shape == (20, 30, 3)
+
+
 def test_a_photo_that_ends_every_process_is_unusable(monkeypatch: pytest.MonkeyPatch) -> None:
     with Decoder(limits(cpu_s=600.0), processes=1) as decoder:
         stop = threading.Event()
