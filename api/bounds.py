@@ -205,6 +205,16 @@ def too_many_ahead(limits: Limits) -> ApiProblem:
     )
 
 
+def too_many_pieces(least_bytes: int) -> ApiProblem:
+    return _refusal(
+        413,
+        "small-chunks",
+        "the request's body comes in too many chunks",
+        f"{least_bytes} bytes a chunk",
+        "send larger chunks, or a Content-Length",
+    )
+
+
 def not_http() -> ApiProblem:
     return _refusal(400, "not-http", "this is no request of HTTP/1.1", None, "see RFC 9112")
 

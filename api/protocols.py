@@ -24,6 +24,9 @@ else:
 
 #: A chunk of one byte comes in five more; what of a body is more than that is no body.
 _FRAMING = 9
+#: So small are a body's pieces at the least, all together, once there are this many: each costs
+#: the event loop a call, and 256 kB of chunks of one byte, which come at once, 43,000.
+_LEAST_PIECE, _FREE_PIECES = 64, 65_536
 
 
 def bounded(limits: Limits, *, httptools: bool = HAS_HTTPTOOLS) -> type[Any]:
@@ -36,6 +39,27 @@ class _TooMuch(Exception):
     """Ends the parser; the refusal says why."""
 
 
+class _CountingConnection(h11.Connection):
+    """Refuses a body in too many pieces."""
+
+    _pieces = _size = 0
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Data):
+            self._pieces += 1
+            self._size += len(event.data)
+            if _is_too_many(self._pieces, self._size):
+                raise h11.RemoteProtocolError("too many chunks", error_status_hint=413)
+        elif isinstance(event, h11.Request):
+            self._pieces = self._size = 0
+        return event
+
+
+def _is_too_many(pieces: int, size: int) -> bool:
+    return pieces > _FREE_PIECES + size // _LEAST_PIECE
+
+
 class BoundedH11(H11Protocol):
     """h11, which knows the size of what is unfinished."""
 
@@ -44,7 +68,7 @@ class BoundedH11(H11Protocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.guard = Guard(self.door, self.loop)
-        self.conn = h11.Connection(h11.SERVER, self.door.limits.head_bytes)
+        self.conn = _CountingConnection(h11.SERVER, self.door.limits.head_bytes)
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -66,13 +90,16 @@ class BoundedH11(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         error = sys.exc_info()[1]
-        large = getattr(error, "error_status_hint", 400) == 431
+        hint = getattr(error, "error_status_hint", 400)
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self.guard.refuse(
-            bounds.headers_too_large(self.door.limits) if large else bounds.not_http()
-        )
+        if hint == 431:
+            self.guard.refuse(bounds.headers_too_large(self.door.limits))
+        elif hint == 413:
+            self.guard.refuse(bounds.too_many_pieces(_LEAST_PIECE))
+        else:
+            self.guard.refuse(bounds.not_http())
 
     def on_response_complete(self) -> None:
         unread = self.conn.their_state is h11.SEND_BODY
@@ -109,6 +136,9 @@ if HAS_HTTPTOOLS:
             self._header_lines = 0
             #: Bytes that came since the request began, or since its last piece of a body.
             self._beside_body = 0
+            #: What the parser calls out of a body while it reads what came at once.
+            self._pieces: list[bytes] = []
+            self._all_pieces = self._body_bytes = 0
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -125,8 +155,14 @@ if HAS_HTTPTOOLS:
             self.guard.has_begun = True
             self._beside_body += len(data)
             super().data_received(data)
-            if self._beside_body > self.limits.head_bytes and not self.guard.is_over:
+            self._hand_on()
+            if self.guard.is_over:
+                return
+            if self._beside_body > self.limits.head_bytes:
                 self._refusal = bounds.headers_too_large(self.limits)
+                self.send_400_response("")
+            elif _is_too_many(self._all_pieces, self._body_bytes):
+                self._refusal = bounds.too_many_pieces(_LEAST_PIECE)
                 self.send_400_response("")
 
         def send_400_response(self, msg: str) -> None:
@@ -146,6 +182,7 @@ if HAS_HTTPTOOLS:
         def on_message_begin(self) -> None:
             self._in_head = True
             self._head_bytes = self._header_lines = self._beside_body = 0
+            self._all_pieces = self._body_bytes = 0
             super().on_message_begin()
 
         def on_url(self, url: bytes) -> None:
@@ -170,8 +207,11 @@ if HAS_HTTPTOOLS:
             self.guard.head_came()
 
         def on_body(self, body: bytes) -> None:
-            self._beside_body = max(0, self._beside_body - _FRAMING * len(body))
-            super().on_body(body)
+            self._pieces.append(body)
+
+        def on_message_complete(self) -> None:
+            self._hand_on()
+            super().on_message_complete()
 
         def on_response_complete(self) -> None:
             unread = self.cycle.more_body
@@ -188,6 +228,16 @@ if HAS_HTTPTOOLS:
         def resume_writing(self) -> None:
             super().resume_writing()
             self.guard.sending_goes_on()
+
+        def _hand_on(self) -> None:
+            """Give on what has come of the body: uvicorn copies all of it for each piece."""
+            if self._pieces:
+                body = b"".join(self._pieces)
+                self._all_pieces += len(self._pieces)
+                self._pieces.clear()
+                self._body_bytes += len(body)
+                self._beside_body = max(0, self._beside_body - _FRAMING * len(body))
+                super().on_body(body)
 
         def _refuse(self, problem: ApiProblem) -> None:
             self._refusal = problem

@@ -203,6 +203,15 @@ def test_a_trailer_is_no_header_of_the_request_and_small_chunks_are_a_body(start
     assert answer.endswith(b"50000")
 
 
+def test_a_body_in_too_many_small_chunks_is_refused(start: Start) -> None:
+    head = b"POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    answer = talk(start(SLOW), head, b"1\r\nx\r\n" * 200_000)
+
+    assert status(answer) == 413
+    assert b"small-chunks" in answer
+
+
 def test_a_body_of_any_size_is_no_header(start: Start) -> None:
     port = start(SLOW)
 

@@ -224,6 +224,18 @@ def searched(**request: Any) -> Ask:
     return lambda api: [checked(api.post("/v1/search", **request))]
 
 
+def in_small_chunks(api: httpx.Client) -> Sequence[httpx.Response]:
+    """A search whose body comes as chunks of one byte each, as many as fit into one reading."""
+    head = (
+        b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    with socket.create_connection((api.base_url.host, api.base_url.port)) as opened:
+        opened.sendall(head + b"1\r\n \r\n" * 60_000 + b"0\r\n\r\n")
+        assert opened.recv(1 << 16).startswith(b"HTTP/1.1 422 ")
+    return ()
+
+
 LONG_TEXT = base64.b64encode(b"x" * BIG).decode()
 #: Every way to send much, and to ask for much.
 SEARCHES = [
@@ -236,6 +248,7 @@ SEARCHES = [
     searched(json={"vector": ["x"] * 16_000}),
     searched(json={"vector": [0.5] * 8192}),
     searched(json={"listing_id": "l1"}),
+    in_small_chunks,
 ]
 ASKED: dict[tuple[str, str], Sequence[Ask]] = {
     ("GET", "/"): [got("/"), got("/web/page.js"), got("/openapi.json")],
