@@ -9,8 +9,8 @@ A look-up can't be called off, and the stranger chose the name server too. So lo
 threads of their own: those that hang keep other URLs waiting, and no other query. Nor does a
 download take a query's place: it takes one of the downloads', as a body on its way takes none.
 
-Requests go to the transport and not through a client: that keeps cookies by the address, which
-another host may share, and looks at redirects by itself.
+No connection and no cookie is kept: both would be found by the address, which another host may
+share.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from urllib.parse import urljoin
 import httpx
 import psutil
 
+from api.answer_of_elsewhere import Answer, UnreadableAnswerError, answer_to
 from api.problems import ApiProblem, overloaded
 from api.public_address import is_public
 
@@ -36,6 +37,7 @@ LOOK_UPS_AT_ONCE = 8
 class _Target:
     url: httpx.URL
     address: str
+    port: int
 
 
 class PhotoUrls:
@@ -58,11 +60,7 @@ class PhotoUrls:
         self._under_way = 0
         self._own = own_addresses()
         self._look_ups = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, thread_name_prefix="look-up")
-        # Not the environment's proxies: they would resolve the host a second time. No connection
-        # is kept: it would be found by its address, for another host whose certificate it lacks.
-        self._transport = httpx.AsyncHTTPTransport(
-            trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
-        )
+        self._tls = httpx.create_ssl_context(trust_env=False)
 
     async def get(self, url: str, take: Callable[[int], None] = lambda size: None) -> bytes:
         """The bytes at ``url``; ``take`` is told of each part's size as it comes.
@@ -87,62 +85,54 @@ class PhotoUrls:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._get(url, take)
-        except TimeoutError:
+        except TimeoutError:  # an OSError too
             raise _refused(
                 "the photo's URL did not answer in time",
                 limit=f"{self._timeout_s:.3g} s (photo_url_timeout_s)",
             ) from None
-        except httpx.HTTPError as error:
+        except UnreadableAnswerError as error:
+            raise _refused("the photo's URL can't be read", found=str(error)) from error
+        except OSError as error:
             raise _refused("the photo's URL can't be read", found=type(error).__name__) from error
         finally:
             self._under_way -= 1
 
     async def close(self) -> None:
-        await self._transport.aclose()
         self._look_ups.shutdown(wait=False, cancel_futures=True)
 
     async def _get(self, url: str, take: Callable[[int], None]) -> bytes:
         for _ in range(MAX_REDIRECTS + 1):
             target = await self._checked(url)
-            request = httpx.Request(
-                "GET",
-                target.url.copy_with(host=target.address),
-                headers={
-                    "Host": target.url.netloc.decode("ascii"),
-                    "Accept": "image/*",
-                    "Accept-Encoding": "identity",
-                    "User-Agent": "photosearch",
-                },
-                extensions={"sni_hostname": target.url.raw_host.decode("ascii")},
-            )
-            response = await self._transport.handle_async_request(request)
-            try:
-                if response.status_code in REDIRECTS and "location" in response.headers:
-                    url = _redirected(target.url, response.headers["location"])
+            tls = self._tls if target.url.scheme == "https" else None
+            name = target.url.raw_host.decode("ascii")
+            async with answer_to(
+                _request(target.url), target.address, target.port, tls=tls, name=name
+            ) as answer:
+                if answer.status in REDIRECTS and "location" in answer.headers:
+                    url = _redirected(target.url, answer.headers["location"])
                     continue
-                return await self._read(response, take)
-            finally:
-                await response.aclose()
+                return await self._read(answer, take)
         raise _refused("the photo's URL redirects too often", limit=f"{MAX_REDIRECTS} redirects")
 
-    async def _read(self, response: httpx.Response, take: Callable[[int], None]) -> bytes:
-        if response.status_code != 200:
+    async def _read(self, answer: Answer, take: Callable[[int], None]) -> bytes:
+        if answer.status != 200:
             raise _refused(
                 "the photo's URL does not answer with a photo",
-                found=f"status {response.status_code}",
+                found=f"status {answer.status}",
             )
-        if response.headers.get("content-encoding", "identity") != "identity":
+        coding = answer.headers.get("content-encoding", "identity")
+        if coding != "identity":
             raise _refused(
                 "the photo's URL answers with packed bytes, though identity was asked for",
-                found=response.headers["content-encoding"],
+                found=repr(coding[:80]),
             )
-        declared = response.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self._max_bytes:
+        declared = answer.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self._max_bytes:
             raise self._too_large(f"{declared} bytes")
         data = bytearray()
-        async for chunk in response.aiter_raw():
-            take(len(chunk))
-            data += chunk
+        async for piece in answer.pieces():
+            take(len(piece))
+            data += piece
             if len(data) > self._max_bytes:
                 raise self._too_large(f"more than {self._max_bytes} bytes")
         return bytes(data)
@@ -172,7 +162,7 @@ class PhotoUrls:
                 limit="public addresses (photo_url_private)",
                 remedy="send the photo itself",
             )
-        return _Target(url, addresses[0])
+        return _Target(url, addresses[0], port)
 
     def _is_open(self, address: str) -> bool:
         return is_public(address) and address not in self._own
@@ -201,6 +191,18 @@ def own_addresses() -> frozenset[str]:
         for address in addresses
         if address.family in (socket.AF_INET, socket.AF_INET6)
     )
+
+
+def _request(url: httpx.URL) -> bytes:
+    lines = [
+        b"GET %b HTTP/1.1" % url.raw_path,
+        b"Host: %b" % url.netloc,
+        b"Accept: image/*",
+        b"Accept-Encoding: identity",
+        b"User-Agent: photosearch",
+        b"Connection: close",
+    ]
+    return b"\r\n".join([*lines, b"", b""])
 
 
 def _redirected(url: httpx.URL, location: str) -> str:

@@ -156,13 +156,9 @@ if HAS_HTTPTOOLS:
             self._beside_body += len(data)
             super().data_received(data)
             self._hand_on()
-            if self.guard.is_over:
-                return
-            if self._beside_body > self.limits.head_bytes:
-                self._refusal = bounds.headers_too_large(self.limits)
-                self.send_400_response("")
-            elif _is_too_many(self._all_pieces, self._body_bytes):
-                self._refusal = bounds.too_many_pieces(_LEAST_PIECE)
+            refusal = self._too_much()
+            if refusal is not None and not self.guard.is_over:
+                self._refusal = refusal
                 self.send_400_response("")
 
         def send_400_response(self, msg: str) -> None:
@@ -238,6 +234,13 @@ if HAS_HTTPTOOLS:
                 self._body_bytes += len(body)
                 self._beside_body = max(0, self._beside_body - _FRAMING * len(body))
                 super().on_body(body)
+
+        def _too_much(self) -> ApiProblem | None:
+            if self._beside_body > self.limits.head_bytes:
+                return bounds.headers_too_large(self.limits)
+            if _is_too_many(self._all_pieces, self._body_bytes):
+                return bounds.too_many_pieces(_LEAST_PIECE)
+            return None
 
         def _refuse(self, problem: ApiProblem) -> None:
             self._refusal = problem

@@ -1,7 +1,9 @@
 """A photo from a stranger's URL: bounded, and never from where strangers may not reach."""
 
 import asyncio
+import contextlib
 import http.server
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -107,6 +109,31 @@ def web(shop: Shop) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@contextlib.contextmanager
+def sending(content: bytes) -> Iterator[str]:
+    """A server that sends this to whoever connects; its URL."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                with connection, suppress(OSError):
+                    connection.recv(1 << 16)
+                    connection.sendall(content)
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def get(url: str, **limits: Any) -> bytes:
@@ -359,6 +386,55 @@ def test_whatever_a_redirect_names_is_a_photo_or_a_reason(web: str, location: st
     Web.location = location.encode("latin-1", "ignore").decode("latin-1")
     with suppress(ApiProblem):
         get(f"{web}/elsewhere", timeout_s=0.3)
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        (CHUNKED + b"1\r\nx\r\n" * 200_000, "much else than a body"),
+        (CHUNKED + b"1;" + b"a" * 200_000, "much else than a body"),
+        (CHUNKED + b"0\r\n" + b"a:b\r\n" * 20_000, "more than 200 header lines"),
+        (OK + b"a:b\r\n" * 20_000, "more than 200 header lines"),
+        (OK + b"a: " + b"b" * 200_000, "much else than a body"),
+        (b"HTTP/1.1 200 " + b"b" * 200_000, "much else than a body"),
+        (b"HTTP/1.1 103 Wait\r\n\r\n" * 200, "answers without end that announce one"),
+        (b"HTTP/1.1 101 No\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "no HTTP"),
+        (bytes(200_000), "no HTTP"),
+        (OK + b"Content-Length: 9\r\n\r\nx", "cut off"),
+        (OK + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\nx", "no HTTP"),
+        (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx", "no HTTP"),
+        (CHUNKED + b"5\r\nx", "cut off"),
+        (OK, "cut off"),
+        (b"", "cut off"),
+    ],
+)
+def test_an_answer_that_is_none_is_refused(sent: bytes, found: str) -> None:
+    with sending(sent) as url, pytest.raises(ApiProblem) as caught:
+        get(url, timeout_s=60)
+
+    assert (caught.value.status, caught.value.found) == (422, found)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        OK + b"Content-Length: 3\r\n\r\nabc",
+        OK + b"Content-Length: 3\r\n\r\nabc and more",
+        OK + b"\r\nabc",
+        CHUNKED + b"1\r\na\r\n2;x=y\r\nbc\r\n0\r\nT: u\r\n\r\n",
+        b"HTTP/1.1 103 Wait\r\nLink: x\r\n\r\n" + OK + b"Content-Length: 3\r\n\r\nabc",
+        b"HTTP/1.0 200 OK\r\n\r\nabc",
+    ],
+)
+def test_an_answer_may_be_written_in_many_ways(sent: bytes) -> None:
+    with sending(sent) as url:
+        assert get(url) == b"abc"
+
+
+def test_small_chunks_of_many_bytes_are_a_photo() -> None:
+    chunks = b"80\r\n%b\r\n" % (b"x" * 128) * 16_000
+    with sending(CHUNKED + chunks + b"0\r\n\r\n") as url:
+        assert len(get(url, max_bytes=4 << 20, timeout_s=60)) == 16_000 * 128
 
 
 def test_no_cookie_goes_from_one_download_to_the_next(web: str) -> None:

@@ -35,6 +35,7 @@ from photosearch.catalogue.listing import Listing, Photo
 from photosearch.repository.readiness import ReadyIndex
 from photosearch.windows import Granularity, Span, windows_within
 from tests.api.shop import NOW, Shop
+from tests.api.test_photo_urls import CHUNKED, OK, sending
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 HOURS = [
@@ -135,6 +136,7 @@ def loop(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]
             "database_url": f"sqlite:///{folder}/shop.db",
             "timeline_start": FIRST,
             "deadline_s": 60.0,
+            "photo_url_private": True,
         }
     )
     write_shop(settings)
@@ -236,6 +238,16 @@ def in_small_chunks(api: httpx.Client) -> Sequence[httpx.Response]:
     return ()
 
 
+def from_a_url(content: bytes) -> Ask:
+    """A search by the URL of a server that answers with ``content``."""
+
+    def ask(api: httpx.Client) -> Sequence[httpx.Response]:
+        with sending(content) as url:
+            return searched(json={"url": url})(api)
+
+    return ask
+
+
 LONG_TEXT = base64.b64encode(b"x" * BIG).decode()
 #: Every way to send much, and to ask for much.
 SEARCHES = [
@@ -249,6 +261,9 @@ SEARCHES = [
     searched(json={"vector": [0.5] * 8192}),
     searched(json={"listing_id": "l1"}),
     in_small_chunks,
+    from_a_url(CHUNKED + b"1\r\nx\r\n" * 200_000),
+    from_a_url(OK + b"a:b\r\n" * 18_000 + b"\r\n"),
+    from_a_url(b"HTTP/1.1 103 Wait\r\n\r\n" * 10_000),
 ]
 ASKED: dict[tuple[str, str], Sequence[Ask]] = {
     ("GET", "/"): [got("/"), got("/web/page.js"), got("/openapi.json")],
