@@ -15,6 +15,7 @@ from index_grpc.client import describe_once
 from index_grpc.endpoints import (
     Endpoint,
     EndpointWindow,
+    is_announced,
     next_ready_at,
     read_endpoints,
     remove_endpoint,
@@ -68,6 +69,8 @@ class HeldServing:
     crashes: int = 0
     #: The image that its server was started from, whatever is asked for now.
     _started_from: str | None = field(init=False)
+    #: As it was announced.
+    _endpoint: Endpoint | None = None
     _killed_for: str | None = None
     _ended_at: float | None = None
     _ready_at: datetime | None = None
@@ -179,11 +182,13 @@ class HeldServing:
             ready_at=self._ready_at,
         )
         write_endpoint(self.settings.endpoints_dir, endpoint)
+        self._endpoint = endpoint
         self.announced = True
 
     def withdraw(self) -> None:
         """Remove the endpoint file."""
         remove_endpoint(self.settings.endpoints_dir, self.serving.name)
+        self._endpoint = None
         self.announced = False
 
     def keep(self, *, anew: bool = False) -> None:
@@ -284,6 +289,10 @@ class HeldServing:
             self.reason = None
             if not self.announced and self.state is State.READY:
                 self.announce()
+            elif self._endpoint is not None and not is_announced(
+                self.settings.endpoints_dir, self._endpoint
+            ):  # lost or damaged: it would hide a server that answers, until that ends
+                write_endpoint(self.settings.endpoints_dir, self._endpoint)
         elif self._silent >= SILENT_AT_MOST:
             self._kill(process, "it was silent")
 

@@ -60,6 +60,15 @@ def write_endpoint(folder: Path, endpoint: Endpoint) -> None:
     write_whole(endpoint_path(folder, endpoint.serving), endpoint.model_dump_json(indent=1))
 
 
+def is_announced(folder: Path, endpoint: Endpoint) -> bool:
+    """Whether a server's file is there and says this."""
+    try:
+        content = endpoint_path(folder, endpoint.serving).read_bytes()
+    except OSError:
+        return False
+    return content == endpoint.model_dump_json(indent=1).encode()
+
+
 def remove_endpoint(folder: Path, serving: str) -> None:
     """Withdraw a server; nothing happens when it is withdrawn already."""
     endpoint_path(folder, serving).unlink(missing_ok=True)

@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from index_grpc.serving import ServedWindow, Serving, ServingError, read_serving
+from photosearch.repository.seal import sealed_text
 from photosearch.settings import Settings
 from photosearch.whole_file import write_whole
 
@@ -32,7 +33,7 @@ def write_serving(folder: Path, serving: Serving) -> None:
         raise ServingError(
             f"Serving {serving.name} names no image", remedy="build its image before asking for it"
         )
-    write_whole(_path(folder, serving.name), serving.model_dump_json(indent=1))
+    write_whole(_path(folder, serving.name), sealed_text(serving))
 
 
 def remove_serving(folder: Path, name: str) -> None:
@@ -43,7 +44,7 @@ def remove_serving(folder: Path, name: str) -> None:
 def read_servings(folder: Path) -> Mapping[str, Serving]:
     """Every Serving asked for, by name; a file that can't be read is logged and left out."""
     servings = {}
-    for path in sorted(folder.glob("[!.]*.json")):
+    for path in serving_files(folder):
         try:
             serving = read_serving(path)
         except ServingError as error:
@@ -77,7 +78,17 @@ class RefusedIndex(BaseModel):
 
 
 RefusedBy = Literal["builder", "deployer"]
-_refused_list = TypeAdapter(list[RefusedIndex])
+
+
+class RefusedNote(BaseModel):
+    """All that is refused by one of the two; a former release wrote the list alone."""
+
+    refused: list[RefusedIndex]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_former_release(cls, told: object) -> object:
+        return {"refused": told} if isinstance(told, list) else told
 
 
 def write_refused(settings: Settings, by: RefusedBy, refused: Sequence[RefusedIndex]) -> None:
@@ -86,14 +97,14 @@ def write_refused(settings: Settings, by: RefusedBy, refused: Sequence[RefusedIn
     The builder of images refuses files that are not what their manifest says, and the
     deployer those that an index server refused.
     """
-    content = _refused_list.dump_json(list(refused), indent=1).decode()
-    write_whole(_refused_path(settings, by), content)
+    write_whole(_refused_path(settings, by), sealed_text(RefusedNote(refused=list(refused))))
 
 
 def read_refused(settings: Settings, by: RefusedBy) -> list[RefusedIndex]:
     """What was told last; nothing when nothing ever was."""
     try:
-        return _refused_list.validate_json(_refused_path(settings, by).read_bytes())
+        note = RefusedNote.model_validate_json(_refused_path(settings, by).read_bytes())
+        return note.refused
     except (FileNotFoundError, ValidationError):
         return []
 
@@ -114,21 +125,42 @@ class CrashingServing(BaseModel):
     retry_at: datetime
 
 
-_crashing_list = TypeAdapter(list[CrashingServing])
+class CrashingNote(BaseModel):
+    """All packs that crash; a former release wrote the list alone."""
+
+    crashing: list[CrashingServing]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_former_release(cls, told: object) -> object:
+        return {"crashing": told} if isinstance(told, list) else told
 
 
 def write_crashing(settings: Settings, crashing: Sequence[CrashingServing]) -> None:
     """Tell which packs crash: packs are planned by it, and people are told."""
-    content = _crashing_list.dump_json(list(crashing), indent=1).decode()
-    write_whole(settings.servings_dir / _CRASHING, content)
+    note = CrashingNote(crashing=list(crashing))
+    write_whole(settings.servings_dir / _CRASHING, sealed_text(note))
 
 
 def read_crashing(settings: Settings) -> list[CrashingServing]:
     """What was told last; nothing when nothing ever was."""
     try:
-        return _crashing_list.validate_json((settings.servings_dir / _CRASHING).read_bytes())
+        content = (settings.servings_dir / _CRASHING).read_bytes()
+        return CrashingNote.model_validate_json(content).crashing
     except (FileNotFoundError, ValidationError):
         return []
+
+
+def serving_files(folder: Path) -> list[Path]:
+    """Where the Servings lie that are asked for."""
+    return sorted(folder.glob("[!.]*.json"))
+
+
+def notes_kept(settings: Settings) -> dict[Path, type[BaseModel]]:
+    """Where the notes beside the Servings lie, and what each is."""
+    by: tuple[RefusedBy, ...] = ("builder", "deployer")
+    refused: dict[Path, type[BaseModel]] = {_refused_path(settings, one): RefusedNote for one in by}
+    return {**refused, settings.servings_dir / _CRASHING: CrashingNote}
 
 
 def _refused_path(settings: Settings, by: RefusedBy) -> Path:

@@ -13,6 +13,7 @@ from index_grpc.image_contents import ServingImage, serving_images
 from index_grpc.image_faults import image_faults, image_told, is_of
 from index_grpc.layer_contents import LayerContents, read_layer
 from index_grpc.servings import read_servings
+from index_grpc.verify_servings import changed_servings
 from index_grpc.verify_tags import wrong_tags
 from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
@@ -63,6 +64,7 @@ def damaged_images(
             f"{counted(len(images), 'serving image')} of {counted(len(search.checked), 'blob')} "
             f"in {masked(settings.image_registry_url)}"
         )
+    yield from changed_servings(settings, discard=discard, looked_at=looked_at)
     there = {image.digest: image for image in images}
     for serving in servings:
         if serving.image is None:

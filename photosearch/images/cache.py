@@ -32,6 +32,7 @@ from photosearch.images.photo_path import file_inside, require_relative
 from photosearch.images.report import PhotoReport
 from photosearch.images.store import folder_at
 from photosearch.pins import pinned
+from photosearch.repository.seal import sealed_text
 from photosearch.settings import Settings
 from photosearch.windows import Window
 
@@ -148,7 +149,7 @@ class ImageCache:
 
     def write_report(self, window: Window, report: PhotoReport) -> None:
         """Keep a report; whole or not at all."""
-        _write_whole(str(self.report(window)), report.model_dump_json().encode())
+        _write_whole(str(self.report(window)), sealed_text(report).encode())
 
     def read_report(self, window: Window) -> PhotoReport | None:
         """The report of a window; none if there is none, or it can't be read."""
@@ -156,6 +157,17 @@ class ImageCache:
             return PhotoReport.model_validate_json(self.report(window).read_bytes())
         except (FileNotFoundError, ValidationError):
             return None  # the images step makes it anew
+
+    def copy_of(self, photo_path: str) -> str | None:
+        """The name of a photo's copy, whether there is one or not; None for an unsafe path."""
+        try:
+            return self._entry(photo_path).rpartition("/")[2]
+        except PhotoError:
+            return None
+
+    def reports(self) -> Iterator[Path]:
+        """The files of all reports."""
+        return (self.folder / "reports").glob("*/*.json")
 
     def _entry(self, photo_path: str) -> str:
         # A string: building a Path for each of a thousand photos a second is felt.

@@ -19,6 +19,7 @@ from rich.progress import track
 
 from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
+from photosearch.images.verify_cache import changed_in_cache
 from photosearch.installation import load_installation
 from photosearch.masked import masked
 from photosearch.repository.addresses import Address
@@ -75,7 +76,8 @@ def verify(
     notes = chain(
         lost_heads(repository, left), wrong_embedders(repository, left), wrong_roles(repository)
     )
-    for problem in chain([ahead] if ahead else [], notes, beyond):
+    cache = changed_in_cache(settings, discard=discard, looked_at=looked_at)
+    for problem in chain([ahead] if ahead else [], notes, cache, beyond):
         others += 1
         say(problem)
     say(f"looked at: {', '.join(looked_at)}")

@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -27,6 +28,9 @@ _log = logging.getLogger(__name__)
 FORMAT = 1
 FOLDER = "erasures"
 RECEIPT = "receipt.json"
+#: Beside each receipt the digest that it is for. A receipt that is lost leaves no trace, and the
+#: listing would come back with the next scan: the mark goes on forbidding it, and tells.
+MARK = "listing"
 _KEY_DIGITS = 32
 
 
@@ -70,6 +74,8 @@ class Receipt(_Model):
 
     format: int = FORMAT
     listing: str
+    #: Whether a mark was written beside; a former release wrote none.
+    marked: bool = False
     photos: list[str] = []
     #: SHA-256 of the photos' bytes.
     contents: list[str] = []
@@ -123,6 +129,7 @@ def write_receipt(storage: Storage, receipt: Receipt, tag: str | None) -> str:
         HeadMoved: if another erasure of this listing runs.
     """
     path = receipt_path(receipt.listing)
+    _write_mark(storage, receipt)
     content = sealed(receipt.model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
     try:
         return storage.replace(path, content, tag)
@@ -132,6 +139,25 @@ def write_receipt(storage: Storage, receipt: Receipt, tag: str | None) -> str:
             found="another erasure of the same listing",
             remedy="let it end, then run this again",
         ) from None
+
+
+def _write_mark(storage: Storage, receipt: Receipt) -> None:
+    """First, so that no receipt that says so is without; again if it is not as it should be."""
+    path, content = mark_path(receipt.listing), _mark_of(receipt.listing)
+    stored = storage.read(path)
+    if stored is None or stored.content != content:
+        with suppress(TagMoved):  # by another erasure of this listing, which the receipt tells
+            storage.replace(path, content, None if stored is None else stored.tag)
+    receipt.marked = True
+
+
+def mark_path(listing: str) -> str:
+    """Where the mark beside a receipt lies; ``listing`` is :func:`digest_of` its id."""
+    return f"{FOLDER}/{listing[:_KEY_DIGITS]}/{MARK}"
+
+
+def _mark_of(listing: str) -> bytes:
+    return f"{listing}\n".encode()
 
 
 def receipts(storage: Storage) -> list[Receipt]:
@@ -146,8 +172,15 @@ def receipts(storage: Storage) -> list[Receipt]:
 
 
 def changed_receipts(storage: Storage) -> Iterator[str]:
-    """One line for each receipt that is not as it was written, or another listing's."""
-    for key, content in sorted(storage.read_each(FOLDER, RECEIPT).items()):
+    """One line for each receipt that is not as it was written, another listing's, or lost."""
+    there, marks = storage.read_each(FOLDER, RECEIPT), storage.read_each(FOLDER, MARK)
+    for key in sorted(marks.keys() - there.keys()):
+        yield (
+            f"{FOLDER}/{key}/{RECEIPT} is missing: found the mark that a listing was erased, which "
+            "is not shown; put the receipt back from a backup, or run 'photosearch erase' for that "
+            "listing again"
+        )
+    for key, content in sorted(there.items()):
         path = f"{FOLDER}/{key}/{RECEIPT}"
         try:
             receipt = _parse(path, content)
@@ -158,6 +191,8 @@ def changed_receipts(storage: Storage) -> Iterator[str]:
             found = f"the receipt of {receipt.listing}"
         elif seal_of(content, Receipt.model_fields) is Seal.BROKEN:
             found = "a checksum of other content, or none where there should be one"
+        elif (receipt.marked or key in marks) and marks.get(key) != _mark_of(receipt.listing):
+            found = f"no mark beside it that says the same, {FOLDER}/{key}/{MARK}"
         else:
             continue
         yield (
@@ -207,7 +242,8 @@ class ErasedListings:
 
     def _read(self) -> None:
         # By their folders' names: a receipt that can't be read still forbids.
-        self._known = frozenset(self._storage.read_each(FOLDER, RECEIPT))
+        read_each = self._storage.read_each
+        self._known = frozenset(read_each(FOLDER, RECEIPT)) | frozenset(read_each(FOLDER, MARK))
         self._read_at = time.monotonic()
 
 

@@ -4,9 +4,12 @@ The only object of the repository that changes. Its first line is the version, s
 ``cat HEAD`` tells a person what they want to know. A second line, ``pinned`` and since when,
 is what a rollback leaves: the pipeline, which would find the window out of date and make it
 again, keeps its hands off. The pin is in HEAD and not beside it, because then one
-compare-and-swap moves and pins at once, and no writer can slip between the two.
+compare-and-swap moves and pins at once, and no writer can slip between the two. A third line is
+a checksum over these two: nothing else would tell that the pin's time was changed.
 """
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -24,6 +27,7 @@ from photosearch.repository.storage import Storage, TagMoved
 from photosearch.windows import Granularity, Window, WindowError
 
 _PINNED = "pinned "
+_SEAL = "sha256 "
 
 
 class Current(NamedTuple):
@@ -37,6 +41,16 @@ class Current(NamedTuple):
         return self.pinned_at is not None
 
     def to_bytes(self) -> bytes:
+        if self.pinned_at is None:
+            return f"{self.version}\n".encode()
+        lines = self._lines()
+        return lines + f"{_SEAL}{hashlib.sha256(lines).hexdigest()}\n".encode()
+
+    def is_as_written(self, content: bytes) -> bool:
+        """Whether HEAD's content is what is written for this, also by a former release."""
+        return content in (self.to_bytes(), self._lines())
+
+    def _lines(self) -> bytes:
         pin = "" if self.pinned_at is None else f"{_PINNED}{self.pinned_at.isoformat()}\n"
         return f"{self.version}\n{pin}".encode()
 
@@ -69,6 +83,18 @@ def read_head(storage: Storage, address: Address) -> Head | None:
     return Head(current.version, stored.tag, current.pinned_at)
 
 
+def changed_head(storage: Storage, address: Address) -> Iterator[DamagedArtifact]:
+    """An error if HEAD's bytes are not those that were written, though it names a version."""
+    stored = storage.read(address.head_path)
+    current = None if stored is None else current_in(stored.content)
+    if stored is not None and current is not None and not current.is_as_written(stored.content):
+        yield DamagedArtifact(
+            f"{address.head_path} is not as it was written",
+            found=repr(stored.content[:120]),
+            remedy="'photosearch verify --discard' writes it anew",
+        )
+
+
 def refuse_pinned(address: Address, head: Head | Current | None, version: str) -> None:
     """Nothing if ``head`` may be moved to ``version``.
 
@@ -98,7 +124,7 @@ def swap_head(storage: Storage, address: Address, current: Current, expected: st
             f"{address.head_path} was moved by another writer",
             found="no HEAD"
             if stored is None
-            else stored.content.decode().strip().replace("\n", ", "),
+            else ", ".join(stored.content.decode().splitlines()[:2]),
             remedy="read it again and decide anew",
         ) from None
 
@@ -127,9 +153,10 @@ def current_in(head: bytes) -> Current | None:
         return None
 
 
-def _pin(line: str) -> datetime | None:
-    if not line:
+def _pin(lines: str) -> datetime | None:
+    if not lines:
         return None
+    line = lines.partition("\n")[0]  # after it the checksum, which verify looks at
     if not line.startswith(_PINNED):
         raise ValueError("HEAD's second line is no pin")
     pinned_at = datetime.fromisoformat(line.removeprefix(_PINNED))

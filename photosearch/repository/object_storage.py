@@ -102,6 +102,9 @@ class ObjectStorage:
         with self._telling(folder, "listed"):
             metas = self._list(folder)
             heads = self._list(f"{HEADS}/{folder}")
+            if "/" not in folder:  # embedders have one of their own, which the listing leaves out
+                with suppress(FileNotFoundError):
+                    heads.append(obstore.head(self._store, f"{HEADS}/{folder}"))
         abandoned = self._abandoned([meta["path"] for meta in metas])
         found = [
             _stored_file(

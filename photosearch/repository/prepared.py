@@ -7,8 +7,8 @@ like the current one's, but no query is asked of them; a switch moves HEAD and n
 from dataclasses import dataclass
 from enum import StrEnum
 
-from photosearch.repository.addresses import Address
-from photosearch.repository.errors import DamagedArtifact, HeadMoved
+from photosearch.repository.addresses import Address, require_name
+from photosearch.repository.errors import DamagedArtifact, HeadMoved, RepositoryError
 from photosearch.repository.repository import Repository
 from photosearch.repository.storage import TagMoved
 
@@ -38,8 +38,9 @@ def read_noted(repository: Repository, role: Role) -> Noted | None:
     if stored is None or not stored.content:
         return None
     try:
-        return Noted(stored.content.decode("ascii"), stored.tag)
-    except UnicodeDecodeError as error:
+        fingerprint = require_name("an embedder", stored.content.decode("ascii"))
+        return Noted(fingerprint, stored.tag)
+    except (UnicodeDecodeError, RepositoryError) as error:
         raise DamagedArtifact(
             f"{role_path(role)} names no embedder",
             found=repr(stored.content[:80]),

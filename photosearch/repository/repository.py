@@ -34,6 +34,7 @@ from photosearch.repository.gc_report import GcReport
 from photosearch.repository.heads import (
     Current,
     Head,
+    changed_head,
     current_in,
     read_head,
     refuse_pinned,
@@ -288,8 +289,9 @@ class Repository:
     def discard(self, address: Address, version: str | None) -> None:
         """Take a version away at once, damaged as a rule, so that it is made again.
 
-        HEAD goes with it if it names this version; with None, HEAD alone goes, unless it was
-        mended meanwhile and names a version that is there. What is gone already is fine.
+        HEAD goes with it if it names this version; with None, HEAD alone goes, unless it
+        names a version that is there: then it is written as it should be. What is gone
+        already is fine.
         """
         with self.storage.fence(address.path):
             stored = self.storage.read(address.head_path)
@@ -299,6 +301,9 @@ class Repository:
                 leads_on = named is not None and self.storage.exists(address.manifest_path(named))
                 if stored is not None and not leads_on:
                     self.storage.delete([address.head_path])
+                elif stored is not None and current and not current.is_as_written(stored.content):
+                    with suppress(HeadMoved):
+                        swap_head(self.storage, address, current, stored.tag)
                 return
             if stored is not None and version == named:
                 self.storage.delete([address.head_path])
@@ -358,6 +363,7 @@ class Repository:
                 head = self.head(address)
                 if head is not None:
                     self._require(address, head.version)
+                yield from changed_head(self.storage, address)
                 return
             path = address.manifest_path(version)
             stored = self.storage.read(path)

@@ -13,6 +13,8 @@ import re
 from collections.abc import Collection
 from enum import Enum, auto
 
+from pydantic import BaseModel
+
 _END = b"\n}\n"
 _SEAL = re.compile(rb',\n "sha256": "([0-9a-f]{64})"\n}\n\Z')
 
@@ -32,6 +34,11 @@ def sealed(document: bytes) -> bytes:
         raise ValueError("only a JSON object that ends with a line of its own can be sealed")
     digest = hashlib.sha256(document).hexdigest()
     return document.removesuffix(_END) + b',\n "sha256": "%s"\n}\n' % digest.encode()
+
+
+def sealed_text(document: BaseModel) -> str:
+    """A document as the text of a file, with its checksum."""
+    return sealed(document.model_dump_json(indent=1).encode() + b"\n").decode()
 
 
 def seal_of(content: bytes, known: Collection[str]) -> Seal:

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from photosearch.counting import counted
 from photosearch.embedder.embedder_file import EMBEDDER_FILE, EmbedderFile
-from photosearch.repository.addresses import Address, Kind, require_name
-from photosearch.repository.errors import RepositoryError
-from photosearch.repository.prepared import Role, role_path
+from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.errors import DamagedArtifact
+from photosearch.repository.prepared import Role, read_noted, role_path
 from photosearch.repository.repository import Repository
 from photosearch.repository.version_files import read_file
 
@@ -68,15 +68,14 @@ def wrong_roles(repository: Repository) -> Iterator[str]:
     """One line for each note of an embedder's role that names none that is there."""
     for role in Role:
         path = role_path(role)
-        stored = repository.storage.read(path)
-        if stored is None or not stored.content:
-            continue
         try:
-            named = require_name("an embedder", stored.content.decode())
-        except (RepositoryError, UnicodeDecodeError):
-            named = None
-        if named is None or not repository.storage.exists(Address.embedders().manifest_path(named)):
+            noted = read_noted(repository, role)
+        except DamagedArtifact as damage:
+            yield str(damage)
+            continue
+        named = None if noted is None else noted.fingerprint
+        if named and not repository.storage.exists(Address.embedders().manifest_path(named)):
             yield (
-                f"{path} names no embedder that is there: found {stored.content[:80]!r}; "
+                f"{path} names no embedder that is there: found {named!r}; "
                 "'photosearch embedder use' prepares one, 'photosearch embedder drop' empties it"
             )

@@ -59,7 +59,7 @@ def _answers(manifest: Manifest, asked: dict[str, JsonValue], context: StepConte
     if manifest.recipe == asked:
         return True
     made = context.repository.storage.read(_asked_path(asked))
-    return made is not None and made.content.decode() == manifest.version
+    return made is not None and made.content == manifest.version.encode()
 
 
 def _remember(manifest: Manifest, asked: dict[str, JsonValue], context: StepContext) -> None:

@@ -168,7 +168,7 @@ def test_a_damaged_index_is_left_out_named_by_a_check_and_shipped_once_it_is_rep
     vectors.write_bytes(whole)
     refused_file = indexed.settings.servings_dir / ".refused-by-builder.json"
     told = json.loads(refused_file.read_text())
-    told[0]["retry_at"] = "2026-01-01T00:00:00Z"
+    told["refused"][0]["retry_at"] = "2026-01-01T00:00:00Z"
     refused_file.write_text(json.dumps(told))
     assert dagster.tick_and_run()
     [serving] = read_servings(indexed.settings.servings_dir).values()

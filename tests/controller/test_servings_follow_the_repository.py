@@ -10,6 +10,7 @@ import pytest
 
 from controller import held_serving
 from controller.status import State
+from index_grpc.endpoints import endpoint_path
 from photosearch.file_lock import file_lock
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import StorageError
@@ -310,3 +311,24 @@ def test_a_backlog_is_served_while_it_grows_and_starts_few_servers(
     starts = [log.read_text().count(" serves ") for log in logs]
     assert sum(starts) < len(HOURS)
     assert max(starts) == 1, "a server that had ended was started again"
+
+
+@pytest.mark.parametrize("damage", ["lost", "another version", "no endpoint"])
+def test_a_server_whose_endpoint_file_was_damaged_is_announced_again(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(held_serving, "HEALTH_EVERY_S", 0.1)
+    deployment.made.hour("hourly/2026-11-22T00")
+    deployment.settle()
+    [announced] = deployment.endpoints
+    path = endpoint_path(deployment.settings.endpoints_dir, announced.serving)
+
+    if damage == "lost":
+        path.unlink()
+    elif damage == "no endpoint":
+        path.write_bytes(b"{")
+    else:
+        version = announced.windows[0].version
+        path.write_text(path.read_text().replace(version, version[::-1]))
+
+    deployment.until(lambda: deployment.endpoints == [announced])

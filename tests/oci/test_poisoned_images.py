@@ -216,6 +216,7 @@ def test_an_image_that_runs_something_else_is_named_where_the_image_was_built(
 
     assert "discarded" in next(damaged_images(settings, discard=True))
     assert build_serving_image(serving, made.repository, registry).digest == built.digest
+    write_serving(settings.servings_dir, serving.model_copy(update={"image": built.digest}))
     assert list(damaged_images(settings)) == []
 
 

@@ -1,5 +1,6 @@
 """A rollback pins what it made current: the pipeline's writers cannot move it, a person can."""
 
+import hashlib
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -35,7 +36,8 @@ def test_what_is_rolled_back_is_current_and_pinned(shelf: Shelf) -> None:
     assert head.pinned_at is not None
     assert abs((datetime.now(UTC) - head.pinned_at).total_seconds()) < 60
     text = (shelf.folder / HOUR.path / "HEAD").read_text().rstrip(" \t")
-    assert text == f"{first.version}\npinned {head.pinned_at.isoformat()}\n"
+    lines = f"{first.version}\npinned {head.pinned_at.isoformat()}\n"
+    assert text == f"{lines}sha256 {hashlib.sha256(lines.encode()).hexdigest()}\n"
 
 
 @pytest.mark.parametrize(
