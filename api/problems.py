@@ -7,6 +7,7 @@ service overloaded. Routes raise :class:`ApiProblem`; what else they raise becom
 """
 
 import logging
+import reprlib
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +20,9 @@ from photosearch.errors import PhotosearchError
 
 MEDIA_TYPE = "application/problem+json"
 logger = logging.getLogger(__name__)
+
+#: A text quotes what was sent, a member's or a part's name of megabytes.
+_LONGEST_TEXT = 1000
 
 _LIMITS = {
     "ge": "at least {}",
@@ -86,16 +90,20 @@ def problem_response(error: PhotosearchError, status: int = 422, kind: str = "re
         type=f"urn:photosearch:{kind}",
         title=HTTPStatus(status).phrase,
         status=status,
-        what=error.what,
-        found=error.found,
-        limit=error.limit,
-        remedy=error.remedy,
+        what=_shortened(error.what),
+        found=error.found and _shortened(error.found),
+        limit=error.limit and _shortened(error.limit),
+        remedy=error.remedy and _shortened(error.remedy),
         **members,
     )
     headers.setdefault("Cache-Control", "no-store")
     return Response(
         body.model_dump_json(), status_code=status, headers=headers, media_type=MEDIA_TYPE
     )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 3]}..."
 
 
 def overloaded(what: str, found: str, limit: str) -> ApiProblem:
@@ -122,7 +130,9 @@ def invalid_input(error: ValidationError | RequestValidationError) -> ApiProblem
     context = first.get("ctx", {})
     limits = [words.format(context[key]) for key, words in _LIMITS.items() if key in context]
     said = first["msg"].removeprefix("Value error, ")
-    found = repr(first.get("input"))
+    given = first.get("input")
+    # Only the start is shown: all of megabytes is not to be written first.
+    found = repr(given[:200]) if isinstance(given, str | bytes) else reprlib.repr(given)
     return ApiProblem(
         422,
         "invalid-input",

@@ -300,6 +300,37 @@ def test_json_of_countless_parts_is_refused_before_it_is_taken_apart(
     assert len(problem["found"]) < 100
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", '{"' + "x" * 3_000_000 + '":1}'),
+        ("application/json", '{"listing_id":"' + "x" * 3_000_000 + '"}'),
+        ("application/json", '{"photo":"' + "x" * 3_000_000 + '","k":["x"]}'),
+        ("application/json", "x" * 3_000_000),
+        (
+            "multipart/form-data; boundary=x",
+            '--x\r\nContent-Disposition: form-data; name="{}"\r\n\r\n1\r\n'.format("y" * 4000) * 2
+            + "--x--\r\n",
+        ),
+        (
+            "multipart/form-data; boundary=x",
+            '--x\r\nContent-Disposition: form-data; name="photo"; filename="{}"\r\n\r\n1\r\n'
+            "--x--\r\n".format("y" * 4000),
+        ),
+        ("x/" + "y" * 30_000, "x"),
+    ],
+    ids=["member", "value", "beside a photo", "no JSON", "part twice", "file name", "type"],
+)
+def test_a_refusal_quotes_no_more_than_a_person_reads(
+    whole: httpx.Client, kind: str, body: str
+) -> None:
+    response = whole.post("/v1/search", content=body, headers={"Content-Type": kind})
+
+    assert response.status_code in (415, 422)
+    problem = response.json()
+    assert all(len(problem[name] or "") <= 1000 for name in ("what", "found", "limit", "remedy"))
+
+
 def test_a_form_of_countless_parts_is_refused_unread(whole: httpx.Client) -> None:
     part = '--x\r\nContent-Disposition: form-data; name="k{}"\r\n\r\n1\r\n'
     body = "".join(map(part.format, range(100_000))) + "--x--\r\n"
