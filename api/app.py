@@ -220,13 +220,15 @@ def _add_catalogue(app: FastAPI, state: ApiState) -> None:
                 remedy="check the id; it may have been deleted",
             )
         if size is None:
-            content = await state.photos.original(entry)
+            content = await while_connected(request, state.photos.original(entry))
         else:
             content = await while_connected(request, state.photos.thumbnail(entry, size))
         headers = {"ETag": f'"{content.tag}"', **PHOTO_HEADERS}
         if is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
-        return InPieces(content.content, media_type=content.media_type, headers=headers)
+        return InPieces(
+            content.content, state.photos.held, media_type=content.media_type, headers=headers
+        )
 
 
 def _add_health(app: FastAPI, state: ApiState) -> None:

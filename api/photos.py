@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from api.apart import IN_PLACE_BYTES, apart
+from api.pieces import Held
 from api.problems import ApiProblem
 from photosearch.catalogue.listing import Photo
 from photosearch.images.cache import ImageCache
@@ -71,6 +72,8 @@ class PhotoStore:
         self._unusable: OrderedDict[tuple[str, str], PhotoError] = OrderedDict()
         self._thumbnails: OrderedDict[tuple[str, int], PhotoBytes] = OrderedDict()
         self._kept_bytes = 0
+        #: Photos that wait to be made small, or to be read by whoever asked.
+        self.held = Held()
 
     async def bytes_of(self, photo: Photo) -> bytes:
         """The photo's file.
@@ -90,6 +93,7 @@ class PhotoStore:
 
         Raises:
             PhotoError: if it is unusable; that is found out once.
+            ApiProblem: 429 if too many others wait.
         """
         content = await self.bytes_of(photo)
         digest = await _named(content)
@@ -101,7 +105,8 @@ class PhotoStore:
         if name in self._unusable:
             raise copy.copy(self._unusable[name])
         try:
-            made = await self._made(content, side, photo.photo_id)
+            with self.held.one(len(content)):
+                made = await self._made(content, side, photo.photo_id)
         except PhotoError as error:
             self._unusable[name] = copy.copy(error)
             if len(self._unusable) > _KEPT_UNUSABLE:
