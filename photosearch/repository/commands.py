@@ -34,6 +34,10 @@ from photosearch.terminal import Terminal, say, say_json
 
 VERIFY = "photosearch.verify"
 GC = "photosearch.gc"
+_NOT_LOOKED_AT = (
+    "the catalogue, the photos, settings and keys, Dagster's databases and logs, what running "
+    "processes write again (docs/operations.md)"
+)
 _Other = tuple[str, int, str]
 """What went beside the versions, its bytes, and why."""
 
@@ -46,8 +50,8 @@ def verify(
 ) -> None:
     """Read all that was made, and name what is damaged, missing, or should be gone.
 
-    Every file of the model repository, every HEAD, the layers of the serving images,
-    and whether anything is left of what was erased.
+    Every file of the model repository, every HEAD, the layers and names of the serving images,
+    the Servings, the image cache, and whether anything is left of what was erased.
     """
     settings = load_installation()
     repository = Repository.of(settings)
@@ -81,6 +85,7 @@ def verify(
         others += 1
         say(problem)
     say(f"looked at: {', '.join(looked_at)}")
+    say(f"not looked at: {_NOT_LOOKED_AT}")
     more = f", {counted(others, 'other problem')}" if others else ""
     say(f"{read} read, {damaged} damaged{' and discarded' * discard}{more}")
     if unsealed:

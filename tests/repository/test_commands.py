@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def test_verify_names_what_is_damaged_and_discard_takes_it_away(
     code, told = run(capsys, "verify")
     assert code == 0
     assert told.endswith("\n1 version read, 0 damaged\n")
+    assert re.search("^looked at: 1 version in ", told, re.MULTILINE)
+    assert "\nnot looked at: the catalogue, the photos, " in told
     (shop.version_folder(made) / "vectors.npy").write_bytes(b"vectorz")
 
     code, told = run(capsys, "verify")
