@@ -8,7 +8,7 @@ when it is called.
 import gc
 import socket
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import httpx
 import typer
@@ -58,7 +58,8 @@ def search(
         float | None, typer.Option(help="Leave out listings with a lower score.")
     ] = None,
     on_partial: Annotated[
-        str | None, typer.Option(help="When windows are missing: fail, degrade or wait.")
+        Literal["fail", "degrade", "wait"] | None,
+        typer.Option(help="When windows are missing: fail, degrade or wait."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the REST answer.")] = False,
     url: Annotated[str | None, typer.Option(help="Address of the API.")] = None,
@@ -70,12 +71,13 @@ def search(
         raise CommandError(
             f"the photo {str(photo)!r} can't be read", found=error.strerror
         ) from error
+    name = photo.name.encode(errors="replace").decode()  # of bytes that are no text
     fields = {"k": str(k)}
     if min_score is not None:
         fields["min_score"] = str(min_score)
     if on_partial is not None:
         fields["on_partial"] = on_partial
-    answer = _ask(url, "POST", "/v1/search", data=fields, files={"photo": (photo.name, content)})
+    answer = _ask(url, "POST", "/v1/search", data=fields, files={"photo": (name, content)})
     if as_json:
         say_json(answer)
         return
@@ -108,7 +110,7 @@ def _ask(url: str | None, method: str, path: str, **request: Any) -> dict[str, A
         # Not the environment's proxies: the API is on this machine or named by the caller.
         with httpx.Client(trust_env=False, timeout=60) as client:
             response = client.request(method, base + path, **request)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise CommandError(
             f"the API does not answer at {masked(base)}",
             found=masked_text(error) or type(error).__name__,

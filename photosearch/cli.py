@@ -26,6 +26,12 @@ from photosearch.settings import SETTINGS_VARIABLE, load_settings
 from photosearch.terminal import Terminal, make_streams_whole
 
 COMMANDS = "photosearch.commands"
+LONGEST_ARGUMENT = 8192
+"""Characters: twice the longest path, and more than a signed URL has."""
+
+
+class WrongArgument(PhotosearchError):
+    """A command line that no command takes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,10 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     make_streams_whole()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        _require_sense(arguments)
         try:
             command_line(arguments)(arguments)
         finally:
             sys.stdout.flush()  # here, where it can be told that nobody reads it
+    except WrongArgument as error:
+        _end_with(error, 2)
     except PhotosearchError as error:
         _end_with(error)
     except OSError as error:
@@ -67,10 +76,33 @@ def _refusal(error: OSError) -> PhotosearchError:
     raise error
 
 
-def _end_with(error: PhotosearchError) -> NoReturn:
+def _require_sense(arguments: Sequence[str]) -> None:
+    """Refuse at once what no command takes: most often a variable of a script that is not set,
+    and would mean the current folder or every interface; or what can't be shown in a line.
+
+    Raises:
+        WrongArgument: naming the argument.
+    """
+    before = "the command"
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        is_option = argument.startswith("-")
+        name = option if is_option and equals else before
+        if not argument or (is_option and equals and not value):
+            raise WrongArgument(f"the value of {name} is empty", remedy="leave it out, or give one")
+        if "\0" in argument or len(argument) > LONGEST_ARGUMENT:
+            raise WrongArgument(
+                f"the value of {name} is none",
+                found=f"{len(argument)} characters that begin with {argument[:40]!r}",
+                limit=f"{LONGEST_ARGUMENT} characters, and no NUL",
+            )
+        before = argument if is_option else f"what follows {argument!r}"
+
+
+def _end_with(error: PhotosearchError, code: int = 1) -> NoReturn:
     line = Text.assemble(("error:", "bold red"), " ", printable(masked_text(error)))
     Terminal(stderr=True).print(line, soft_wrap=True)
-    sys.exit(1)
+    sys.exit(code)
 
 
 def _end_unheard() -> NoReturn:

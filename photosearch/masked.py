@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 HIDDEN = "***"
 _SECRET_KEY = re.compile(r"pass|pwd|secret|token|key|sig|cred|auth", re.IGNORECASE)
-_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
+#: Bounded at its front, or a long text without a URL would be gone through from each letter on.
+_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://[^\s'\"<>]+")
 
 
 def masked(url: str) -> str:

@@ -103,7 +103,7 @@ def verify(
 def gc(
     keep: Annotated[int, typer.Option(min=0, help="Newest versions to keep of each window.")] = 2,
     grace_hours: Annotated[
-        float, typer.Option(min=0, help="Nothing younger than this is deleted.")
+        float, typer.Option(min=0, max=1e6, help="Nothing younger than this is deleted.")
     ] = 24.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would go, and why the rest stays.")

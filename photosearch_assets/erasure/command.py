@@ -16,7 +16,10 @@ def erase(
         bool, typer.Option("--photo-too", help="Delete its photos from the image store as well.")
     ] = False,
     wait_s: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait for index servers and runs to let it go.")
+        float,
+        typer.Option(
+            min=0, max=1e6, help="Seconds to wait for index servers and runs to let it go."
+        ),
     ] = 120.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt.")] = False,
 ) -> None:
