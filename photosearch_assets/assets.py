@@ -182,9 +182,9 @@ def _own_kinds(step: DagStep) -> set[str]:
 def _data_version(results: Sequence[StepResult]) -> dg.DataVersion | None:
     """The manifest's digest; of a range, the digest over those of its windows."""
     foreign = [result for result in results if isinstance(result, ForeignResult)]
-    if foreign:
-        return data_version_of(foreign)
     digests = [result.digest for result in results]
+    if foreign and ((version := data_version_of(foreign)) is not None or not any(digests)):
+        return version
     if len(digests) == 1:
         return dg.DataVersion(digests[0][:16] or "none")
     return dg.DataVersion(hashlib.sha256(json.dumps(digests).encode()).hexdigest()[:16])

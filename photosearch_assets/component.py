@@ -6,6 +6,7 @@ loads. The one thing read is the settings file, for the start of the timeline.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 import dagster as dg
 from pydantic import model_validator
@@ -41,7 +42,7 @@ class PhotosearchDag(dg.Component, dg.Model, dg.Resolvable):
 
 
 def require_known_names(steps: Sequence[DagStep]) -> None:
-    """Each step's name is its own, and those it comes after are there.
+    """Each step's name is its own, those it comes after are there, and none after itself.
 
     Raises:
         AssetsError: if not.
@@ -62,6 +63,14 @@ def require_known_names(steps: Sequence[DagStep]) -> None:
                 found=", ".join(unknown),
                 limit=f"one of {', '.join(names)}",
             )
+    try:
+        TopologicalSorter({step.name: step.after for step in steps}).prepare()
+    except CycleError as error:
+        raise AssetsError(
+            "steps come after each other in a circle",
+            found=", after ".join(reversed(error.args[1])),
+            remedy="take one out of another's 'after'",
+        ) from error
 
 
 def definitions_of(steps: Sequence[DagStep]) -> dg.Definitions:

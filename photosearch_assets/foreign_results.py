@@ -1,9 +1,9 @@
-"""What a step that speaks only Dagster's own Pipes has reported, passed on as it was reported.
+"""What a step that is not ours has reported through Dagster's Pipes, passed on as it was reported.
 
 Metadata keep their types, a data version is the step's, and each check has its own outcome,
 severity and metadata: nothing is made into a text, and nothing is added that was not said. Pipes
 knows one materialisation of an asset in a process, so that of a run over several windows is
-recorded for each of them.
+recorded for each of them, beside what the step told of that window alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,9 +31,15 @@ class ForeignResult(StepResult):
 
 
 def foreign_results(
-    step: DagStep, windows: Sequence[Window], session: dg.PipesSession, *, failed: bool
+    step: DagStep,
+    windows: Sequence[Window],
+    session: dg.PipesSession,
+    told: Sequence[StepResult],
+    *,
+    failed: bool,
 ) -> Iterator[ForeignResult]:
-    """The results of a process that has ended; of one that ``failed`` its checks alone count.
+    """The results of a process that has ended, with those that it ``told`` window by window; of
+    one that ``failed`` only these and its checks count.
 
     Raises:
         StepError: if it reported no materialisation, for a process that ends well has not thereby
@@ -42,22 +48,21 @@ def foreign_results(
     reported = session.get_results(implicit_materializations=False)
     made = [one for one in reported if isinstance(one, dg.MaterializeResult)]
     checks = tuple(one for one in reported if isinstance(one, dg.AssetCheckResult))
-    if not (made or failed):
+    if not (made or told or failed):
         raise StepError(
             f"the step {step.name} ended without reporting a materialization",
             found=" ".join(step.command),
             remedy="call report_asset_materialization or report_custom_message in it",
         )
-    for window in windows or (None,):
+    for result in told or _untold(step, windows, is_made=not failed):
         yield ForeignResult(
-            step=step.name,
-            window=window,
-            published=not failed,
+            **{name: getattr(result, name) for name in result.model_fields_set},
             entries=dict(made[-1].metadata or {}) if made else {},
             data_version=made[-1].data_version if made else None,
             check_results=checks,
         )
-    unknown = {one.check_name or "" for one in checks} - {*step.checks}
+    named = {one.check_name or "" for one in checks}
+    unknown = (named | {one.name for result in told for one in result.checks}) - {*step.checks}
     if unknown and not failed:
         raise StepError(
             f"the step {step.name} reported a check that it does not declare",
@@ -65,6 +70,11 @@ def foreign_results(
             limit=", ".join(step.checks) or "no checks",
             remedy="name it in the step's 'checks'",
         )
+
+
+def _untold(step: DagStep, windows: Sequence[Window], *, is_made: bool) -> Iterator[StepResult]:
+    for window in windows or (None,):
+        yield StepResult(step=step.name, window=window, published=is_made)
 
 
 def data_version_of(results: Sequence[ForeignResult]) -> dg.DataVersion | None:

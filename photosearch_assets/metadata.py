@@ -27,8 +27,6 @@ def metadata_of(result: StepResult, *, is_own: bool) -> dict[str, dg.MetadataVal
 
     Of a foreign step only what it said: a zero that nobody counted would be plotted.
     """
-    if isinstance(result, ForeignResult):
-        return dict(result.entries)
     counted: dict[str, dg.MetadataValue] = {
         "rows": dg.MetadataValue.int(result.rows),
         "failures": dg.MetadataValue.int(len(result.failures)),
@@ -59,6 +57,8 @@ def metadata_of(result: StepResult, *, is_own: bool) -> dict[str, dg.MetadataVal
         remarks = [(one.photo_id, one.remark) for one in result.remarks]
         entries["remarks"] = dg.MetadataValue.int(len(remarks))
         entries["photos to look at"] = dg.MetadataValue.md(_table(remarks))
+    if isinstance(result, ForeignResult):
+        entries |= result.entries
     return entries
 
 

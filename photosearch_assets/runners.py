@@ -80,22 +80,33 @@ class InSubprocess:
         self, step: DagStep, windows: Sequence[Window], context: dg.AssetExecutionContext
     ) -> Iterator[StepResult]:
         extras = {"windows": [window.key for window in windows], "step": step.name}
-        with _session(context, extras) as session, _process(step, self.settings, session) as child:
-            reported = 0
-            while child.poll() is None:
-                with suppress(subprocess.TimeoutExpired):
-                    child.wait(_LOOK_S)
-                messages = session.get_custom_messages()
-                yield from _told(step, windows, messages[reported:])
-                reported = len(messages)
-        # Closing the session has read what was written last.
-        messages = session.get_custom_messages()
-        yield from _told(step, windows, messages[reported:])
-        if errors := [message[ERROR] for message in messages if _is(ERROR, str, message)]:
-            raise StepError(errors[-1])
-        spoke_pipes_alone = not any(map(_is_result, messages))
-        if spoke_pipes_alone:
-            yield from foreign_results(step, windows, session, failed=child.returncode != 0)
+        told: list[StepResult] = []
+        try:
+            with (
+                _session(context, extras) as session,
+                _process(step, self.settings, session) as child,
+            ):
+                reported = 0
+                while child.poll() is None:
+                    with suppress(subprocess.TimeoutExpired):
+                        child.wait(_LOOK_S)
+                    messages = session.get_custom_messages()
+                    told.extend(_told(step, windows, messages[reported:]))
+                    reported = len(messages)
+            # Closing the session has read what was written last.
+            messages = session.get_custom_messages()
+            told.extend(_told(step, windows, messages[reported:]))
+            if errors := [message[ERROR] for message in messages if _is(ERROR, str, message)]:
+                raise StepError(errors[-1])
+        except StepError:
+            yield from told
+            raise
+        if step.own_name is None or not told:
+            # A step that tells of its windows may report checks and metadata beside that.
+            failed = child.returncode != 0
+            yield from foreign_results(step, windows, session, told, failed=failed)
+        else:
+            yield from told
         if child.returncode:
             raise StepError(
                 f"the step {step.name} failed",
@@ -142,7 +153,15 @@ def _process(
         **settings.whereabouts(),
         **Stores(**{name: getattr(settings, name) for name in Stores.model_fields}).environment(),
     }
-    child = subprocess.Popen([program, *step.command[1:]], cwd=settings.base_dir, env=environment)
+    command = [program, *step.command[1:]]
+    try:
+        child = subprocess.Popen(command, cwd=settings.base_dir, env=environment)
+    except (OSError, ValueError) as error:
+        raise StepError(
+            f"the step {step.name} can't be started",
+            found=f"{error.strerror if isinstance(error, OSError) else error}: {program}",
+            remedy="correct its 'command', which begins in the folder of photosearch.toml",
+        ) from error
     try:
         yield child
     finally:
@@ -170,6 +189,10 @@ def _told(
             result = StepResult.model_validate(message)
         except ValidationError as error:
             raise _no_result(step, repr(message), error.errors()[0]["msg"]) from None
+        if unknown := message.keys() - StepResult.model_fields.keys():
+            raise _no_result(step, ", ".join(sorted(unknown)), "it has no such fields")
+        if step.own_name is None and result.step != step.name:
+            raise _no_result(step, repr(result.step), "of another step")
         if result.window not in (windows or (None,)):
             where = "no window" if result.window is None else result.window.key
             raise _no_result(step, where, "of a window that it was not asked for")

@@ -154,6 +154,73 @@ def test_the_windows_of_a_run_may_report_each_on_its_own(run: Run) -> None:
     ]
 
 
+TOLD = """
+for window in pipes.get_extra("windows"):
+    pipes.report_custom_message({"step": "sizes", "window": window, "rows": 1})
+"""
+
+
+def test_checks_and_metadata_reach_dagster_beside_windows_that_are_told_one_by_one(
+    run: Run,
+) -> None:
+    ended = run(
+        TOLD
+        + """
+pipes.report_asset_check("not_empty", passed=False, metadata={"empty": 3})
+pipes.report_asset_materialization(metadata={"pictures": 7}, data_version="seven")
+""",
+        checks=["not_empty"],
+    )
+
+    assert ended.success
+    told = evaluations(ended)
+    assert {one.partition for one in told} == {FIRST, SECOND}
+    assert all(one.metadata == {"empty": dg.MetadataValue.int(3)} for one in told)
+    assert not any(one.passed for one in told)
+    for made in ended.asset_materializations_for_node("sizes"):
+        assert made.metadata == {
+            "rows": dg.MetadataValue.int(1),
+            "pictures": dg.MetadataValue.int(7),
+        }
+        assert made.tags is not None
+        assert made.tags["dagster/data_version"] == "seven"
+
+
+@pytest.mark.parametrize(
+    ("does", "told"),
+    [
+        (
+            f'{TOLD}pipes.report_asset_check("surprise", passed=False)',
+            "a check that it does not declare: found surprise",
+        ),
+        (
+            TOLD.replace('"rows": 1', '"checks": [{"name": "odd", "passed": False, "found": "3"}]'),
+            "a check that it does not declare: found odd",
+        ),
+        (TOLD.replace('"rows": 1', '"metadata": {"pictures": 7}'), "no such fields): found meta"),
+        (TOLD.replace('"sizes"', '"images"'), "of another step): found 'images'"),
+    ],
+)
+def test_what_is_told_of_windows_and_would_be_dropped_fails_the_run(
+    run: Run, does: str, told: str
+) -> None:
+    ended = run(does)
+
+    assert not ended.success
+    [failure] = ended.get_step_failure_events()
+    assert told in str(failure.step_failure_data.error)
+
+
+@pytest.mark.parametrize("program", ["no-such-program", "./s.py"])
+def test_a_command_that_cannot_be_started_is_named(run: Run, program: str) -> None:
+    ended = run("pass", command=[program])
+
+    assert not ended.success
+    [failure] = ended.get_step_failure_events()
+    assert "the step sizes can't be started: found" in str(failure.step_failure_data.error)
+    assert program in str(failure.step_failure_data.error)
+
+
 def test_a_file_beside_the_settings_adds_steps_to_the_graph(shop: Shop) -> None:
     fields = {
         "description": "How large the photos are.",
@@ -205,6 +272,13 @@ def test_a_folder_of_files_adds_them_all_and_no_file_adds_none(shop: Shop) -> No
     assert [step.name for step in own_steps(shop.settings)] == ["a", "b"]
 
 
+@pytest.mark.parametrize("text", ["", "# later", "steps:", "steps: []"])
+def test_a_file_without_a_step_adds_none(shop: Shop, text: str) -> None:
+    (shop.root / "steps.yaml").write_text(text)
+
+    assert own_steps(shop.settings) == []
+
+
 def test_a_step_that_is_built_by_hand_alone_has_no_condition(shop: Shop) -> None:
     write(shop, {"steps": [OWN, OWN | {"name": "rare", "automation": False}]})
 
@@ -238,6 +312,17 @@ def test_a_step_that_is_built_by_hand_alone_has_no_condition(shop: Shop) -> None
         ("steps: [{name: a, granularity: hourly, command: [x], freshness: 3}]", "freshness"),
         ("steps: [{name: a, granularity: hourly, command: [x], kinds: [a, b, c, d]}]", "kinds"),
         ("steps:\n- \x00", ""),
+        ("steps: []\nsteps: [{name: a, granularity: hourly, command: [x]}]", "'steps' given 2"),
+        ("steps: [{name: a, name: b, granularity: hourly, command: [x]}]", "'name' given 2"),
+        ("steps: [{name: class, granularity: hourly, command: [x]}]", "'class'"),
+        ("steps: [{name: a, granularity: hourly, command: [x], checks: [b, b]}]", "Duplicate"),
+        ("steps: [{name: a, granularity: hourly, command: [x], checks: [b c]}]", "b c"),
+        ("steps: [{name: a, granularity: hourly, command: [x], pool: b c}]", "b c"),
+        (
+            "steps: [{name: a, granularity: none, command: [x], "
+            "freshness: {warn_hours: 2, fail_hours: 1}}]",
+            "warn_window",
+        ),
     ],
 )
 def test_a_file_that_holds_no_steps_is_named_with_the_fault(
@@ -257,6 +342,7 @@ def test_a_file_that_holds_no_steps_is_named_with_the_fault(
     [
         ({"name": "images"}, "a step's name is given once: found images"),
         ({"after": ["nothing"]}, "comes after a step that is not there: found nothing"),
+        ({"after": ["sizes"]}, "after each other in a circle: found sizes, after sizes"),
     ],
 )
 def test_materialize_tells_in_one_line_what_is_wrong_with_the_steps(
