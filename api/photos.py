@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from api.apart import IN_PLACE_BYTES, apart
 from api.pieces import Held
 from api.problems import ApiProblem
 from photosearch.catalogue.listing import Photo
@@ -85,8 +84,8 @@ class PhotoStore:
 
     async def original(self, photo: Photo) -> PhotoBytes:
         """The photo as it was uploaded."""
-        content = await self.bytes_of(photo)
-        return PhotoBytes(content, media_type(content), await _named(content))
+        content, digest = await self._named(photo)
+        return PhotoBytes(content, media_type(content), digest)
 
     async def thumbnail(self, photo: Photo, side: int) -> PhotoBytes:
         """The photo as a JPEG of at most ``side`` pixels a side, upright.
@@ -95,8 +94,7 @@ class PhotoStore:
             PhotoError: if it is unusable; that is found out once.
             ApiProblem: 429 if too many others wait.
         """
-        content = await self.bytes_of(photo)
-        digest = await _named(content)
+        content, digest = await self._named(photo)
         key = (digest, side)
         if key in self._thumbnails:
             self._thumbnails.move_to_end(key)
@@ -114,6 +112,15 @@ class PhotoStore:
             raise
         self._keep(key, made)
         return made
+
+    async def _named(self, photo: Photo) -> tuple[bytes, str]:
+        """The photo's file and its digest; made in one go, so that none waits in between."""
+
+        def read() -> tuple[bytes, str]:
+            content = self._read(photo)
+            return content, _digest(content)
+
+        return await asyncio.get_running_loop().run_in_executor(self._workers, read)
 
     def close(self) -> None:
         self._workers.shutdown(wait=False, cancel_futures=True)
@@ -188,10 +195,6 @@ def _shrink(pixels: NDArray[np.uint8], side: int) -> PhotoBytes:
     image.save(out, "JPEG", quality=82, optimize=True)
     small = out.getvalue()
     return PhotoBytes(small, "image/jpeg", _digest(small))
-
-
-async def _named(content: bytes) -> str:
-    return await apart(lambda: _digest(content), if_long=len(content) > IN_PLACE_BYTES)
 
 
 def _digest(content: bytes) -> str:
