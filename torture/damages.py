@@ -41,7 +41,9 @@ def torture(shop: Shop, minutes: float) -> Iterator[str]:
     ends = time.monotonic() + minutes * 60
     done: Counter[str] = Counter()
     while time.monotonic() < ends and done.total() < MOST:
-        path = shop.random.choice(files)
+        # Of each kind as often: documents are few beside the files of versions.
+        kind = shop.random.choice(sorted({_kind(path, state) for path in files}))
+        path = shop.random.choice([one for one in files if _kind(one, state) == kind])
         name = shop.random.choice(sorted(DAMAGES))
         if name == LOSS and path.relative_to(state).as_posix().startswith(MAY_BE_LOST):
             continue
@@ -57,6 +59,12 @@ def torture(shop: Shop, minutes: float) -> Iterator[str]:
         path.unlink(missing_ok=True)
         shutil.copy2(restored, path)
     say(f"{done.total()} damages: {dict(done)}")
+
+
+def _kind(path: Path, state: Path) -> str:
+    """The folder below the state folder, and of the repository the file's name too."""
+    folder, *_, name = path.relative_to(state).as_posix().split("/")
+    return f"{folder}/{name}" if folder == "repository" else folder
 
 
 def _is_ours(name: str) -> bool:
