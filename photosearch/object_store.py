@@ -26,6 +26,7 @@ from photosearch.errors import PhotosearchError
 from photosearch.home import looked_up
 from photosearch.masked import masked, masked_text
 from photosearch.settings import Settings
+from photosearch.without_user import require_no_user
 
 RETRIES = 8
 #: Without a byte for so long a store hangs; a part of an upload (5 MB) has so long as a whole.
@@ -62,6 +63,10 @@ def open_object_store(url: str, settings: Settings, *, retries: int = RETRIES) -
             },
         },
     }
+    if parts.scheme in ("s3", "gs"):
+        require_no_user("the URL of a store", url)
+        require_no_user("s3_endpoint", settings.s3_endpoint)
+        require_no_user("gcs_endpoint", settings.gcs_endpoint)
     try:
         if parts.scheme in ("s3", "gs") and not parts.netloc:
             raise ValueError("no bucket in it")

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from photosearch.settings import Settings
+from photosearch.without_user import require_no_user
 
 UPLOAD_EVERY_S = 30
 """Step logs of a run that is not over come to the bucket so often."""
@@ -24,6 +25,9 @@ FOLDER = "logs"
 def compute_logs(settings: Settings) -> dict[str, Any]:
     """Dagster's configuration of step logs: in the repository's bucket if it lies in one."""
     parts = urlsplit(settings.repository_url)
+    if parts.scheme in ("s3", "gs"):  # before it is written down
+        require_no_user("s3_endpoint", settings.s3_endpoint)
+        require_no_user("models_url", settings.models_url)
     prefix = "/".join(filter(None, (parts.path.strip("/"), "logs")))
     if parts.scheme == "s3" and find_spec("dagster_aws") is not None:
         config = {
