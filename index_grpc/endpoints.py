@@ -7,6 +7,7 @@ in microseconds; in a cluster EndpointSlices take their place behind the same in
 
 import logging
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -85,6 +86,25 @@ def has_process(endpoint: Endpoint) -> bool:
         return psutil.Process(endpoint.pid).create_time() < endpoint.ready_at.timestamp()
     except psutil.NoSuchProcess:
         return False
+
+
+def endpoints_here(folder: Path) -> list[Endpoint]:
+    """The announced servers without those of another installation, whose files came into
+    ``folder`` when it was copied while they ran."""
+    return [one for one in read_endpoints(folder) if not _serves_elsewhere(one, folder.parent)]
+
+
+def _serves_elsewhere(endpoint: Endpoint, state: Path) -> bool:
+    """Known by its command line, and only if the place that this names is still there: a folder
+    that was renamed is the same."""
+    try:
+        arguments = psutil.Process(endpoint.pid).cmdline()
+    except psutil.Error:
+        return False
+    for option, value in pairwise(arguments):
+        if option == "--serving" and (own := Path(value).parent).is_dir():
+            return not any(parent.samefile(state) for parent in own.parents)
+    return False
 
 
 def started_s(pid: int) -> float:

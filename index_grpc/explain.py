@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel
 
-from index_grpc.endpoints import has_process, read_endpoints
+from index_grpc.endpoints import endpoints_here, has_process
 from index_grpc.find_row import find_row
 from index_grpc.rows import Row
 from index_grpc.trail import PhotoTrail, Served, TrailStep, WayBack
@@ -92,7 +92,7 @@ class _Walk:
         # answer none while these do.
         current = current_fingerprint(repository)
         self._endpoints = sorted(
-            filter(has_process, read_endpoints(settings.endpoints_dir)),
+            filter(has_process, endpoints_here(settings.endpoints_dir)),
             key=lambda endpoint: (endpoint.fingerprint == current, endpoint.ready_at),
             reverse=True,
         )

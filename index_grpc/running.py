@@ -5,7 +5,7 @@ A server has its pack in memory, but one that dies is started again from the sam
 
 from collections.abc import Iterator
 
-from index_grpc.endpoints import read_endpoints
+from index_grpc.endpoints import endpoints_here
 from photosearch.repository.addresses import Address
 from photosearch.settings import Settings
 from photosearch.windows import Window
@@ -13,7 +13,7 @@ from photosearch.windows import Window
 
 def held_versions(settings: Settings) -> Iterator[tuple[Address, str]]:
     """Address and version of every index and quantiser that an announced server holds."""
-    for endpoint in read_endpoints(settings.endpoints_dir):
+    for endpoint in endpoints_here(settings.endpoints_dir):
         if endpoint.quantiser is not None:
             yield Address.quantisers(endpoint.fingerprint), endpoint.quantiser
         for held in endpoint.windows:

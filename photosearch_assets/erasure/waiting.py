@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from index_grpc.endpoints import read_endpoints
+from index_grpc.endpoints import endpoints_here
 from photosearch.errors import PhotosearchError
 from photosearch.file_lock import file_lock
 from photosearch.repository.addresses import Address
@@ -88,7 +88,7 @@ def _servers_of(settings: Settings, versions: set[tuple[Address, str]]) -> set[i
     """The processes of the servers that announce one of these versions."""
     return {
         endpoint.pid
-        for endpoint in read_endpoints(settings.endpoints_dir)
+        for endpoint in endpoints_here(settings.endpoints_dir)
         for held in endpoint.windows
         if (Address.index(endpoint.fingerprint, Window.parse(held.window)), held.version)
         in versions

@@ -2,6 +2,9 @@
 
 import logging
 import os
+import shutil
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +18,7 @@ from index_grpc.endpoints import (
     Endpoint,
     EndpointWindow,
     endpoint_path,
+    endpoints_here,
     has_process,
     next_ready_at,
     read_endpoints,
@@ -22,7 +26,9 @@ from index_grpc.endpoints import (
     started_s,
     write_endpoint,
 )
+from index_grpc.running import held_versions
 from index_grpc.serving import Serving, ServingError, read_serving
+from photosearch.settings import Settings
 from photosearch.windows import Window
 
 DAY = Window.parse("daily/2026-11-22")
@@ -65,6 +71,28 @@ def test_a_file_that_is_no_endpoint_does_not_hide_the_others(
 
     assert found == [endpoint("a")]
     assert "broken.json" in caplog.text
+
+
+def test_a_server_of_the_installation_that_a_folder_was_copied_from_is_not_its_own(
+    tmp_path: Path,
+) -> None:
+    original, copied = tmp_path / "one", tmp_path / "two"
+    own = original / "deployer/servings/a"
+    own.mkdir(parents=True)
+    waits = [sys.executable, "-c", "input()", "--serving", str(own / "serving.json")]
+    with subprocess.Popen(waits, stdin=subprocess.PIPE) as server:
+        announced = endpoint("a").model_copy(update={"pid": server.pid})
+        write_endpoint(original / "endpoints", announced)
+        shutil.copytree(original, copied)
+
+        assert endpoints_here(original / "endpoints") == [announced]
+        assert endpoints_here(copied / "endpoints") == []
+        settings = Settings(base_dir=tmp_path, state_dir=Path("two"))
+        assert list(held_versions(settings)) == []
+
+        renamed = original.rename(tmp_path / "three")
+        assert endpoints_here(renamed / "endpoints") == [announced]
+        server.communicate()
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
