@@ -95,7 +95,10 @@ def verify(
         say(_nothing_made(settings))
     if damaged and discard:
         say("run 'photosearch materialize' to make them again")
-    lacks_what_was_named = not versions and settings.models_url is not None
+    # A state folder that is not there is a wrong name or a disk that is not mounted.
+    lacks_what_was_named = not versions and (
+        settings.models_url is not None or not settings.state.exists()
+    )
     if others or (damaged and not discard) or lacks_what_was_named:
         raise typer.Exit(1)
 

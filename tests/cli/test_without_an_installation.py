@@ -123,10 +123,30 @@ def test_variables_that_say_where_things_lie_are_an_installation(
 
     code, out, _ = run(capsys, "verify")
 
-    assert code == 0
+    assert code == 1  # nothing was looked at
     assert "0 versions read, 0 damaged" in out
     assert f"there was nothing to look at: the model repository file://{folder}/state" in out
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("named", [None, "no-such-disk"])
+def test_a_state_folder_that_is_gone_is_not_well(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    named: str | None,
+) -> None:
+    (folder / "photosearch.toml").write_text("" if named is None else f'state_dir = "{named}"')
+
+    code, out, _ = run(capsys, "verify")
+    assert code == 1
+    assert "there was nothing to look at" in out
+    assert [path.name for path in folder.iterdir()] == ["photosearch.toml"]
+
+    (folder / (named or ".photosearch")).mkdir(mode=0o700)
+    code, out, _ = run(capsys, "verify")
+    assert code == 0
+    assert "there was nothing to look at" in out
 
 
 def test_a_repository_that_was_named_and_holds_nothing_is_not_well(
