@@ -7,6 +7,7 @@ means the same from wherever it is called and Dagster's processes, which run els
 
 import os
 import re
+import tomllib
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -529,7 +530,7 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            toml = TomlConfigSettingsSource(settings_cls, path)
+            toml = _TomlFile(settings_cls, path)
             return (init_settings, env_settings, toml)
 
     try:
@@ -542,10 +543,21 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
             found=str(error),
             remedy="let this user read it",
         ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{path} is not a TOML file", found=str(error), remedy="save it as UTF-8"
+        ) from error
     except ValueError as error:
         raise SettingsError(
             f"{path} is not a TOML file", found=str(error), remedy="correct that line"
         ) from error
+
+
+class _TomlFile(TomlConfigSettingsSource):
+    """Takes a file that begins with a mark of its order of bytes, as some editors write it."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        return tomllib.loads(file_path.read_text("utf-8-sig"))
 
 
 def _refusal(error: ValidationError, path: Path) -> SettingsError:

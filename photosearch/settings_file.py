@@ -50,7 +50,7 @@ def update_settings_file(
         SettingsError: if the file is no TOML, or can't be written.
     """
     try:
-        document = tomlkit.parse(file.read_text("utf-8")) if file.exists() else _new_document()
+        document = tomlkit.parse(file.read_text("utf-8-sig")) if file.exists() else _new_document()
     except (TOMLKitError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is not a TOML file: {error}") from error
     changes = []

@@ -59,7 +59,7 @@ def write_embedder_settings(settings: Settings, manifest: Manifest) -> None:
         SettingsError: if the file can't be written.
     """
     file = settings.file
-    held = tomlkit.parse(file.read_text("utf-8")).unwrap() if file.exists() else {}
+    held = tomlkit.parse(file.read_text("utf-8-sig")).unwrap() if file.exists() else {}
     values, surplus = {}, []
     for setting, value in settings_of(manifest).items():
         default = _plain(type(settings).model_fields[setting].default)

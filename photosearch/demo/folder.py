@@ -82,7 +82,9 @@ def write_settings(folder: Path, plan: DemoPlan) -> Settings:
     A port that the file names is kept if it is free, so that the address stays the same.
     """
     file = folder / SETTINGS_FILE
-    kept: Mapping[str, Any] = tomlkit.parse(file.read_text()).unwrap() if file.exists() else {}
+    kept: Mapping[str, Any] = (
+        tomlkit.parse(file.read_text("utf-8-sig")).unwrap() if file.exists() else {}
+    )
     document = tomlkit.document()
     document.add(tomlkit.comment("Written by 'photosearch demo'."))
     document["photos_url"] = PHOTOS
