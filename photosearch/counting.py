@@ -1,7 +1,7 @@
 """How many there are, in words that a person reads."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 def counted(count: int, noun: str) -> str:
@@ -9,13 +9,16 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def commonest(counts: Counter[str], shown: int) -> tuple[list[tuple[str, int]], str | None]:
-    """The ``shown`` most common with their counts, and in words how many are not among them.
+def commonest(
+    counts: Counter[str], shown: int, first: Collection[str] = ()
+) -> tuple[list[tuple[str, int]], str | None]:
+    """The ``shown`` most common with their counts, those that come ``first`` before others, and
+    in words how many are not among them.
 
     A list that ends without a word is taken for the whole of it. One alone is never left to
     the words: they take its place.
     """
-    every = counts.most_common()
+    every = sorted(counts.most_common(), key=lambda one: one[0] not in first)
     if len(every) <= shown + 1:
         return every, None
     rest = every[shown:]

@@ -58,7 +58,7 @@ def print_summary(
     if scan is not None:
         row("Scan", f"{scan.added:,} added, {scan.changed:,} changed, {scan.removed:,} removed")
         row("Dates", _dates(scan))
-        reasons, rest = commonest(scan.passed_over, _REASONS_SHOWN)
+        reasons, rest = commonest(scan.passed_over, _REASONS_SHOWN, scan.faults)
         for reason, files in reasons:
             row("Passed over", f"{reason}: {files:,}")
         if rest is not None:

@@ -11,7 +11,7 @@ ahead. A file that has no believable time takes the one at which a scan first sa
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -38,6 +38,7 @@ class FolderScan:
     unbelievable_dates: int  # of those dated by their file
     dated_by_scan: int  # when one first saw them
     passed_over: Counter[str]  # reason -> files
+    faults: Collection[str]  # those of the reasons for which something could not be read
 
 
 def scan_folder(
@@ -62,7 +63,7 @@ def scan_folder(
     """
     files = find_photos(folder, ignore)
     if not files.photos:
-        reasons, rest = commonest(files.passed_over, _REASONS_SHOWN)
+        reasons, rest = commonest(files.passed_over, _REASONS_SHOWN, files.faults)
         found = [f"{count:,} {reason}" for reason, count in reasons] + ([rest] if rest else [])
         raise CatalogueError(
             f"the folder {folder} holds no photos",
@@ -104,6 +105,7 @@ def scan_folder(
         unbelievable_dates=times.dated["file after all"],
         dated_by_scan=times.dated["scan"],
         passed_over=files.passed_over,
+        faults=files.faults,
     )
 
 

@@ -32,11 +32,17 @@ class PhotoFile:
 @dataclass
 class FolderFiles:
     """The photos by path, how many files and folders were passed over for each reason, and the
-    paths of those that could not be read."""
+    paths of those that could not be read, which are among them for one of ``faults``."""
 
     photos: list[PhotoFile] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
     unread: list[str] = field(default_factory=list)
+    faults: set[str] = field(default_factory=set)
+
+    def could_not_read(self, path: str, reason: str) -> None:
+        self.passed_over[reason] += 1
+        self.faults.add(reason)
+        self.unread.append(path)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -84,8 +90,7 @@ def find_photos(folder: Path, ignore: Sequence[str] = ()) -> FolderFiles:
         except FileNotFoundError:
             continue  # gone since its folder was read
         except OSError as error:
-            found.passed_over[f"files that can't be read: {error.strerror}"] += 1
-            found.unread.append(path)
+            found.could_not_read(path, f"files that can't be read: {error.strerror}")
     found.photos.sort(key=lambda photo: photo.path)
     return found
 
@@ -110,11 +115,10 @@ def _files(root: str, found: FolderFiles, ignored: IgnoredNames) -> Iterator["os
         except FileNotFoundError:
             continue  # gone since its own folder was read
         except PermissionError:
-            found.passed_over["folders that may not be read"] += 1
-            found.unread.append(_inside(root, folder))
+            found.could_not_read(_inside(root, folder), "folders that may not be read")
         except OSError as error:
-            found.passed_over[f"folders that can't be read: {error.strerror}"] += 1
-            found.unread.append(_inside(root, folder))
+            reason = f"folders that can't be read: {error.strerror}"
+            found.could_not_read(_inside(root, folder), reason)
 
 
 def _inside(root: str, path: str) -> str:

@@ -152,6 +152,38 @@ def test_reasons_beyond_a_screen_are_counted(home: Path) -> None:
     assert "Passed over and 18 more, 18 in all" in said
 
 
+def test_what_could_not_be_read_is_said_before_other_reasons(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        Path(f"pics/a.x{number}").touch()
+        Path(f"pics/b.x{number}").touch()
+    really = os.scandir
+    (home / "pics/locked").mkdir()
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("/locked"):
+            raise PermissionError(13, "Permission denied")
+        return really(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    said = init("--photos", "pics")
+
+    assert "Passed over folders that may not be read: 1" in said
+    assert "Passed over and 19 more, 38 in all" in said
+
+
+def test_a_file_with_a_mark_of_its_order_of_bytes_is_read_and_written(home: Path) -> None:
+    file = home / "photosearch.toml"
+    file.write_bytes(b"\xef\xbb\xbf# mine\r\napi_port = 8099\r\n")
+
+    init("--photos", "pics")
+
+    assert load_settings().api_port == 8099
+    assert "# mine" in file.read_text()
+    assert "photos_url" in file.read_text()
+
+
 # Photos without a time of their own
 
 
