@@ -169,7 +169,8 @@ class LayoutRegistry:
             self._write_index(kept)
             # Of two names of one image, which a copy or a renamed entry leaves, one may go.
             still = set(chain.from_iterable(self._named_by(entry["digest"]) for entry in kept))
-            for each in {digest, *images_in(content)} - still:
+            asked = {digest} & {reference}  # what is asked for by its digest goes in any case
+            for each in asked | ({digest, *images_in(content)} - still):
                 self.delete_blob(each)
 
     def _named_by(self, digest: str) -> Iterator[str]:
