@@ -57,9 +57,12 @@ def test_without_a_home_of_his_a_user_makes_and_looks_after_what_lies_in_a_bucke
     os.utime(folder / "photos" / "p1.png", (then, then))
     document = {"models_url": bucket.url, **bucket.options()}
     (folder / "photosearch.toml").write_text(tomlkit.dumps(document))
+    # A profile, which is looked for at home too.
+    profile = folder / "keys"
+    profile.write_text("[default]\naws_access_key_id = tests\naws_secret_access_key = secret\n")
+    keys = {"AWS_CONFIG_FILE": str(profile)}
     for path in (folder, *folder.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
-    keys = {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
 
     run(folder, keys, "init", "--photos", "photos")
     run(folder, keys, "materialize", "--window", HOUR)
