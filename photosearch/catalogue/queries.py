@@ -25,6 +25,7 @@ from photosearch.settings import Settings
 from photosearch.windows import Span
 
 _LONG_SPAN = timedelta(days=62)
+_YEARS = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 
 PhotoRow = tuple[str, str, str, datetime, str]  # the members of a Photo
 
@@ -51,12 +52,14 @@ class Queries:
     def times(self) -> Iterator[tuple[str, datetime | None, object]]:
         """Each listing's id and time, none if that can't be read, and what there is instead."""
         schema = self._read_schema()
-        query = sa.select(schema.listing_id.column, self._readable_time(schema))
+        query = sa.select(
+            schema.listing_id.column, self._readable_time(schema), self._odd_time(schema)
+        )
         with reading(self._engine) as connection:
-            for key, value in stream(connection, query):
+            for key, value, odd in stream(connection, query):
                 listing_id = read_id(key)
                 if listing_id is not None:
-                    yield listing_id, read_time(value), value
+                    yield listing_id, read_time(value), value if odd is None else odd
 
     def survey_rows(
         self,
@@ -69,16 +72,17 @@ class Queries:
         query = sa.select(
             schema.listing_id.column,
             self._readable_time(schema),
+            self._odd_time(schema),
             sa.literal_column("0") if status is None else status.column,
             sa.null() if price is None else price.column,
         )
         alive = self._settings.live_statuses[0]
         with reading(self._engine) as connection:
-            for key, value, state, amount in stream(connection, query):
+            for key, value, odd, state, amount in stream(connection, query):
                 yield (
                     read_id(key),
                     read_time(value),
-                    value,
+                    value if odd is None else odd,
                     alive if status is None else read_status(state),
                     amount if amount is not None and read_price(amount) is None else None,
                 )
@@ -236,6 +240,15 @@ class Queries:
             return schema.listed_at
         return _within_years(schema.listed_at, schema.time_keeping)
 
+    def _odd_time(self, schema: Schema) -> sa.ColumnElement[Any]:
+        """What there is in place of a readable time, where that reads as none."""
+        if self._engine.dialect.name == "sqlite":
+            return sa.null()
+        written = sa.cast(schema.listed_at, sa.Text)
+        first, last = _YEARS
+        is_readable = within(schema.listed_at, schema.time_keeping, first, last)
+        return sa.case((is_readable, sa.null()), else_=written)
+
     def _readable_version(self, schema: Schema) -> sa.ColumnElement[Any]:
         assert schema.version is not None
         if schema.version_keeping is None:
@@ -245,7 +258,7 @@ class Queries:
 
 def _within_years(column: sa.ColumnElement[Any], keeping: TimeKeeping) -> sa.ColumnElement[Any]:
     """PostgreSQL's infinity and years beyond 9999 have no datetime: the driver would fail."""
-    first, last = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+    first, last = _YEARS
     return sa.case((within(column, keeping, first, last), column), else_=sa.null())
 
 

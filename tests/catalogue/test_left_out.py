@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from photosearch.repository.storage import open_storage
 from photosearch.settings import Settings
 from photosearch.windows import HOUR
 from tests.catalogue.lamps import TWO, lamp
-from tests.catalogue.shops import Run
+from tests.catalogue.shops import Run, run_on
 
 NOW = TWO + timedelta(minutes=30)
 
@@ -137,3 +138,35 @@ def test_what_a_status_hides_is_said_with_its_setting(
     status: str | None, live: str | tuple[str, ...], why: str | None
 ) -> None:
     assert hidden_by_status(status, Settings(live_status=live)) == why
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("kind", "written", "told"),
+    [
+        ("timestamptz", "'infinity'", "'infinity'"),
+        ("timestamp", "'-infinity'", "'-infinity'"),
+        ("date", "'0044-03-15 BC'", "'0044-03-15 BC'"),
+        ("timestamptz", "'20000-01-01 00:00Z'", "'20000-01-01 00:00:00+00'"),
+        ("double precision", "'NaN'", "'NaN'"),
+    ],
+)
+def test_a_time_of_postgresql_that_is_none_of_ours_is_told_as_it_is(
+    postgres_url: str, tmp_path: Path, kind: str, written: str, told: str
+) -> None:
+    run_on(
+        postgres_url,
+        f"""CREATE TABLE listings (id INTEGER, title TEXT, price TEXT, category TEXT, status TEXT,
+          listed_at {kind});
+        CREATE TABLE photos (id TEXT, listing_id INTEGER, path TEXT);
+        INSERT INTO listings VALUES (1, 'Lamp', '1', 'c', 'live', {written}),
+          (2, 'Lamp', '1', 'c', 'live', NULL)""",
+    )
+
+    with Catalogue.open(Settings(base_dir=tmp_path, database_url=postgres_url)) as catalogue:
+        survey = catalogue.survey(TWO, NOW)
+        outside = catalogue.outside(TWO, NOW)
+
+    assert survey.left_out[Reason.UNREADABLE_TIME].why == f"its time can't be read: {told}"
+    assert survey.left_out[Reason.NO_TIME].count == 1
+    assert [one.reason for one in outside] == [f"its time can't be read: {told}", "it has no time"]
