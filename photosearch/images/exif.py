@@ -16,6 +16,7 @@ _MOST_TAGS = 4096
 _LONGEST_TEXT = 64
 _BYTE, _TEXT, _SHORT, _LONG = 1, 2, 3, 4
 _NUMBERS = {_BYTE: ("B", 1), _SHORT: ("H", 2), _LONG: ("I", 4)}
+_NAMES = re.compile(rb"(?:Exif\0\0)*")
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(="|>)([0-9])')
 
 
@@ -47,12 +48,19 @@ def read_tags(
     return found
 
 
+def without_name(block: bytes) -> bytes:
+    """An EXIF block from its byte order on; some programs write its name twice.
+
+    Taken off one by one, a million of them would copy the rest of the block a million times.
+    """
+    named = _NAMES.match(block)
+    return block[named.end() :] if named is not None else block
+
+
 def orientation(exif: bytes, xmp: bytes) -> int:
     """How a photo is to be turned, by its EXIF block (with or without its name) or, if that does
     not say, by its XMP packet."""
-    while exif.startswith(b"Exif\0\0"):
-        exif = exif[6:]
-    value = read_tags(exif, (ORIENTATION,)).get(ORIENTATION)
+    value = read_tags(without_name(exif), (ORIENTATION,)).get(ORIENTATION)
     if isinstance(value, int):
         return value
     found = _XMP_ORIENTATION.search(xmp)

@@ -13,6 +13,7 @@ from typing import IO
 from PIL import AvifImagePlugin
 
 from photosearch.images import jpeg, png
+from photosearch.images.exif import without_name
 from photosearch.images.photo_error import TooMuchWork
 from photosearch.images.tiff import is_tiff
 
@@ -23,6 +24,8 @@ _MOST_BYTES = 64 << 20
 # them, which make no picture, take it minutes; a photo has some, of dozens of bytes each.
 _MOST_LISTED_BYTES = 256 << 10
 _LISTS = (b"meta", b"moov")
+# Pillow takes them off one by one, copying the rest.
+_MANY_NAMES = b"Exif\0\0" * 8
 
 
 def find_exif(file: IO[bytes]) -> bytes | mmap.mmap:
@@ -33,7 +36,7 @@ def find_exif(file: IO[bytes]) -> bytes | mmap.mmap:
     """
     start = file.read(32)
     if start.startswith(b"\xff\xd8\xff"):
-        return _bare(jpeg.exif_of_start(start + file.read(_START_BYTES)))
+        return without_name(jpeg.exif_of_start(start + file.read(_START_BYTES)))
     if start.startswith(png.SIGNATURE):
         return _exif_of_png(start + file.read(_START_BYTES))
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
@@ -43,12 +46,6 @@ def find_exif(file: IO[bytes]) -> bytes | mmap.mmap:
     if start[4:8] == b"ftyp":
         return _exif_of_avif(start + file.read(_MOST_BYTES))
     return b""
-
-
-def _bare(block: bytes) -> bytes:
-    while block.startswith(b"Exif\0\0"):
-        block = block[6:]
-    return block
 
 
 def _exif_of_png(start: bytes) -> bytes:
@@ -66,19 +63,19 @@ def _exif_of_webp(file: IO[bytes]) -> bytes:
             break
         name, size = struct.unpack("<4sI", header)
         if name == b"EXIF":
-            return _bare(file.read(min(size, _START_BYTES)))
+            return without_name(file.read(min(size, _START_BYTES)))
         file.seek(size + (size & 1), io.SEEK_CUR)
     return b""
 
 
 def _exif_of_avif(content: bytes) -> bytes:
-    if _listed_bytes(content) > _MOST_LISTED_BYTES:
+    if _listed_bytes(content) > _MOST_LISTED_BYTES or _MANY_NAMES in content:
         return b""
     try:
         image = AvifImagePlugin.AvifImageFile(io.BytesIO(content), "")
     except Exception:  # a damaged photo is reported when it is fetched
         return b""
-    return _bare(image.info.get("exif", b""))
+    return without_name(image.info.get("exif", b""))
 
 
 def _listed_bytes(avif: bytes) -> int:

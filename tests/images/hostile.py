@@ -192,6 +192,17 @@ def avif_of_one_colour(side: int) -> bytes:
     return saved(Image.new("RGB", (side, side), "teal"), "AVIF", speed=10, quality=10)
 
 
+def avif_of_names(count: int) -> bytes:
+    """An AVIF whose EXIF block says so many times that it is one."""
+    header = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
+    plain = header.ljust(6 * count + len(header), b"\1")
+    whole = saved(noise(64, 64), "AVIF", exif=plain)
+    # Before the block stands where its byte order is.
+    named = struct.pack(">I", 6 * count) + b"Exif\0\0" * count + header
+    assert bytes(4) + plain in whole
+    return whole.replace(bytes(4) + plain, named)
+
+
 def _box(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", len(content) + 8, name) + content
 
@@ -227,6 +238,11 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     ),
     "JPEG of many EXIF segments": lambda: jpeg_of_exif(900),
     "JPEG of overlapping tags": lambda: jpeg_with_overlapping_tags(5_000),
+    "PNG of an EXIF block's name": lambda: small_png(
+        before=png_chunk(b"eXIf", b"Exif\0\0" * 690_000)
+    ),
+    "JPEG of an EXIF block's name": lambda: jpeg_with(_segment(0xE1, b"Exif\0\0" * 10_900), 110),
+    "AVIF of an EXIF block's name": lambda: avif_of_names(500_000),
     "PNG of empty chunks": lambda: small_png(before=png_chunk(b"prVt", b"") * 300_000),
     "PNG of empty pixel chunks": lambda: png_in_many_chunks(300_000),
     "PNG with more pixels than it has": lambda: small_png(after=compressed_zeros(1 << 30)),

@@ -35,7 +35,9 @@ from tests.images.hostile import (
     jpeg_of_fill_bytes,
     noise,
     png,
+    png_chunk,
     saved,
+    small_png,
 )
 
 LIMIT_S = 2.0
@@ -100,6 +102,7 @@ def test_what_is_decoded_without_a_process_is_little_work() -> None:
         jpeg_of_fill_bytes(8_380_000, is_ended=False, progressive=True),
         jpeg_of_fill_bytes(15 << 20, is_ended=True, progressive=True),
         jpeg_of_exif(900),
+        small_png(before=png_chunk(b"eXIf", b"Exif\0\0" * 690_000)),
     ):
         before = time.process_time()
         with suppress(PhotoError):
