@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from photosearch.images import gif, jpeg, png, tiff
+from photosearch.images import avif, gif, jpeg, png, tiff
 from photosearch.images.exif import ORIENTATION
 from photosearch.images.ordinary import is_ordinary
 from photosearch.images.photo_bytes import FIRST_BYTES, is_photo
@@ -206,6 +206,7 @@ def _open(data: bytes, name: str) -> _Opened:
         raise _unread(name, unread)
     try:
         tiff.require_few_pieces(data)
+        avif.require_few_parts(data)
         if data.startswith(png.SIGNATURE) and data[12:16] != b"CgBI":
             read = png.read_png(data)
             data, orientation = read.slim, read.orientation

@@ -213,14 +213,44 @@ def avif_of_items(count: int) -> bytes:
         _box(b"infe", struct.pack(">IIH4s", 3 << 24, number, 0, b"av01") + b"\0")
         for number in range(1, count + 1)
     )
-    parts = [
-        _box(b"hdlr", bytes(8) + b"pict" + bytes(13)),
-        _box(b"pitm", struct.pack(">IH", 0, 1)),
-        _box(b"iloc", bytes(4) + b"\x44\0\0\0"),
-        _box(b"iinf", struct.pack(">II", 1 << 24, count) + names),
-        _box(b"iprp", _box(b"ipco", b"") + _box(b"ipma", bytes(8))),
-    ]
-    return _box(b"ftyp", b"avif\0\0\0\0avifmif1miaf") + _box(b"meta", bytes(4) + b"".join(parts))
+    return _avif(_box(b"iinf", struct.pack(">II", 1 << 24, count) + names))
+
+
+def avif_of_places(count: int) -> bytes:
+    """One that says of so many pictures where they are."""
+    places = b"".join(struct.pack(">IHHHII", n, 0, 0, 1, 0, 0) for n in range(1, count + 1))
+    return _avif(_box(b"iloc", struct.pack(">IHI", 2 << 24, 0x4400, count) + places))
+
+
+def avif_of_properties(count: int) -> bytes:
+    """One that says of so many pictures that they have no properties."""
+    entries = b"".join(struct.pack(">IB", number, 0) for number in range(1, count + 1))
+    table = _box(b"ipma", struct.pack(">II", 1 << 24, count) + entries)
+    return _avif(_box(b"iprp", _box(b"ipco", b"") + table))
+
+
+def avif_of_references(count: int) -> bytes:
+    """One that refers to so many pictures, in boxes of 60,000."""
+    boxes = b"".join(
+        _box(
+            b"dimg", struct.pack(f">IH{60_000}I", first + 1, 60_000, *range(first, first + 60_000))
+        )
+        for first in range(1, count, 60_000)
+    )
+    return _avif(_box(b"iref", struct.pack(">I", 1 << 24) + boxes))
+
+
+def _avif(table: bytes) -> bytes:
+    """An AVIF without pictures but with one table of them, long as it may be."""
+    tables = {
+        b"iloc": _box(b"iloc", bytes(4) + b"\x44\0\0\0"),
+        b"iinf": _box(b"iinf", bytes(6)),
+        b"iprp": _box(b"iprp", _box(b"ipco", b"") + _box(b"ipma", bytes(8))),
+        b"iref": b"",
+    } | {table[4:8]: table}
+    head = _box(b"hdlr", bytes(8) + b"pict" + bytes(13)) + _box(b"pitm", struct.pack(">IH", 0, 1))
+    meta = _box(b"meta", bytes(4) + head + b"".join(tables.values()))
+    return _box(b"ftyp", b"avif\0\0\0\0avifmif1miaf") + meta
 
 
 HOSTILE: dict[str, Callable[[], bytes]] = {
@@ -269,6 +299,9 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "TIFF of 49 million zeros": lambda: tiff_of_zeros(7000),
     "BMP of runs": lambda: bmp_of_runs(2000, 2000),
     "AVIF of 100,000 items": lambda: avif_of_items(100_000),
+    "AVIF of 100,000 places": lambda: avif_of_places(100_000),
+    "AVIF of 100,000 properties": lambda: avif_of_properties(100_000),
+    "AVIF of 100,000 references": lambda: avif_of_references(100_000),
     "AVIF of 6 megapixels": lambda: avif_of_one_colour(2500),
 }
 """Each makes its file when it is called."""

@@ -123,6 +123,12 @@ def test_looking_for_a_date_is_little_work(kind: str) -> None:
     assert time.process_time() - before < 1.0
 
 
+@pytest.mark.parametrize("kind", [kind for kind in HOSTILE if kind.startswith("AVIF of 100,000")])
+def test_what_an_avif_names_is_counted_before(kind: str) -> None:
+    with pytest.raises(PhotoError, match="more than 10,000 boxes and entries"):
+        decode_photo(HOSTILE[kind](), max_megapixels=110)
+
+
 def test_a_photo_that_takes_too_long_says_so(decoder: Decoder) -> None:
     with pytest.raises(PhotoError) as caught:
         decoder.decode(SLOW, name="photo 'a.bmp'")
