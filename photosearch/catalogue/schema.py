@@ -31,6 +31,7 @@ from photosearch.errors import PhotosearchError
 from photosearch.settings import Settings
 
 Made = TypeVar("Made")
+_PHOTOS = "photosearch_photos"
 
 
 class CatalogueError(PhotosearchError):
@@ -41,8 +42,8 @@ class CatalogueError(PhotosearchError):
 class Schema:
     """The validated tables and columns; optional columns are none when there are none."""
 
-    listings: sa.TableClause
-    photos: sa.TableClause
+    listings: sa.FromClause
+    photos: sa.FromClause
     listing_id: KeyColumn
     title: ReadColumn | None
     price: ReadColumn | None
@@ -69,6 +70,10 @@ def read_schema(engine: sa.Engine, settings: Settings) -> Schema:
     inspector = sa.inspect(engine)
     listings = _Found(inspector, settings, "listings_table")
     photos = _Found(inspector, settings, "photos_table")
+    if (photos.schema, photos.name) == (listings.schema, listings.name):
+        # Of a shop whose listings have one photo each, in a column; its rows are joined with
+        # themselves under another name.
+        photos.table = photos.table.alias(_PHOTOS)
     return Schema(
         listings=listings.table,
         photos=photos.table,
@@ -109,7 +114,7 @@ class _Found:
             warnings.simplefilter("ignore", sa.exc.SAWarning)  # of a type that it does not know
             columns = inspector.get_columns(self.name, schema=self.schema)
         self.types = {column["name"]: column["type"] for column in columns}
-        self.table = sa.table(
+        self.table: sa.FromClause = sa.table(
             self.name, *(sa.column(name) for name in self.types), schema=self.schema
         )
 

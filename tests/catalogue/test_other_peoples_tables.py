@@ -57,6 +57,32 @@ def test_a_column_that_changes_with_a_photos_bytes_is_part_of_its_hours_digest(
         assert catalogue.hour_digests(HOUR_14.span)[HOUR_14] not in (before, after)
 
 
+def test_listings_with_one_photo_each_may_be_a_single_table(settings: Settings, run: Run) -> None:
+    run(
+        """CREATE TABLE items (item_no INTEGER, name TEXT, listed TIMESTAMP, file TEXT);
+        INSERT INTO items VALUES (7, 'Lamp', '2026-11-22 14:05:00', 'lamp.jpg'),
+          (8, 'Hat', '2026-11-22 15:00:00', 'hat.jpg')"""
+    )
+    names = {**NAMES, "photos_table": "items", "photo_id_column": "item_no"}
+    single = settings.model_copy(update={**names, "photo_listing_column": "item_no"})
+
+    with Catalogue.open(single) as catalogue:
+        catalogue.require_distinct_ids()
+        moment = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
+        photo = Photo("7", "7", "lamp.jpg", moment)
+        assert catalogue.photos_in(HOUR_14) == [photo]
+        assert catalogue.photo("7") == photo
+        assert catalogue.listings(["7"]) == {
+            "7": Listing("7", "Lamp", None, None, "live", moment, ("7",))
+        }
+        assert [*catalogue.hour_digests(HOUR_14.span)] == [HOUR_14]
+        assert catalogue.size() == CatalogueSize(2, 2, 0, 0)
+
+        run("INSERT INTO items VALUES (7, 'Lamp', '2026-11-22 14:05:00', 'other.jpg')")
+        with pytest.raises(CatalogueError, match="ids of listings repeat"):
+            catalogue.require_distinct_ids()
+
+
 def test_names_of_tables_and_columns_are_settings(settings: Settings, run: Run) -> None:
     run(SHOP)
 
