@@ -8,6 +8,7 @@ addresses. So whoever listens, asks or prints a URL gets it from here.
 import errno
 import ipaddress
 import os
+import re
 import socket
 from contextlib import ExitStack
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from photosearch.errors import PhotosearchError
 
 BACKLOG = 2048
+_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -38,6 +40,30 @@ def host_of(text: str) -> str:
             remedy="name a host or an IP address, without scheme and port",
         )
     return host
+
+
+def asked_name(text: str) -> str:
+    """A name as browsers send it in Host: in lower case, in ASCII, without a dot at its end; it
+    may begin with ``*.`` for all below it, or be ``*`` alone.
+
+    Raises:
+        AddressError: if no request could name it.
+    """
+    name = text.strip().lower().rstrip(".")
+    stem = name.removeprefix("*.")
+    if name == "*" or ip_of(name) is not None:
+        return name
+    try:
+        plain = stem if stem.isascii() else stem.encode("idna").decode()
+    except UnicodeError:
+        plain = ""
+    if _NAME.fullmatch(plain) is None:
+        raise AddressError(
+            "no request is asked under this name",
+            found=repr(text),
+            remedy="write find.example.org or *.example.org, without scheme, port and path",
+        )
+    return name.removesuffix(stem) + plain
 
 
 def ip_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

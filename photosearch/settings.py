@@ -22,7 +22,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from photosearch.address import host_of
+from photosearch.address import asked_name, host_of
 from photosearch.errors import PhotosearchError
 from photosearch.home import expanded
 from photosearch.masked import masked_setting, masked_text
@@ -62,6 +62,9 @@ def _split(value: object) -> object:
 
 
 _Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+_Hosts = Annotated[
+    tuple[Annotated[str, AfterValidator(asked_name)], ...], NoDecode, BeforeValidator(_split)
+]
 _Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -330,7 +333,7 @@ class Settings(BaseSettings):
         description="Addresses (or networks) of the reverse proxies whose X-Forwarded-For and "
         "X-Forwarded-Proto are believed.",
     )
-    allowed_hosts: _Names = Field(
+    allowed_hosts: _Hosts = Field(
         (),
         description="Names that the API is asked under, such as find.example.org or "
         "*.example.org; IP addresses and localhost always are. Without any, an API on loopback "
@@ -348,7 +351,7 @@ class Settings(BaseSettings):
         "127.0.0.1",
         description="Address that Dagster's web pages listen on; they have no sign-in.",
     )
-    dagster_allowed_hosts: _Names = Field(
+    dagster_allowed_hosts: _Hosts = Field(
         (),
         description="Names, besides addresses and localhost, that Dagster's web pages are opened "
         "by.",

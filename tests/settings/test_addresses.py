@@ -11,6 +11,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from photosearch.address import (
     AddressError,
@@ -24,7 +25,7 @@ from photosearch.address import (
 )
 from photosearch.free_ports import PortInUse, require_free_ports
 from photosearch.processes import ProcessSpec
-from photosearch.settings import SettingsError, load_settings
+from photosearch.settings import Settings, SettingsError, load_settings
 
 
 def link_local() -> list[str]:
@@ -163,3 +164,39 @@ def test_a_name_with_an_address_that_this_machine_lacks_is_listened_on_by_its_ot
 
     with one:
         assert one.getsockname()[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("setting", ["allowed_hosts", "dagster_allowed_hosts"])
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("Find.Example.ORG", "find.example.org"),
+        ("find.example.org.", "find.example.org"),
+        ("caf\u00e9.example", "xn--caf-dma.example"),
+        ("*.caf\u00e9.example", "*.xn--caf-dma.example"),
+        ("*.example.org", "*.example.org"),
+        ("shop_1", "shop_1"),
+        ("*", "*"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1", "::1"),
+    ],
+)
+def test_a_name_to_be_asked_under_is_what_browsers_send(
+    setting: str, written: str, asked: str
+) -> None:
+    found = Settings.model_validate({setting: [written]})
+
+    assert getattr(found, setting) == (asked,)
+
+
+@pytest.mark.parametrize("setting", ["allowed_hosts", "dagster_allowed_hosts"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("https://find.example.org", "find.example.org:8080", "find.example.org/find", "a b"),
+        *("", ".example.org", "*example.org", "find.*.org", "a..b", "[::1]", "u@find.example.org"),
+    ],
+)
+def test_a_name_that_no_request_can_have_is_refused(setting: str, name: str) -> None:
+    with pytest.raises(ValidationError, match="no request is asked under this name"):
+        Settings.model_validate({setting: [name]})
