@@ -66,6 +66,48 @@ def asked_name(text: str) -> str:
     return name.removesuffix(stem) + plain
 
 
+def proxy_of(text: str) -> str:
+    """An address or a network of proxies, ``10.0.0.0/8``; ``*`` for all.
+
+    Raises:
+        AddressError: if no request could come from it.
+    """
+    name = text.strip()
+    try:
+        return name if name == "*" or ip_of(name) else str(ipaddress.ip_network(name, strict=False))
+    except ValueError as error:
+        raise AddressError(
+            "no proxy has this address",
+            found=repr(text),
+            remedy="write an IP address or a network, such as 10.0.0.0/8",
+        ) from error
+
+
+def origin_of(text: str) -> str:
+    """An origin as browsers send it, ``https://shop.example.org``; ``*`` for all.
+
+    Raises:
+        AddressError: if no page could have it.
+    """
+    scheme, _, rest = text.strip().lower().removesuffix("/").partition("://")
+    host, colon, port = rest.rpartition(":") if re.search(r":\d+$", rest) else (rest, "", "")
+    if text.strip() == "*":
+        return "*"
+    try:
+        if scheme not in ("http", "https") or "*" in host:
+            raise ValueError("no scheme")
+        bare = host[1:-1] if host.startswith("[") else None
+        name = asked_name(host) if bare is None else f"[{ipaddress.IPv6Address(bare)}]"
+    except ValueError as error:
+        raise AddressError(
+            "no page has this origin",
+            found=repr(text),
+            remedy="write https://shop.example.org, with the scheme and without a path",
+        ) from error
+    is_default = (scheme, port) in (("http", "80"), ("https", "443"))
+    return f"{scheme}://{name}" + ("" if is_default else colon + port)
+
+
 def ip_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The IP address that ``host`` is written as; none for a name."""
     try:

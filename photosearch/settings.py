@@ -22,7 +22,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from photosearch.address import asked_name, host_of
+from photosearch.address import asked_name, host_of, origin_of, proxy_of
 from photosearch.errors import PhotosearchError
 from photosearch.home import expanded
 from photosearch.masked import masked_setting, masked_text
@@ -62,6 +62,12 @@ def _split(value: object) -> object:
 
 
 _Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+_Proxies = Annotated[
+    tuple[Annotated[str, AfterValidator(proxy_of)], ...], NoDecode, BeforeValidator(_split)
+]
+_Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(origin_of)], ...], NoDecode, BeforeValidator(_split)
+]
 _Hosts = Annotated[
     tuple[Annotated[str, AfterValidator(asked_name)], ...], NoDecode, BeforeValidator(_split)
 ]
@@ -328,7 +334,7 @@ class Settings(BaseSettings):
     root_path: Annotated[str, AfterValidator(_root_path)] = Field(
         "", description="Path below which a reverse proxy serves the API, such as /find."
     )
-    trusted_proxies: _Names = Field(
+    trusted_proxies: _Proxies = Field(
         ("127.0.0.1", "::1"),
         description="Addresses (or networks) of the reverse proxies whose X-Forwarded-For and "
         "X-Forwarded-Proto are believed.",
@@ -339,7 +345,7 @@ class Settings(BaseSettings):
         "*.example.org; IP addresses and localhost always are. Without any, an API on loopback "
         "takes names of one label too, and one that listens for others every name.",
     )
-    allowed_origins: _Names = Field(
+    allowed_origins: _Origins = Field(
         (),
         description="Origins of other sites' pages that may search (CORS), such as "
         "https://shop.example.org; * for all.",

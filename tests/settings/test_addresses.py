@@ -200,3 +200,37 @@ def test_a_name_to_be_asked_under_is_what_browsers_send(
 def test_a_name_that_no_request_can_have_is_refused(setting: str, name: str) -> None:
     with pytest.raises(ValidationError, match="no request is asked under this name"):
         Settings.model_validate({setting: [name]})
+
+
+@pytest.mark.parametrize(
+    ("setting", "written", "kept"),
+    [
+        ("trusted_proxies", "10.0.0.1", "10.0.0.1"),
+        ("trusted_proxies", "10.1.2.3/8", "10.0.0.0/8"),
+        ("trusted_proxies", "fd00::/8", "fd00::/8"),
+        ("trusted_proxies", "*", "*"),
+        ("allowed_origins", "https://Shop.example.org/", "https://shop.example.org"),
+        ("allowed_origins", "https://shop.example.org:443", "https://shop.example.org"),
+        ("allowed_origins", "http://localhost:3000", "http://localhost:3000"),
+        ("allowed_origins", "http://[::1]:3000", "http://[::1]:3000"),
+        ("allowed_origins", "https://caf\u00e9.example", "https://xn--caf-dma.example"),
+        ("allowed_origins", "*", "*"),
+    ],
+)
+def test_proxies_and_origins_are_kept_as_they_are_compared(
+    setting: str, written: str, kept: str
+) -> None:
+    assert getattr(Settings.model_validate({setting: [written]}), setting) == (kept,)
+
+
+@pytest.mark.parametrize(
+    ("setting", "written"),
+    [
+        *(("trusted_proxies", one) for one in ("nginx", "10.0.0.0/33", "10.0.0.1:80", "10.0.0")),
+        *(("allowed_origins", one) for one in ("shop.example.org", "https://a/b", "https://*.a")),
+        *(("allowed_origins", one) for one in ("https://", "https://u@a", "ftp://a", "http://[a]")),
+    ],
+)
+def test_proxies_and_origins_that_nothing_can_match_are_refused(setting: str, written: str) -> None:
+    with pytest.raises(ValidationError, match=r"no page has this|no proxy has this"):
+        Settings.model_validate({setting: [written]})
