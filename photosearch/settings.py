@@ -61,6 +61,14 @@ def _split(value: object) -> object:
     return [one.strip() for one in value.split(",") if one.strip()]
 
 
+def _named(value: object) -> object:
+    """An empty path would be the folder of the settings file itself, with all that is in it."""
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("the path is empty; leave the setting out for its default")
+    return value
+
+
+_Place = Annotated[Path, BeforeValidator(_named)]
 _Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 _Proxies = Annotated[
     tuple[Annotated[str, AfterValidator(proxy_of)], ...], NoDecode, BeforeValidator(_split)
@@ -93,7 +101,7 @@ class Settings(BaseSettings):
     )
 
     base_dir: Path = Field(Path(), description="Folder that relative paths count from.")
-    state_dir: Path = Field(
+    state_dir: _Place = Field(
         Path(".photosearch"),
         description="Folder of all that is made: repository, cache, Dagster's home, logs.",
     )
@@ -267,7 +275,7 @@ class Settings(BaseSettings):
     automation: bool = Field(
         True, description="Dagster's sensors, which build windows by themselves, start switched on."
     )
-    own_steps: Path = Field(
+    own_steps: _Place = Field(
         Path("steps.yaml"),
         description="Steps of your own, beside those of the way of a photo: a YAML file, or a "
         "folder of them; nothing happens if it is not there.",

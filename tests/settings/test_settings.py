@@ -174,6 +174,18 @@ def test_a_file_that_is_not_toml_is_named_with_the_place() -> None:
     assert "line 2" in (error.found or "")
 
 
+@pytest.mark.parametrize("name", ["state_dir", "own_steps"])
+def test_an_empty_path_is_not_the_folder_of_the_settings(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"PHOTOSEARCH_{name.upper()}", "")
+
+    error = refusal()
+
+    assert name in error.what
+    assert "the path is empty; leave the setting out" in str(error)
+
+
 def test_a_file_that_is_not_text_is_refused() -> None:
     file = Path.cwd() / SETTINGS_FILE
     file.write_bytes(b"\xff\xfe\x00")
