@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 
 from photosearch.heartbeat import Heartbeat
 from photosearch.settings import load_settings
+from photosearch_assets import code_servers
 from photosearch_assets.old_runs import remove_daily
 
 
@@ -17,7 +18,9 @@ def main() -> None:
     [command] = entry_points(group="console_scripts", name="dagster-daemon")
     run = command.load()
     Heartbeat().start()
-    remove_daily(load_settings())
+    settings = load_settings()
+    code_servers.watch(settings.hung_after_s)
+    remove_daily(settings)
     sys.argv = ["dagster-daemon", "run", "-w", sys.argv[1]]
     run()
 

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from photosearch.address import listen
 from photosearch.settings import Settings, load_settings
+from photosearch_assets import code_servers
 from photosearch_assets.dagit_guard import DagitGuard
 
 _NOWHERE = "behind-the-guard.invalid"
@@ -26,6 +27,7 @@ def main() -> None:
     from dagster_webserver.cli import dagster_webserver
 
     settings = load_settings()
+    code_servers.watch(settings.hung_after_s)
 
     def serve(app: ASGIApp, **_: Any) -> None:
         serve_guarded(app, settings)
