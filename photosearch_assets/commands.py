@@ -6,6 +6,7 @@ to do.
 
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,8 +32,9 @@ from photosearch.windows import Window
 from photosearch_assets.errors import AssetsError
 
 if TYPE_CHECKING:
+    from photosearch.repository.manifest import Failure
     from photosearch_assets.materialize import Summary
-    from photosearch_assets.steps.result import StepResult, Unusable
+    from photosearch_assets.steps.result import StepResult
 
 _REASONS_SHOWN = 8
 _INTERRUPTED = 130  # as of a program that SIGINT ended
@@ -61,6 +63,7 @@ def materialize(
         from photosearch.repository.repository import Repository
         from photosearch_assets.dagster_home import open_instance
         from photosearch_assets.materialize import Materializer
+        from photosearch_assets.unusable_photos import unusable_photos
 
         opened = open_instance(settings)
     try:
@@ -73,6 +76,7 @@ def materialize(
         console.print("stopped; 'photosearch materialize' goes on from here")
         raise typer.Exit(_INTERRUPTED) from None
     _report(console, work.summary)
+    _report_unusable(console, unusable_photos(settings))
     _report_left_out(console, settings, work.now)
     if (ahead := told_ahead(Repository.of(settings), work.now)) is not None:
         console.print(ahead, style="bold yellow", highlight=False, soft_wrap=True)
@@ -164,8 +168,8 @@ def _report(console: Terminal, summary: "Summary") -> None:
     console.print(table)
     for note in sorted({r.note for r in summary.results.values() if r.note and not r.window}):
         console.print(printable(f"  {note}"), style="dim")
-    _report_failures(console, summary)
     _report_remarks(console, summary)
+    _report_failures(console, summary)
 
 
 def _report_left_out(console: Terminal, settings: Settings, now: datetime) -> None:
@@ -182,13 +186,14 @@ def _report_left_out(console: Terminal, settings: Settings, now: datetime) -> No
         console.print(printable(told), style=style, highlight=False, soft_wrap=True)
 
 
-def _report_failures(console: Terminal, summary: "Summary") -> None:
+def _report_unusable(console: Terminal, photos: Iterable["Failure"]) -> None:
+    """Photos that are in no index, whichever run found that."""
     reasons: Counter[str] = Counter()
     examples: dict[str, str] = {}
-    for (step, _window), result in summary.results.items():
-        if step == "embeddings":  # it carries the failures of the fetch as well
-            reasons.update(_kind(failure) for failure in result.failures)
-            examples.update((_kind(failure), failure.photo_id) for failure in result.failures)
+    for photo in photos:
+        kind = _kind(photo)
+        reasons[kind] += 1
+        examples[kind] = photo.photo_id
     if reasons:
         console.print("Photos that could not be used:", style="yellow")
     shown, rest = commonest(reasons, _REASONS_SHOWN)
@@ -198,6 +203,9 @@ def _report_failures(console: Terminal, summary: "Summary") -> None:
         console.print(printable(text), soft_wrap=True)
     if rest is not None:
         console.print(f"  {rest}")
+
+
+def _report_failures(console: Terminal, summary: "Summary") -> None:
     for result in summary.results.values():
         for check in result.failed_checks:
             place = result.window.key if result.window else ""
@@ -226,7 +234,7 @@ def _report_remarks(console: Terminal, summary: "Summary") -> None:
         console.print(printable(text), style="yellow", highlight=False, soft_wrap=True)
 
 
-def _kind(failure: "Unusable") -> str:
+def _kind(failure: "Failure") -> str:
     """A failure's reason without the photo's own name, so that like ones count together."""
     return failure.reason.replace(failure.photo_id, "…")
 

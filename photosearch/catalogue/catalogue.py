@@ -22,6 +22,7 @@ from photosearch.catalogue.left_out import (
     hidden_by_status,
     misplaced,
     no_id,
+    no_photo,
     was_erased,
 )
 from photosearch.catalogue.listing import (
@@ -143,6 +144,7 @@ class Catalogue(Closing):
     def survey(self, start: datetime, now: datetime) -> Survey:
         """How many listings a search can find, and which rules leave out the others."""
         survey, erased = Survey(now), self._erased.known()
+        without_photos = set(self._queries.without_photos())
         for listing_id, moment, value, status, price in self._queries.survey_rows():
             survey.listings += 1
             if listing_id is None:
@@ -162,6 +164,8 @@ class Catalogue(Closing):
                 survey.leave_out(Reason.STATUS, listing_id, hidden)
             elif reason is not None:
                 survey.leave_out(reason[0], listing_id, reason[1])
+            elif listing_id in without_photos:
+                survey.leave_out(Reason.NO_PHOTO, listing_id, no_photo())
             elif moment is not None:
                 survey.place(moment)
         return survey

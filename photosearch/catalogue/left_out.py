@@ -23,11 +23,8 @@ class Reason(StrEnum):
     UNREADABLE_TIME = "unreadable_time"
     BEFORE_START = "before_start"
     FUTURE = "future"
-    NOT_OVER = "not_over"
     NO_PHOTO = "no_photo"
-    PHOTO_WITHOUT_LISTING = "photo_without_listing"
     PHOTO_WITHOUT_ID = "photo_without_id"
-    UNUSABLE_PHOTO = "unusable_photo"
 
 
 #: What to do about it, where something can be done.
@@ -36,6 +33,7 @@ _REMEDIES = {
     Reason.NO_TIME: "give its row a time, or name another listing_time_column",
     Reason.UNREADABLE_TIME: "name a listing_time_column, or a view's, with times in ISO 8601",
     Reason.FUTURE: "correct its time, or this machine's clock",
+    Reason.NO_PHOTO: "give it a row in photos_table with its id",
     Reason.PHOTO_WITHOUT_ID: "give its row an id, or name another photo_id_column",
 }
 

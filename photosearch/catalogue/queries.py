@@ -87,6 +87,16 @@ class Queries:
                     amount if amount is not None and read_price(amount) is None else None,
                 )
 
+    def without_photos(self) -> Iterator[str]:
+        """The listings that have no photo."""
+        schema = self._read_schema()
+        query = sa.select(schema.listing_id.column).where(~_has_photo(schema))
+        with reading(self._engine) as connection:
+            for (key,) in stream(connection, query):
+                listing_id = read_id(key)
+                if listing_id is not None:
+                    yield listing_id
+
     def photos_without_id(self) -> int:
         """How many photos of a listing have no id that can be named."""
         schema = self._read_schema()
@@ -181,11 +191,7 @@ class Queries:
     def size(self) -> CatalogueSize:
         """How many listings and photos there are, and how many belong to nothing."""
         schema = self._read_schema()
-        pictured = (
-            sa.exists()
-            .where(schema.photo_listing.equals(schema.listing_id))
-            .correlate(schema.listings)
-        )
+        pictured = _has_photo(schema)
         return CatalogueSize(
             listings=self._count(schema.listings),
             photos=self._count(schema.photos, _has_listing(schema)),
@@ -264,6 +270,11 @@ def _within_years(column: sa.ColumnElement[Any], keeping: TimeKeeping) -> sa.Col
 
 def _joined(schema: Schema) -> sa.Join:
     return sa.join(schema.photos, schema.listings, schema.photo_listing.equals(schema.listing_id))
+
+
+def _has_photo(schema: Schema) -> sa.ColumnElement[bool]:
+    owner = schema.photo_listing.equals(schema.listing_id)
+    return sa.exists().where(owner).correlate(schema.listings)
 
 
 def _has_listing(schema: Schema) -> sa.ColumnElement[bool]:

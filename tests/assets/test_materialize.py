@@ -11,6 +11,8 @@ import dagster as dg
 import pytest
 
 from index_grpc.servings import read_servings
+from photosearch.catalogue.catalogue import Catalogue
+from photosearch.catalogue.listing import Listing
 from photosearch.repository.addresses import Kind
 from photosearch.repository.readiness import ready_indexes
 from photosearch.windows import Window
@@ -362,6 +364,28 @@ def test_the_command_tells_of_what_no_search_will_show(
         why = "its status is 'live', live_status is 'active'"
         assert f"Left out: 2 listings, such as p0.png: {why}" in said
         assert "None of 2 listings may be shown: live_status is 'active', and their" in said
+
+
+def test_the_command_tells_of_photos_and_listings_without_use_every_time(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    shop.list_hours(1)
+    shop.list_photo("cut.png", START, content=b"\x89PNG\r\n\x1a\n")
+    with Catalogue.open(shop.settings) as catalogue:
+        catalogue.write([Listing("bare", "bare", 1.0, "things", "live", START, ())], [])
+    hour = hours(0, 1)[0].key
+
+    materialize_command([hour])
+    first = capsys.readouterr().out
+    materialize_command([hour])
+    again = capsys.readouterr().out
+
+    assert "Everything is up to date." in again
+    for said in (first, again):
+        assert "  1 x … can't be decoded: found a damaged header" in said
+        assert "(cut.png)" in said
+        assert "Left out: 1 listing, such as bare: it has no photo" in said
 
 
 def test_a_stop_that_comes_as_a_run_ends_stops_what_follows(

@@ -4,24 +4,19 @@ import re
 
 import pytest
 
+from photosearch.repository.manifest import Failure
 from photosearch.terminal import Terminal
-from photosearch.windows import Window
-from photosearch_assets.commands import _report_failures
-from photosearch_assets.materialize import Summary
-from photosearch_assets.steps.result import StepResult, Unusable
-
-HOUR = Window.parse("hourly/2026-11-22T14")
+from photosearch_assets.commands import _report_unusable
 
 
 def told(kinds: int, capsys: pytest.CaptureFixture[str]) -> str:
     """The report of 1 photo of the first kind of fault, 2 of the second, and so on."""
     failures = [
-        Unusable(photo_id=f"{kind}-{number}.jpg", reason=f"fault {kind}")
+        Failure(photo_id=f"{kind}-{number}.jpg", reason=f"fault {kind}")
         for kind in range(1, kinds + 1)
         for number in range(kind)
     ]
-    result = StepResult(step="embeddings", window=HOUR, failures=failures)
-    _report_failures(Terminal(width=120), Summary(results={("embeddings", HOUR): result}))
+    _report_unusable(Terminal(width=120), failures)
     return capsys.readouterr().out
 
 

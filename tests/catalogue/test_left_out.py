@@ -32,8 +32,10 @@ INSERT INTO listings VALUES (1, 'Lamp', 'free', 'c', 'active', '2026-11-22 13:05
   (6, 'Lamp', '1', 'c', 'live', '2026-11-22 15:05:00'),
   (7, 'Lamp', '1', 'c', 'live', '2026-10-22 13:05:00'),
   (8, 'Lamp', '1', 'c', 'live', '2026-11-22 13:05:00'),
+  (9, 'Lamp', '1', 'c', 'live', '2026-11-22 13:05:00'),
   (NULL, 'Lamp', '1', 'c', 'live', '2026-11-22 13:05:00');
-INSERT INTO photos VALUES ('a', 1, 'a.jpg'), (NULL, 3, 'b.jpg'), ('', 3, 'c.jpg')
+INSERT INTO photos VALUES ('a', 1, 'a.jpg'), (NULL, 3, 'b.jpg'), ('', 3, 'c.jpg'),
+  ('d', 4, 'd.jpg')
 """
 
 
@@ -53,17 +55,19 @@ def test_each_listing_counts_under_one_rule(settings: Settings, run: Run) -> Non
         Reason.FUTURE: 1,
         Reason.BEFORE_START: 1,
         Reason.ERASED: 1,
+        Reason.NO_PHOTO: 1,
     }
-    assert (survey.listings, survey.searchable, survey.waiting) == (9, 1, 1)
+    assert (survey.listings, survey.searchable, survey.waiting) == (10, 1, 1)
     left_out = sum(group.count for group in survey.left_out.values())
     assert survey.listings == left_out + survey.searchable + survey.waiting
     assert survey.unreadable_prices is not None
     assert survey.unreadable_prices.count == 2
-    assert survey.statuses == {"live": 5, "active": 1, None: 1}
+    assert survey.statuses == {"live": 6, "active": 1, None: 1}
     lines = "\n".join(left_out_lines(survey))
     assert "2 listings, such as 1: its status is 'active', live_status is 'live'" in lines
     assert "1 listing, such as 5: it has no time; give its row a time" in lines
     assert "1 listing: it was erased" in lines
+    assert "1 listing, such as 9: it has no photo; give it a row" in lines
 
 
 def test_several_statuses_may_be_live(settings: Settings, run: Run) -> None:

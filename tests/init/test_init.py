@@ -326,6 +326,7 @@ def test_a_wrong_table_is_corrected_in_the_file_that_init_wrote(home: Path, shop
     assert "Photos 2 (1 more have no listing)" in said
     assert "Photos read 1 of 2 tried; photo 'gone.jpg' is missing" in said
     assert "Left out 1 listing, such as 3: it has no time" in said
+    assert "1 listing, such as 2: it has no photo" in said
     assert "scans it again" not in said
 
 
