@@ -22,6 +22,7 @@ from photosearch.liveness import Silence
 
 _LOOK_EVERY_S = 5.0
 _ANSWERS_IN_S = 1.0
+_SOON_S = 0.2
 _EXIT_CODE = 70  # EX_SOFTWARE
 
 
@@ -48,19 +49,26 @@ def _watch(hung_after_s: float) -> None:
             silences = {pid: silence for pid, silence in silences.items() if pid in servers}
         for pid in [*silences]:
             if pid not in answering and silences[pid].lasts_too_long():
-                _end(pid, hung_after_s)
-        pause.wait(_LOOK_EVERY_S if answering == {*silences} else _ANSWERS_IN_S)
+                _kill(pid)
+                if not answering:  # the daemon may have started another already
+                    _end(pid, hung_after_s)
+                del silences[pid]
+        # Of a silence each look counts a second at most, which the question may have taken.
+        pause.wait(_LOOK_EVERY_S if answering == {*silences} else _SOON_S)
+
+
+def _kill(pid: int) -> None:
+    with suppress(psutil.Error):
+        psutil.Process(pid).kill()
 
 
 def _end(pid: int, hung_after_s: float) -> NoReturn:
-    """End a code server and this process with it."""
+    """End this process."""
     sys.stderr.write(  # into the log of this process
         f"the code server {pid} has not answered for {hung_after_s:g} s (hung_after_s): "
         "it is ended, and started again with this process\n"
     )
     sys.stderr.flush()
-    with suppress(psutil.Error):
-        psutil.Process(pid).kill()
     os._exit(_EXIT_CODE)
 
 
