@@ -241,6 +241,7 @@ def test_layers_that_windows_share_are_looked_into_too(
     serving = serving_of(*manifests)
     built = build_serving_image(serving, made.repository, registry)
     assert len(built.layers) == 4
+    write_serving(settings.servings_dir, serving.model_copy(update={"image": built.digest}))
     keys = [
         (Address.index(FINGERPRINT, Window.parse(one.window or "")), one.version)
         for one in manifests
