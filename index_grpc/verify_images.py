@@ -189,6 +189,8 @@ def _other_bytes(registry: ImageRegistry, blob: Descriptor) -> str | None:
         for chunk in chunks:
             hashed.update(chunk)
             length += len(chunk)
+            if length > blob.size:
+                break
     if length != blob.size:
         return f"{length} bytes"
     actual = f"sha256:{hashed.hexdigest()}"

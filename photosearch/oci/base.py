@@ -125,7 +125,11 @@ def _small_blob(base: BaseReference, blob: Descriptor) -> bytes:
             limit=f"{MOST_DOCUMENT_BYTES}",
         )
     with base.registry.open_blob(blob.digest) as chunks:
-        content = b"".join(chunks)
+        content = b""
+        for chunk in chunks:
+            content += chunk
+            if len(content) > blob.size:
+                break
     if digest_of(content) != blob.digest:
         raise DamagedImage(
             f"the configuration of the base image {base.name} is damaged",

@@ -11,26 +11,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import requests
 from oras.container import Container
 from oras.provider import Registry
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
-from urllib3.util.retry import Retry
 
 from photosearch.oci.errors import RegistryDown, RegistryRefused
 from photosearch.oci.names import ImageName
 from photosearch.oci.sign_in import BUSY, credentials, fetch_token, is_basic
+from photosearch.oci.transport import Transport, take_whole
 
 if TYPE_CHECKING:
     from photosearch.oci.image_registry import BlobContent
 
-CONNECT_TIMEOUT_S = 5.0
-#: Without a byte from the registry for so long, it hangs.
-READ_TIMEOUT_S = 60.0
-#: A registry's wish for a pause is granted up to this.
-LONGEST_PAUSE_S = 30
+#: An error tells so much of what a registry says.
+_TOLD_CHARACTERS = 300
 
 
 class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
@@ -62,10 +59,11 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
         self._password = password
         self._credentials_read = False
         self._basic: str | None = None
-        self._token: str | None = None
+        # On every later request too: a layer is not sent twice only to be let in.
+        self._authorization: str | None = None
         # Else requests puts what ~/.netrc has in place of our own Authorization.
         self.session.auth = lambda request: request
-        adapter = _Adapter(max_retries=_retries())
+        adapter = Transport()
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, adapter)
 
@@ -130,7 +128,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
                 found=f"TLS failed: {_cause(error)}",
                 remedy="set registry_ca_file, or registry_insecure if it speaks plain HTTP",
             ) from error
-        except (requests.exceptions.RequestException, HTTPError) as error:
+        # ValueError: an address that is none, which the registry told.
+        except (requests.exceptions.RequestException, HTTPError, ValueError) as error:
             raise RegistryDown(
                 what,
                 found=f"{self.container.registry} does not answer: {_cause(error)}",
@@ -141,8 +140,9 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
         self, url: str, method: str, data: Any, headers: Any, json: Any, stream: bool
     ) -> requests.Response:
         signed = dict(headers or {})
-        if self._token is not None:
-            signed["Authorization"] = f"Bearer {self._token}"
+        # A Location or a next page may lie on any host, and that is shown nothing of ours.
+        if self._authorization is not None and self._is_ours(url):
+            signed["Authorization"] = self._authorization
         response: requests.Response = self.session.request(
             method,
             url,
@@ -156,67 +156,56 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
 
     def _sign_in(self, response: requests.Response) -> bool:
         """Answer a registry's challenge; whether it is worth asking again."""
+        if not self._is_ours(response.url):  # a host that was led to asks for the password
+            return False
         if not self._credentials_read:
             self._basic = credentials(self._user, self._password, self.container.registry)
             self._credentials_read = True
         if is_basic(response):
-            if self._basic is None or self.session.headers.get("Authorization"):
+            if self._basic is None or self._authorization is not None:
                 return False
-            # On every later request too: a layer is not sent twice only to be let in.
-            self.session.headers["Authorization"] = f"Basic {self._basic}"
+            self._authorization = f"Basic {self._basic}"
             return True
-        self._token = fetch_token(response, self._basic, self.session, self._tls_verify)
-        return self._token is not None
+        token = fetch_token(response, self._basic, self.session, self._tls_verify)
+        self._authorization = None if token is None else f"Bearer {token}"
+        return token is not None
+
+    def _is_ours(self, url: str) -> bool:
+        asked = urlsplit(url)
+        return (asked.scheme, asked.netloc) == (self.prefix, self.container.registry)
 
     def _refusal(
         self, response: requests.Response, what: str, method: str, passing: tuple[int, ...]
     ) -> RegistryRefused:
-        status = response.status_code
+        status, reason = response.status_code, _cut(response.reason or "")
         remedy = _REMEDIES.get(status, _SEE_LOG if status >= 500 else None)
         kind = RegistryDown if status in (*BUSY, *passing) else RegistryRefused
         return kind(
             what,
-            found=f"{status} {response.reason}{_told(response)} from {self.container.registry}",
+            found=f"{status} {reason}{_told(response)} from {self.container.registry}",
             remedy=_LET_DELETE if (method, status) == ("DELETE", 405) else remedy,
         )
-
-
-class _Adapter(HTTPAdapter):
-    """Gives every request a time limit, oras's for tokens too."""
-
-    def send(self, request: Any, **options: Any) -> requests.Response:  # type: ignore[override]
-        if options.get("timeout") is None:
-            options["timeout"] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
-        return super().send(request, **options)
-
-
-def _retries() -> Retry:
-    """Again for what only asks; what sends is tried again by whoever has the content."""
-    return Retry(
-        total=4,
-        connect=2,
-        other=0,  # a certificate that is not trusted stays so
-        backoff_factor=0.3,
-        status_forcelist=BUSY,
-        allowed_methods=("GET", "HEAD"),
-        raise_on_status=False,
-        respect_retry_after_header=True,
-        retry_after_max=LONGEST_PAUSE_S,
-    )
 
 
 def _told(response: requests.Response) -> str:
     """What the registry says of it, if it says anything."""
     try:
+        take_whole(response)
         errors = response.json()["errors"]
-        return ": " + "; ".join(str(e.get("message") or e.get("code")) for e in errors)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return ": " + _cut("; ".join(str(e.get("message") or e.get("code")) for e in errors))
+    except (requests.exceptions.RequestException, HTTPError):
         return ""
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TOLD_CHARACTERS else f"{text[:_TOLD_CHARACTERS]}…"
 
 
 def _cause(error: BaseException) -> str:
     reason = getattr(error.args[0] if error.args else error, "reason", None) or error
-    return str(reason)
+    return _cut(str(reason))
 
 
 _SEE_LOG = "see the registry's log (a full disk?), then run this again"

@@ -33,9 +33,12 @@ from photosearch.oci.documents import (
 )
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryDown, RegistryRefused
 from photosearch.oci.image_registry import Blob, BlobContent
+from photosearch.oci.transport import streamed
 
-CHUNK_BYTES = 1 << 20
 ATTEMPTS = 3
+#: No timeline has as many; a registry that goes on would be listened to for ever.
+MOST_TAGS = 1_000_000
+MOST_PAGES = 10_000
 #: An image that had all its parts is taken to have them for so long.
 WHOLE_FOR_S = 300.0
 _Result = TypeVar("_Result")
@@ -61,7 +64,8 @@ class RemoteRegistry:
         with self.client.send("HEAD", url, what=what, absent=True) as response:
             if response.status_code == 404:
                 return None
-            return int(response.headers.get("Content-Length", -1))
+            told = response.headers.get("Content-Length", "")
+            return int(told) if told.isdecimal() and len(told) < 20 else -1
 
     def put_blob(self, content: BlobContent, *, digest: str | None = None) -> Blob:
         size = len(content)
@@ -144,17 +148,21 @@ class RemoteRegistry:
     def tags(self) -> list[str]:
         what = f"the tags of {self.client.name} can't be read"
         tags: list[str] = []
+        pages: set[str] = set()
         url: str | None = self.client.url("tags/list?n=1000")
         while url is not None:
+            pages.add(url)
             with self.client.send("GET", url, what=what, absent=True) as response:
                 if response.status_code == 404:  # nothing was ever put there
                     break
-                try:
-                    tags += response.json()["tags"] or []
-                except (ValueError, KeyError, TypeError) as error:
-                    raise self._is_none(what, "no list of tags") from error
+                found = _tags_in(response)
+                if found is None:
+                    raise self._is_none(what, "no list of tags")
+                tags += found
                 following = response.links.get("next", {}).get("url")
-                url = None if following is None else urljoin(response.url, following)
+                url = None if following is None else self._address(response, following, what)
+            if url in pages or len(pages) > MOST_PAGES or len(tags) > MOST_TAGS:
+                raise self._is_none(what, f"{len(pages)} pages of {len(tags)} tags without an end")
         return sorted(tags)
 
     def delete(self, reference: str) -> None:
@@ -213,7 +221,13 @@ class RemoteRegistry:
     def _next(self, response: requests.Response, what: str) -> str:
         if "Location" not in response.headers:
             raise self._is_none(what, f"{response.status_code} without a Location")
-        return urljoin(response.url, response.headers["Location"])
+        return self._address(response, response.headers["Location"], what)
+
+    def _address(self, response: requests.Response, told: str, what: str) -> str:
+        try:
+            return urljoin(response.url, told)
+        except ValueError as error:
+            raise self._is_none(what, f"an address that is none ({error})") from error
 
     def _is_none(self, what: str, found: str) -> RegistryRefused:
         return RegistryRefused(
@@ -224,8 +238,17 @@ class RemoteRegistry:
 
     def _chunks(self, response: requests.Response, what: str) -> Iterator[bytes]:
         with self.client.telling(what):
-            # Not decoded: a digest is that of the bytes as they are kept.
-            yield from response.raw.stream(CHUNK_BYTES, decode_content=False)
+            yield from streamed(response)
+
+
+def _tags_in(response: requests.Response) -> list[str] | None:
+    """The tags of one page; None if it is none."""
+    try:
+        tags = response.json()["tags"] or []
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    known = isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)
+    return tags if known else None
 
 
 def _again(send: Callable[[], _Result]) -> _Result:
@@ -252,7 +275,11 @@ class _Hashing:
 
     def __iter__(self) -> Iterator[bytes]:
         self._digest = hashlib.sha256()
+        sent = 0
         for chunk in self._content:
+            sent += len(chunk)
+            if sent > self._size:  # copied from a registry that goes on
+                raise DamagedImage("a layer is longer than it should be", limit=f"{self._size}")
             self._digest.update(chunk)
             yield chunk
 

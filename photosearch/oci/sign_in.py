@@ -72,6 +72,13 @@ def fetch_token(
     if not _challenge(response).lower().startswith("bearer") or not asked.realm:
         return None
     realm = urljoin(response.url, asked.realm)
+    if urlsplit(response.url).scheme == "https" != urlsplit(realm).scheme:
+        raise RegistryRefused(
+            f"{urlsplit(response.url).netloc} wants a token, and none can be had",
+            found=f"a server of tokens without TLS ({urlsplit(realm).netloc})",
+            limit="a password goes over TLS, as to the registry",
+            remedy="let that server speak https, or name another registry in registry_url",
+        )
     answer = session.get(
         realm,
         params={"service": asked.service, "scope": (asked.scope or "").split()},
@@ -97,7 +104,7 @@ def _challenge(response: requests.Response) -> str:
 
 
 def _token_in(answer: requests.Response) -> str | None:
-    with suppress(ValueError, AttributeError):
+    with suppress(ValueError, AttributeError, RecursionError):
         told: Any = answer.json()
         token = told.get("token") or told.get("access_token")
         return None if token is None else str(token)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.oci.client import LONGEST_PAUSE_S
 from photosearch.oci.documents import write_index
 from photosearch.oci.errors import RegistryDown, RegistryRefused
 from photosearch.oci.image_registry import Bytes, ImageRegistry, open_registry
+from photosearch.oci.transport import LONGEST_PAUSE_S
 from tests.oci.conftest import registry_settings
 
 DIGEST = "sha256:" + "0" * 64
