@@ -13,6 +13,7 @@ from photosearch.images.cache import ImageCache
 from photosearch.images.decoder import Decoder
 from photosearch.settings import Settings
 from photosearch_assets.foreign_results import ForeignResult
+from photosearch_assets.markdown import literal
 from photosearch_assets.steps.photo_strip import as_markdown, strip_of
 from photosearch_assets.steps.result import StepResult
 
@@ -83,11 +84,7 @@ def with_strips(results: Sequence[StepResult]) -> set[int]:
 def _table(photos: Sequence[tuple[str, str]]) -> str:
     """Photos and what is said of each; an erasure finds its lines by the first one."""
     lines = ["| photo | reason |", "| --- | --- |"]
-    lines += [f"| {_cell(one)} | {_cell(said)} |" for one, said in photos[:PHOTOS_SHOWN]]
+    lines += [f"| {literal(one)} | {literal(said)} |" for one, said in photos[:PHOTOS_SHOWN]]
     if len(photos) > PHOTOS_SHOWN:
         lines.append(f"| … | and {len(photos) - PHOTOS_SHOWN} more |")
     return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -28,6 +28,7 @@ from photosearch.repository.erasures import digest_of
 from photosearch.settings import Settings
 from photosearch_assets.dagster_home import open_instance
 from photosearch_assets.erasure.event_databases import EventFolder, find_event_databases, shown
+from photosearch_assets.markdown import readings
 
 GONE = "(erased)"
 IMAGE = "data:image/jpeg;base64,"
@@ -218,7 +219,7 @@ class _Wanted:
 def is_one_of(cell: str, photos: Collection[str]) -> bool:
     """Whether the first cell of a line of failures, as it lies in JSON, is one of these photos."""
     try:
-        photo_id = str(json.loads(f'"{cell}"')).replace("\\|", "|")
-    except ValueError:
+        read = readings(str(json.loads(f'"{cell}"')))
+    except (ValueError, OverflowError):
         return False
-    return digest_of(photo_id) in photos
+    return any(digest_of(photo_id) in photos for photo_id in read)

@@ -17,6 +17,7 @@ from photosearch.counting import first_of
 from photosearch.repository.manifest import canonical_digest
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
+from photosearch_assets.markdown import literal
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.result import CheckOutcome, StepResult
 
@@ -132,7 +133,7 @@ def _serving_table(
             f"| {serving.name} | {serving.tier} | {_span(serving)} "
             f"| `{(serving.image or '')[:19]}…` | {answers} |"
         )
-    lines += ["", *(f"* {trouble}" for trouble in troubles)] if troubles else []
+    lines += ["", *(f"* {literal(str(trouble))}" for trouble in troubles)] if troubles else []
     return "\n".join(lines)
 
 
