@@ -21,6 +21,9 @@ from api.request_log import Answered
 
 logger = logging.getLogger(__name__)
 
+#: No browser takes an answer for a page or a script because it looks like one.
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+
 
 class Front:
     """Middleware around all routes."""
@@ -121,7 +124,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             named = (b"x-request-id", self.name.encode())
-            message = {**message, "headers": [*message.get("headers", ()), named]}
+            headers = [each for each in message.get("headers", ()) if each[0] != _NOSNIFF[0]]
+            message = {**message, "headers": [*headers, named, _NOSNIFF]}
         elif message["type"] == "http.response.body":
             if self.method == "HEAD":
                 message = {**message, "body": b""}

@@ -54,6 +54,16 @@ def test_head_is_get_without_the_body_everywhere(whole: httpx.Client, shop: Shop
             assert head.headers[name] == get.headers[name], (path, name)
 
 
+def test_no_answer_is_taken_for_what_it_looks_like(whole: httpx.Client, shop: Shop) -> None:
+    answers = [whole.get(path) for path in [*paths_to_get(shop), "/nothing", "/v1/listings/<b>"]]
+    answers.append(whole.post("/v1/search", content=b"<html>"))
+    answers.append(whole.get("/", headers={"Host": "a b"}))
+    answers.append(whole.delete("/"))
+
+    for answer in answers:
+        assert answer.headers.get_list("x-content-type-options") == ["nosniff"], answer.url
+
+
 def test_a_kept_connection_goes_on_after_head(whole: httpx.Client) -> None:
     request = b"HEAD /v1/windows HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n"
     host, port = whole.base_url.host, whole.base_url.port
