@@ -12,11 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 import numpy as np
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServicer_to_server
 from numpy.typing import NDArray
 
 from index_grpc.client import MAX_ANSWER_BYTES, SERVICE, search_once
@@ -67,9 +69,7 @@ class IndexServer:
         )
         add_IndexServiceServicer_to_server(self._service, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
-        )
+        add_ServerReflectionServicer_to_server(_reflection(), self._server)
         try:
             self.port = self._server.add_insecure_port(authority(host, port))
         except RuntimeError as error:
@@ -134,6 +134,27 @@ def run(
     stop.wait()
     _log.info("%s drains", loaded.serving.name)
     server.drain(linger_s=linger_s, grace_s=grace_s)
+
+
+def _reflection() -> reflection.ReflectionServicer:
+    """Reflection in a thread of its own, as health has one.
+
+    It is a stream, which its caller may leave open: eight of them would take all threads that
+    search.
+    """
+    servicer = reflection.ReflectionServicer(
+        (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    )
+    answer = servicer.ServerReflectionInfo
+
+    def apart(requests: Any, context: grpc.ServicerContext) -> Any:
+        return answer(requests, context)
+
+    apart.experimental_thread_pool = ThreadPoolExecutor(  # type: ignore[attr-defined]
+        1, thread_name_prefix="reflection"
+    )
+    servicer.ServerReflectionInfo = apart
+    return servicer
 
 
 def _warm_up_queries(dimension: int) -> Iterator[NDArray[np.float32]]:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,30 @@ def test_health_is_served_by_the_standard_protocol(serve: Serve) -> None:
         answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
 
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_open_streams_of_reflection_take_no_thread_from_searches(serve: Serve) -> None:
+    served = serve()
+    ended = threading.Event()
+
+    def unending() -> Iterator[reflection_pb2.ServerReflectionRequest]:
+        yield reflection_pb2.ServerReflectionRequest(list_services="")
+        ended.wait(60)
+
+    with grpc.insecure_channel(served.address) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        streams = [stub.ServerReflectionInfo(unending()) for _ in range(SEARCH_THREADS + 2)]
+        next(streams[0])
+        try:
+            answer = search_once(
+                served.address, served.pack.vectors[3], 1, fingerprint=FINGERPRINT, deadline_s=10
+            )
+        finally:
+            ended.set()
+            for stream in streams:
+                stream.cancel()
+
+    assert answer.hits[0].photo_id == "photo-3"
 
 
 def test_reflection_lists_the_service(serve: Serve) -> None:
