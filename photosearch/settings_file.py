@@ -101,7 +101,8 @@ def _write(file: Path, text: str, *, secret: bool) -> None:
         if file.exists() and not secret:
             new.chmod(file.stat().st_mode)
         elif not secret:
-            new.chmod(0o666 & ~_umask())
+            # It names what runs (own_steps): whatever the umask, not everybody may write it.
+            new.chmod(0o664 & ~_umask())
         os.replace(new, file)  # noqa: PTH105
     except OSError as error:
         raise SettingsError(

@@ -203,3 +203,17 @@ def test_a_settings_file_with_a_password_is_its_owners_alone(tmp_path: Path) -> 
         assert mode(file) == 0o600
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize(("umask", "expected"), [(0o000, 0o664), (0o002, 0o664), (0o077, 0o600)])
+def test_a_settings_file_is_never_for_all_to_write(
+    tmp_path: Path, umask: int, expected: int
+) -> None:
+    file = tmp_path / SETTINGS_FILE
+    before = os.umask(umask)
+    try:
+        update_settings_file(file, {"database_url": "postgresql://shop@db/shop"})
+    finally:
+        os.umask(before)
+
+    assert mode(file) == expected
