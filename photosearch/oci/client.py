@@ -171,8 +171,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
         return token is not None
 
     def _is_ours(self, url: str) -> bool:
-        asked = urlsplit(url)
-        return (asked.scheme, asked.netloc) == (self.prefix, self.container.registry)
+        return _origin(url) == _origin(f"{self.prefix}://{self.container.registry}")
 
     def _refusal(
         self, response: requests.Response, what: str, method: str, passing: tuple[int, ...]
@@ -185,6 +184,12 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
             found=f"{status} {reason}{_told(response)} from {self.container.registry}",
             remedy=_LET_DELETE if (method, status) == ("DELETE", 405) else remedy,
         )
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port, which registries write or leave out where it is the usual one."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _told(response: requests.Response) -> str:

@@ -15,9 +15,11 @@ import requests
 from index_grpc.verify_images import _other_bytes
 from photosearch.oci import remote, transport
 from photosearch.oci.base import _small_blob
+from photosearch.oci.client import RegistryClient
 from photosearch.oci.documents import Descriptor
 from photosearch.oci.errors import DamagedImage, RegistryRefused
 from photosearch.oci.image_registry import Bytes, ImageRegistry, open_registry
+from photosearch.oci.names import ImageName
 from photosearch.oci.sign_in import fetch_token
 from tests.oci.conftest import registry_settings
 
@@ -327,3 +329,22 @@ def test_a_layer_is_read_no_further_than_its_size(
         read(registry_at(tmp_path, address), Descriptor("any", DIGEST, 1000))
 
     assert 0 < endless.taken < MUCH
+
+
+@pytest.mark.parametrize(
+    ("url", "is_ours"),
+    [
+        ("https://registry.example/v2/", True),
+        ("https://registry.example:443/v2/", True),
+        ("https://Registry.example/v2/", True),
+        ("https://registry.example:444/v2/", False),
+        ("http://registry.example/v2/", False),
+        ("http://registry.example:443/v2/", False),
+        ("https://registry.example@elsewhere.example/v2/", False),
+        ("https://registry.example.elsewhere.example/v2/", False),
+    ],
+)
+def test_the_registry_is_known_by_its_origin(url: str, is_ours: bool) -> None:
+    name = ImageName("registry.example", "shop/images", None, None)
+
+    assert RegistryClient(name)._is_ours(url) == is_ours
