@@ -101,6 +101,12 @@ def coverage_of(
     )
 
 
+HOW_TO_SERVE = (
+    "run 'photosearch materialize', and 'photosearch up' for the index servers; where both did, "
+    "'photosearch windows' tells what is not served and why"
+)
+
+
 def partial_problem(coverage: Coverage, on_partial: OnPartial, deadline_s: float) -> ApiProblem:
     """503: too little could be searched; the coverage tells what."""
     missing = ", ".join(
@@ -116,7 +122,7 @@ def partial_problem(coverage: Coverage, on_partial: OnPartial, deadline_s: float
             "nothing-to-search",
             "no window answered, so there is nothing to search",
             found=found,
-            remedy="run 'photosearch materialize', and 'photosearch up' for the index servers",
+            remedy=HOW_TO_SERVE,
             headers=headers,
             members=members,
         )

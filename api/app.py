@@ -20,7 +20,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 
 from api import handlers, openapi
-from api.answer import listing_of
+from api.answer import HOW_TO_SERVE, listing_of
 from api.apart import IN_PLACE_ROWS, apart
 from api.connected import while_connected
 from api.etag import is_known
@@ -258,7 +258,7 @@ def _not_ready(state: ApiState) -> ApiProblem:
         remedy = "wait until the windows are indexed with the current embedder"
     else:
         found = "no index server"
-        remedy = "run 'photosearch materialize', and 'photosearch up' for the index servers"
+        remedy = HOW_TO_SERVE
     return ApiProblem(
         503,
         "not-ready",

@@ -167,6 +167,8 @@ class LocalDeployer:
         if refusal is not None and refusal.window is not None and refusal.version is not None:
             held.backoff.succeeded()  # the pause is the index's, not the Serving's
             self._refusals.refuse((refusal.window, refusal.version), refusal.reason, now)
+        elif refusal is not None:
+            self._refusals.refuse_serving(held.serving, refusal.reason, held.backoff)
         elif crash is not None:
             loaded = self._keys(lambda other: other.has_loaded)
             self._refusals.crash(held.serving, crash, held.crashes, held.backoff, now, loaded)

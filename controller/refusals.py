@@ -45,13 +45,17 @@ class _Refused:
 
 @dataclass(frozen=True)
 class _Crashing:
-    """A Serving that crashes as it loads; ``apart`` are windows to be served on their own."""
+    """A Serving that crashes as it loads; ``apart`` are windows to be served on their own.
+
+    One that is ``refused`` as a whole is told of and tried again, and nothing else.
+    """
 
     serving: Serving
     backoff: Backoff
     reason: str
     crashes: int
-    apart: frozenset[RefusedKey]
+    apart: frozenset[RefusedKey] = frozenset()
+    refused: bool = False
 
 
 class Refusals:
@@ -86,6 +90,14 @@ class Refusals:
         self._retried.discard(key)
         self._refused[key] = _Refused(backoff, reason, now, crashed)
 
+    def refuse_serving(self, serving: Serving, reason: str, backoff: Backoff) -> None:
+        """Note that a server refused all of a Serving, which is no index's fault: its image
+        can't be had, or no trusted key signed it. ``backoff`` is the Serving's own."""
+        if serving.name not in self._crashing or self._crashing[serving.name].refused:
+            self._crashing[serving.name] = _Crashing(
+                serving, backoff, reason, backoff.failures, refused=True
+            )
+
     def crash(
         self,
         serving: Serving,
@@ -101,6 +113,8 @@ class Refusals:
         are not at fault.
         """
         keys, before = keys_of(serving), self._crashing.get(serving.name)
+        if before is not None and before.refused:
+            before = None
         known = before is not None or (len(keys) == 1 and keys <= self._crashed_alone())
         if crashes < CRASHES_AT_MOST and not known:
             return
@@ -177,6 +191,7 @@ class Refusals:
                 else tuple(ServedWindow(window=w, version=v) for w, v in sorted(one.apart)),
                 reason=one.reason,
                 crashes=one.crashes,
+                refused=one.refused,
                 retry_at=_moment(one.backoff, now, clock),
             )
             for name, one in self._crashing.items()

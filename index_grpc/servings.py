@@ -110,7 +110,7 @@ def read_refused(settings: Settings, by: RefusedBy) -> list[RefusedIndex]:
 
 
 class CrashingServing(BaseModel):
-    """A pack whose index server crashes as it loads, without naming a window."""
+    """A pack whose index server crashes as it loads, or refuses it, without naming a window."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -120,6 +120,8 @@ class CrashingServing(BaseModel):
     apart: tuple[ServedWindow, ...]
     #: How it ended last, with its last words.
     reason: str
+    #: Whether the server ended by itself and said why, as of an image that nobody signed.
+    refused: bool = False
     #: How often in a row.
     crashes: int
     retry_at: datetime

@@ -21,6 +21,7 @@ _CRASHES = (
     "see the log, or go back to a version that loads with 'photosearch rollback'"
 )
 _APART = "its windows are served each on its own until then, so that the one at fault is found"
+_REFUSED = "what answered before goes on; 'photosearch verify' looks at its image and signature"
 _WHOLE = "what answered before goes on; see the log, and that the machine has memory and disk"
 
 
@@ -56,6 +57,14 @@ def _of_serving(crashing: CrashingServing) -> Trouble:
     first, last = crashing.windows[0].window, crashing.windows[-1].window
     count = len(crashing.windows)
     held = first if count == 1 else f"{count} windows, {first} to {last}"
+    times = "once" if crashing.crashes == 1 else f"{crashing.crashes} times"
+    if crashing.refused:
+        return Trouble(
+            what=f"Serving {crashing.name} ({held})",
+            reason=f"its index server refused it {times}: {crashing.reason}",
+            remedy=_REFUSED,
+            retry_at=crashing.retry_at,
+        )
     return Trouble(
         what=f"Serving {crashing.name} ({held})",
         reason=f"its index server crashed {crashing.crashes} times as it loaded: {crashing.reason}",

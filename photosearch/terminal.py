@@ -12,6 +12,7 @@ import os
 import sys
 import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, TextIO
 
 from pydantic import BaseModel
@@ -42,7 +43,7 @@ class Terminal(Console):
     ) -> None:
         own = _duplicate(sys.stdout) if apart else None
         if own is not None:
-            weakref.finalize(self, own.close)
+            weakref.finalize(self, _close, own)
         super().__init__(
             file=own,
             stderr=stderr,
@@ -70,6 +71,12 @@ def _duplicate(stream: TextIO) -> TextIO | None:
     except (OSError, ValueError):  # io.UnsupportedOperation is both
         return None
     return os.fdopen(number, "w", encoding=stream.encoding, errors=stream.errors)
+
+
+def _close(stream: TextIO) -> None:
+    """Close it; what nobody reads any more was told of where it was printed."""
+    with suppress(OSError):
+        stream.close()
 
 
 def say(*lines: object, err: bool = False) -> None:

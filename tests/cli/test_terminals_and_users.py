@@ -139,6 +139,23 @@ def test_without_a_home_a_path_in_it_is_one_line() -> None:
         _ = Settings(state_dir=Path("~/state")).state
 
 
+def test_a_terminal_that_is_apart_ends_in_silence_when_nobody_reads() -> None:
+    said = (
+        "from photosearch.terminal import Terminal\n"
+        "terminal = Terminal(apart=True)\n"
+        "try: terminal.print('x' * 100)\n"
+        "except SystemExit: pass\n"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing) as nobody:
+        done = subprocess.run(
+            [sys.executable, "-c", said], stdout=nobody, stderr=subprocess.PIPE, check=False
+        )
+
+    assert done.stderr == b""
+
+
 def test_a_terminal_that_is_apart_gives_its_descriptor_back(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from controller.local import LocalDeployer
 from index_grpc.place_servings import ServingPlacer
+from index_grpc.troubles import read_troubles
 from index_grpc.verify_signatures import wrong_signatures
 from photosearch.settings import Settings, load_settings
 from tests.controller.conftest import Deployment
@@ -46,6 +47,12 @@ def test_an_unsigned_image_is_refused_until_the_builder_signs_it(
     (status,) = deployment.status.servings
     assert "is not signed by a trusted key: found no signature" in (status.reason or "")
     assert deployment.endpoints == []
+    deployment.until(lambda: bool(read_troubles(trusting)))
+    (trouble,) = read_troubles(trusting)
+    assert status.name in trouble.what
+    assert HOUR in trouble.what
+    assert "refused it" in trouble.reason
+    assert "is not signed by a trusted key: found no signature" in trouble.reason
     (told,) = wrong_signatures(trusting)
     assert "not signed by a trusted key: found no signature" in told
 
@@ -58,6 +65,7 @@ def test_an_unsigned_image_is_refused_until_the_builder_signs_it(
     deployment.settle()
 
     assert deployment.finds(HOUR)
+    deployment.until(lambda: not read_troubles(signing))
     looked_at: list[str] = []
     assert list(wrong_signatures(signing, looked_at=looked_at)) == []
     assert f"1 image signed by {public}" in looked_at[0]
