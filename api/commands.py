@@ -20,6 +20,8 @@ from photosearch.masked import masked, masked_text
 from photosearch.settings import Settings, load_settings
 from photosearch.terminal import Terminal, say, say_json
 
+_EVERY_WIDTH = 130
+
 
 class CommandError(PhotosearchError):
     """A command that can't do its work."""
@@ -100,7 +102,9 @@ def windows(
         return
     from api.tables import print_timeline
 
-    print_timeline(answer, Terminal(), fold=not every)
+    # Narrower, the names could not be read: then the terminal breaks the lines.
+    width = max(_EVERY_WIDTH, Terminal().width) if every else None
+    print_timeline(answer, Terminal(width=width), fold=not every)
 
 
 def _ask(url: str | None, method: str, path: str, **request: Any) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def print_timeline(answer: dict[str, Any], console: Terminal, *, fold: bool = Tr
         (
             run.start,
             (
-                run.counted,
+                run.name,
                 _moment(run.start),
                 _moment(run.end),
                 _versions(run.versions, fold=fold),

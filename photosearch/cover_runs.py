@@ -7,10 +7,11 @@ server and freshness is one run; a gap or a change ends it.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from photosearch.windows import Granularity
+from photosearch.windows import Granularity, Window
 
 UNITS = {Granularity.HOURLY: "hour", Granularity.DAILY: "day", Granularity.MONTHLY: "month"}
 
@@ -27,6 +28,14 @@ class CoverRun:
     windows: int
     rows: int
     versions: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Of a single window its key, as commands take it; else how many there are."""
+        if self.windows > 1:
+            return self.counted
+        start = datetime.fromisoformat(self.start)
+        return Window(Granularity(self.granularity), start).key
 
     @property
     def counted(self) -> str:
