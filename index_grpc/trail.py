@@ -16,6 +16,7 @@ from index_grpc.image_faults import index_fault
 from index_grpc.rows import Row
 from index_grpc.servings import read_servings
 from photosearch.catalogue.listing import Photo
+from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
 from photosearch.images.cache import ImageCache
 from photosearch.images.store import ImageStore
@@ -163,7 +164,7 @@ class WayBack:
             why_not = f"it was made from digest {recorded.digest[:16]}"
         if row is None:
             why_not = "the photo is not among its rows"
-        parts = f", {manifest.rows} rows, made {manifest.created_at:%Y-%m-%d %H:%M} UTC"
+        parts = f", {counted(manifest.rows, 'row')}, made {manifest.created_at:%Y-%m-%d %H:%M} UTC"
         recall = "" if manifest.recall is None else f", recall {manifest.recall:.3f}"
         return TrailStep(
             name=str(address.kind),
