@@ -176,6 +176,7 @@ class LocalDeployer:
     def _mark_wanted(self, now: float) -> None:
         current = set() if self._refusals.is_empty else self._wanted.current
         self._refusals.forget(current, self._is_ready, self._is_served_since)
+        self._refusals.forget_unasked(self._asked)
         if not any(held.state is State.STARTING for held in self._held.values()):
             # Not before: to try again ends servers that start to answer in the index's stead.
             self._refusals.retry(now, self._keys(lambda held: held.wanted and not held.has_loaded))

@@ -152,6 +152,12 @@ class Refusals:
         self._retried &= self._refused.keys()
         self._joined &= self._crashing.keys()
 
+    def forget_unasked(self, asked: Collection[str]) -> None:
+        """Forget the Servings that were refused as a whole and that another has replaced."""
+        for name, one in list(self._crashing.items()):
+            if one.refused and name not in asked:
+                del self._crashing[name]
+
     def retry(self, now: float, trying: Collection[RefusedKey]) -> None:
         """Let those be tried again whose pause is over; a pack not before it is known which of
         its windows load on their own, as long as that is being tried."""

@@ -53,6 +53,11 @@ def test_an_unsigned_image_is_refused_until_the_builder_signs_it(
     assert HOUR in trouble.what
     assert "refused it" in trouble.reason
     assert "is not signed by a trusted key: found no signature" in trouble.reason
+    before = status.name
+    deployment.made.hour(NEXT)
+    deployment.until(lambda: {one.what.split()[1] for one in read_troubles(trusting)} != {before})
+    deployment.until(lambda: len(read_troubles(trusting)) == 1)
+    assert before not in read_troubles(trusting)[0].what  # another pack took its place
     (told,) = wrong_signatures(trusting)
     assert "not signed by a trusted key: found no signature" in told
 
