@@ -19,6 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from photosearch.settings import Settings
+from photosearch.walk import files_below
 from photosearch_assets.in_home import STORAGE
 from photosearch_assets.step_logs import FOLDER as LOGS
 
@@ -76,8 +77,7 @@ def _by_run(folder: Path) -> dict[str, list[Path]]:
 
 def _files(path: Path) -> Iterator[Path]:
     yield path
-    if path.is_dir():
-        yield from path.rglob("*")
+    yield from files_below(path)
 
 
 def _stat(path: Path) -> os.stat_result | None:

@@ -34,6 +34,7 @@ from photosearch.images.store import folder_at
 from photosearch.pins import pinned
 from photosearch.repository.seal import sealed_text
 from photosearch.settings import Settings
+from photosearch.walk import files_below
 from photosearch.windows import Window
 
 _PINS = "pins"
@@ -177,7 +178,7 @@ class ImageCache:
 
     def entries(self) -> Iterator[Path]:
         """The files of all copies; their names say nothing of their photos."""
-        return (self.folder / "photos").glob("*/*")
+        return files_below(self.folder / "photos")
 
 
 def _write_whole(path: str, content: bytes | Bytes) -> None:

@@ -24,6 +24,7 @@ from photosearch.disk import remedy_for, sync
 from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
 from photosearch.repository.storage import Stored, StoredFile, TagMoved
+from photosearch.walk import ABSENT, unless_absent
 
 LOCKS = ".locks"
 # Locks are shared by hash: the windows of a year would leave 17,520 lock files otherwise.
@@ -31,7 +32,6 @@ LOCK_COUNT = 256
 LOCK_TIMEOUT_S = 600.0
 STAGED_MARK = "#"
 _Mark = tuple[int, int, int]
-_ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
 class FolderStorage:
@@ -54,7 +54,7 @@ class FolderStorage:
         with _telling(path, "read"):
             try:
                 descriptor = os.open(f"{self._root}/{path}", os.O_RDONLY)
-            except _ABSENT:
+            except ABSENT:
                 return None
             try:
                 status = os.fstat(descriptor)
@@ -67,7 +67,7 @@ class FolderStorage:
         with _telling(folder, "listed"):
             try:
                 descriptor = os.open(f"{self._root}/{folder}", os.O_RDONLY | os.O_DIRECTORY)
-            except _ABSENT:
+            except ABSENT:
                 return {}
             try:
                 return self._read_each(descriptor, folder, tail)
@@ -83,13 +83,13 @@ class FolderStorage:
             try:
                 with os.scandir(f"{self._root}/{folder}") as entries:
                     return sorted(entry.name for entry in entries if entry.is_dir())
-            except _ABSENT:
+            except ABSENT:
                 return []
 
     def files(self, folder: str) -> list[StoredFile]:
         found = []
         with _telling(folder, "listed"):
-            for place, _, names in os.walk(f"{self._root}/{folder}", onerror=_unless_absent):
+            for place, _, names in os.walk(f"{self._root}/{folder}", onerror=unless_absent):
                 below = place[len(self._root) + 1 :]
                 for name in names:
                     with suppress(FileNotFoundError):
@@ -149,7 +149,7 @@ class FolderStorage:
         with _telling(path, "written"):
             try:
                 os.utime(f"{self._root}/{path}")
-            except _ABSENT:
+            except ABSENT:
                 return False
             return True
 
@@ -159,7 +159,7 @@ class FolderStorage:
                 if _tag(os.stat(f"{self._root}/{path}")) != tag:  # noqa: PTH116
                     return False
                 os.unlink(f"{self._root}/{path}")  # noqa: PTH108
-            except _ABSENT:
+            except ABSENT:
                 return False
             return True
 
@@ -196,7 +196,7 @@ class FolderStorage:
         for name in names:
             try:
                 status = os.stat(f"{name}/{tail}", dir_fd=descriptor)
-            except _ABSENT:
+            except ABSENT:
                 continue
             mark = (status.st_ino, status.st_mtime_ns, status.st_size)
             known = seen.get(name)
@@ -259,13 +259,6 @@ def _staged(path: str, content: bytes) -> Iterator[str]:
     finally:
         with suppress(FileNotFoundError):
             os.unlink(staged)  # noqa: PTH108
-
-
-def _unless_absent(error: OSError) -> None:
-    """What walks a folder goes on without one that it can't read; to gc its versions, and what
-    they were made from, would be needed by nobody."""
-    if not isinstance(error, _ABSENT):
-        raise error
 
 
 def _tag(status: os.stat_result) -> str:

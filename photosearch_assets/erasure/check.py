@@ -30,6 +30,7 @@ from photosearch.repository.erasures import (
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, NewerFormat
 from photosearch.repository.repository import Repository
 from photosearch.settings import Settings
+from photosearch.walk import content_of, files_below
 from photosearch_assets.erasure.known_vectors import rows_with
 from photosearch_assets.erasure.places import Places
 from photosearch_assets.erasure.sources import sources_again
@@ -161,7 +162,7 @@ def _in_cache(settings: Settings, erased: _Erased, shared: set[str]) -> Iterator
         if listings & erased.listings or failed & erased.photos:
             yield f"{path}: the report names a listing that was erased"
     for entry in cache.entries():
-        digest = hashlib.sha256(entry.read_bytes()).hexdigest()
+        digest = hashlib.sha256(content_of(entry)).hexdigest()
         if digest in erased.contents - shared:
             yield f"{entry}: a copy of a photo that was erased"
 
@@ -173,8 +174,8 @@ def _in_files(settings: Settings, erased: _Erased) -> Iterator[str]:
         settings.artifacts_dir,
     ]
     for root in roots:
-        for path in sorted(root.rglob(ROWS)):
-            if erased.rows_in(path.read_bytes()):
+        for path in sorted(path for path in files_below(root) if path.name == ROWS):
+            if erased.rows_in(content_of(path)):
                 yield f"{path}: rows of a listing that was erased"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from photosearch.counting import counted
 from photosearch.settings import Settings
+from photosearch.walk import files_below
 from photosearch_assets.dagster_home import open_instance
 from photosearch_assets.home_paths import CONFIG, count_from_home, databases_folder
 
@@ -69,8 +70,9 @@ def find_event_databases(settings: Settings) -> EventDatabases:
 def _folders(roots: set[Path]) -> Iterator[EventFolder]:
     by_folder: defaultdict[Path, set[Path]] = defaultdict(set)
     for root in roots:
-        for file in root.rglob("*.db"):
-            by_folder[file.parent.resolve()].add(file.resolve())
+        for file in files_below(root):
+            if file.suffix == ".db":
+                by_folder[file.parent.resolve()].add(file.resolve())
     for folder, files in sorted(by_folder.items()):
         # Those of runs' states and of schedules lie elsewhere, and have no events.
         if folder / INDEX in files or folder.parts[-2:] == ("history", "runs"):

@@ -21,6 +21,7 @@ from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.signatures import signature_tag
 from photosearch.repository.addresses import Address
 from photosearch.settings import Settings
+from photosearch.walk import content_of, files_below
 from photosearch.windows import Window
 from photosearch_assets.erasure.record import Record
 from photosearch_assets.erasure.traces import Needles
@@ -89,7 +90,9 @@ def delete_unpacked(settings: Settings, needles: Needles) -> int:
     keep = {
         f"sha256:{image.name}"
         for image in images
-        if not any(needles.are_in(rows.read_bytes()) for rows in image.rglob(ROWS))
+        if not any(
+            needles.are_in(content_of(rows)) for rows in files_below(image) if rows.name == ROWS
+        )
     }
     # Also when no image has it: a layer may be left of one that is gone.
     remove_unused(folder, keep)

@@ -19,6 +19,7 @@ from photosearch.catalogue.listing import catalogue_digest
 from photosearch.images.cache import ImageCache
 from photosearch.images.report import PhotoFailure, PhotoReport, ReportedPhoto
 from photosearch.settings import Settings
+from photosearch.walk import content_of, files_below
 from photosearch.windows import Window, WindowError
 from photosearch_assets.erasure.known_vectors import KnownVectors
 from photosearch_assets.erasure.traces import Needles
@@ -63,7 +64,7 @@ class Places:
         """Delete the cached copies of the photos; how many there were."""
         count = sum(self._cache.discard(path) for path in paths)
         for entry in self._cache.entries():
-            content = entry.read_bytes()
+            content = content_of(entry)
             if hashlib.sha256(content).hexdigest() in contents:
                 entry.unlink(missing_ok=True)
                 count += 1
@@ -73,7 +74,7 @@ class Places:
         """Delete the folders of killed steps and servers that hold it; how many."""
         count = 0
         for folder in self.work_folders():
-            if any(_holds(file, needles, vectors) for file in folder.rglob("*")):
+            if any(_holds(file, needles, vectors) for file in files_below(folder)):
                 _remove(folder)
                 count += 1
         return count
@@ -90,9 +91,11 @@ class Places:
         one of which this machine has a copy.
         """
         count = 0
-        for folder in {file.parent for file in self._settings.artifacts_dir.rglob("*")}:
+        for folder in {file.parent for file in files_below(self._settings.artifacts_dir)}:
             rows = folder / ROWS
-            looked_at = [rows] if rows.exists() else [f for f in folder.iterdir() if f.is_file()]
+            looked_at = (
+                [rows] if rows.exists() else [f for f in files_below(folder) if f.parent == folder]
+            )
             if any(_holds(file, needles, vectors) for file in looked_at):
                 _remove(folder)
                 count += 1
@@ -145,10 +148,7 @@ def _remove(folder: Path) -> None:
 
 
 def _holds(file: Path, needles: Needles, vectors: KnownVectors) -> bool:
-    try:
-        content = file.read_bytes()
-    except OSError:
-        return False
+    content = content_of(file)
     if file.name == ROWS:
         return needles.are_in(content)
     return vectors.are_in(content)

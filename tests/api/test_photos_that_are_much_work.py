@@ -15,6 +15,7 @@ from tests.api.conftest import StartApi
 from tests.api.shop import Servers, Shop
 from tests.api.test_bad_input import require_problem
 from tests.images.hostile import bmp_of_runs, jpeg_of_scans, noise, saved
+from tests.processes import stopped
 
 PATIENCE_S = 90.0
 SLOW = bmp_of_runs(3600, 3400)
@@ -52,13 +53,12 @@ def test_a_photo_of_20000_scans_is_refused_at_once(api: httpx.Client) -> None:
 def test_others_find_while_strangers_photos_are_decoded(api: httpx.Client) -> None:
     with ThreadPoolExecutor(2) as threads:
         slow = [threads.submit(search, api, SLOW) for _ in range(2)]
-        busy_process()
+        with stopped(busy_process()):
+            jpeg = search(api, saved(noise(300, 200), "JPEG"))
+            small = search(api, saved(noise(300, 200), "GIF"))
 
-        jpeg = search(api, saved(noise(300, 200), "JPEG"))
-        small = search(api, saved(noise(300, 200), "GIF"))
-
-        assert jpeg.status_code == small.status_code == 200
-        assert not any(one.done() for one in slow[1:])
+            assert jpeg.status_code == small.status_code == 200
+            assert not any(one.done() for one in slow)
 
 
 def test_a_query_whose_time_is_up_is_not_decoded_on(start_api: StartApi, servers: Servers) -> None:
@@ -66,13 +66,11 @@ def test_a_query_whose_time_is_up_is_not_decoded_on(start_api: StartApi, servers
     api = start_api(decode_cpu_s=600.0, deadline_s=5.0)
     with ThreadPoolExecutor(1) as threads:
         slow = threads.submit(search, api, ENDLESS)
-        busy: set[int] = set()
-        while not slow.done():
-            busy |= busy_processes()
+        pid = busy_process()
+        with stopped(pid):
+            require_problem(slow.result(), 504, "deadline")
 
-        require_problem(slow.result(), 504, "deadline")
-
-    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in busy))
+            wait_until(lambda: not psutil.pid_exists(pid))
 
 
 def test_a_client_that_leaves_ends_its_photos_decoding(api: httpx.Client) -> None:
@@ -108,12 +106,11 @@ def test_thumbnails_of_others_come_while_one_is_much_work(
             threads.submit(api.get, f"/v1/photos/{hostile}?size={size}", timeout=120)
             for size in (64, 65)
         ]
-        busy_process()
+        with stopped(busy_process()):
+            for photo in others:
+                assert api.get(f"/v1/photos/{photo}?size=96", timeout=60).status_code == 200
 
-        for photo in others:
-            assert api.get(f"/v1/photos/{photo}?size=96", timeout=60).status_code == 200
-
-        assert not any(one.done() for one in slow[1:])
+            assert not any(one.done() for one in slow)
 
 
 def test_a_thumbnail_that_can_not_be_made_is_tried_once(start_api: StartApi, hostile: str) -> None:

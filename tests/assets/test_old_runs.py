@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from photosearch.settings import Settings
+from photosearch.walk import files_below
 from photosearch_assets.dagster_home import open_instance
 from photosearch_assets.old_runs import DAY_S, old_runs_files, remove_daily
 
@@ -29,7 +30,9 @@ def run(instance: dg.DagsterInstance) -> str:
 
 
 def files(settings: Settings, run_id: str) -> list[Path]:
-    return [path for path in settings.dagster_home.rglob("*") if run_id in str(path)]
+    home = settings.dagster_home
+    folders = [path for path in (home / "logs").glob("*") if path.is_dir()]
+    return [path for path in (*folders, *files_below(home)) if run_id in str(path)]
 
 
 def make_old(settings: Settings, run_id: str, days: float) -> None:

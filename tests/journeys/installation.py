@@ -28,6 +28,7 @@ from photosearch.demo.draw.photograph import cut_out, photograph
 from photosearch.demo.draw.products import KINDS
 from photosearch.demo.queries import as_jpeg, render_query
 from photosearch.settings import SETTINGS_FILE, Settings, load_settings
+from photosearch.walk import files_below
 from photosearch.windows import Granularity, Window
 
 READY_S = 300.0
@@ -132,7 +133,7 @@ def odd_lines_of_logs(settings: Settings) -> list[str]:
     which a terminal obeys something."""
     as_json = settings.log_format == "json"
     odd = []
-    for file in settings.logs_dir.rglob("*.*"):
+    for file in (file for file in files_below(settings.logs_dir) if "." in file.name):
         for line in file.read_text().splitlines():
             time_of = json.loads(line).get("time", "") if line.startswith("{") else line
             is_timed = re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", time_of) is not None

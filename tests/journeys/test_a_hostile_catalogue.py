@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from photosearch.walk import files_below
 from tests.journeys.installation import Installation, argv, closed_hour, environment, search
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -145,4 +146,4 @@ def acting(text: str) -> list[str]:
 
 def logs(shop: Installation) -> list[Path]:
     state = shop.settings.state
-    return [file for end in ("*.log", "*.err", "*.out") for file in state.rglob(end)]
+    return [file for file in files_below(state) if file.suffix in (".log", ".err", ".out")]

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from index_grpc.servings import read_refused
+from photosearch.walk import files_below
 from tests.journeys.installation import (
     Installation,
     answers,
@@ -125,7 +126,7 @@ def test_materialize_goes_on_after_a_kill(shop: Installation) -> None:
     names = [shop.draw(number, hour.start) for number in range(10)]
     shop.run("init", "--photos", "photos")
     work = shop.start("materialize")
-    wait_for(lambda: any((shop.settings.state / "repository").rglob("manifest.json")))
+    wait_for(lambda: has_a_manifest(shop.settings.state / "repository"))
     work.kill()
     work.wait()
 
@@ -147,7 +148,7 @@ def test_a_materialize_in_the_background_of_a_script_ends_by_sigterm(shop: Insta
     work = subprocess.Popen(
         [*ignoring, *argv("materialize")], cwd=shop.folder, stdout=subprocess.PIPE, text=True
     )
-    wait_for(lambda: any((shop.settings.state / "repository").rglob("manifest.json")))
+    wait_for(lambda: has_a_manifest(shop.settings.state / "repository"))
     work.terminate()
     told, _ = work.communicate(timeout=120)
 
@@ -165,3 +166,7 @@ def processes_of(shop: Installation) -> str:
     """Command lines that still name the installation's folder."""
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     return "\n".join(line for line in listed.stdout.splitlines() if str(shop.folder) in line)
+
+
+def has_a_manifest(repository: Path) -> bool:
+    return any(file.name == "manifest.json" for file in files_below(repository))
