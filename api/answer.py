@@ -23,7 +23,7 @@ from api.models import (
 )
 from api.problems import ApiProblem
 from photosearch.catalogue.listing import Listing
-from photosearch.counting import first_of
+from photosearch.terminal.wording import first_of
 
 
 def photo_url(photo_id: str, root_path: str) -> str:

@@ -42,7 +42,7 @@ from api.query import downloaded, read_query
 from api.samples import MOST
 from api.state import ApiState
 from api.understand import no_such_listing
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.version import CODE_VERSION
 
 WEB = Path(__file__).parent / "web"

@@ -15,10 +15,10 @@ import typer
 
 from photosearch.address import AddressError, base_url, listen
 from photosearch.errors import PhotosearchError
-from photosearch.installation import is_installed, load_installation
-from photosearch.masked import masked, masked_text
-from photosearch.settings import Settings, load_settings
-from photosearch.terminal import Terminal, say, say_json
+from photosearch.settings.installation import is_installed, load_installation
+from photosearch.settings.settings import Settings, load_settings
+from photosearch.terminal.masked import masked, masked_text
+from photosearch.terminal.terminal import Terminal, say, say_json
 
 _EVERY_WIDTH = 130
 
@@ -35,8 +35,8 @@ def serve(
     from api.app import create_app
     from api.request_log import configure
     from api.server import server_of
-    from photosearch.logs import log_to_stderr
-    from photosearch.open_files import allow_open_files
+    from photosearch.logs.line_format import log_to_stderr
+    from photosearch.processes.open_files import allow_open_files
 
     log_to_stderr()
     allow_open_files()

@@ -12,7 +12,7 @@ from api.models import HiddenListings
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.left_out import Reason, gone, hidden_by_status, was_erased
 from photosearch.catalogue.listing import Listing
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 
 def hidden_listings(

@@ -28,7 +28,7 @@ from photosearch.images.decode_processes import Abandonment
 from photosearch.images.decoder import Decoder
 from photosearch.images.photo_error import PhotoError, PhotoUnreachable
 from photosearch.images.store import ImageStore
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
 """The API as a process of ``photosearch up``."""
 
 from photosearch.address import base_url
-from photosearch.processes import ProcessSpec, not_installed, photosearch_argv
-from photosearch.settings import Settings
+from photosearch.processes.spec import ProcessSpec, not_installed, photosearch_argv
+from photosearch.settings.settings import Settings
 
 
 def api(settings: Settings) -> ProcessSpec:

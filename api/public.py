@@ -20,7 +20,7 @@ from photosearch.errors import PhotosearchError
 from photosearch.images.photo_error import ImageStoreError, PhotoUnreachable
 from photosearch.object_store import StoreUnreachable
 from photosearch.repository.errors import RepositoryError
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 _PARTS: tuple[tuple[type[PhotosearchError], str, str], ...] = (
     (PhotoUnreachable, "photo-unreachable", "the shop's photo can't be had now"),

@@ -24,7 +24,7 @@ from api.form import FormError, parse_form
 from api.models import SearchRequest
 from api.photo_url import PhotoUrls
 from api.problems import ApiProblem, invalid_input, overloaded
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 #: A vector of 8192 numbers has fewer, and so has any URL or cursor; base64 has none. JSON of
 #: millions of members would be taken apart for seconds, and held in many times its size.

@@ -9,7 +9,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from photosearch.printable import printable
+from photosearch.terminal.printable import printable
 
 logger = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from api.servers import ServerPool
 from api.understand import Asked, Understanding
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 SLACK = 1.25  # rows fetched for each listing wanted: further photos, and listings that sold
 SLACK_ROWS = 6

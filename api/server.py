@@ -6,7 +6,7 @@ import uvicorn
 
 from api.bounds import Limits
 from api.protocols import bounded
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 
 def server_of(app: Any, settings: Settings, http: type[Any] | None = None) -> uvicorn.Server:

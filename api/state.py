@@ -29,7 +29,7 @@ from api.understand import Understanding
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.images.decoder import Decoder
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from photosearch.cover_runs import cover_runs
-from photosearch.printable import printable
-from photosearch.terminal import Terminal
+from photosearch.terminal.printable import printable
+from photosearch.terminal.terminal import Terminal
 from photosearch.windows import CLOCK_TOLERANCE
 
 

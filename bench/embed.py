@@ -26,7 +26,7 @@ from photosearch.images.cache import ImageCache
 from photosearch.images.decoder import Decoder
 from photosearch.images.fetch import fetch_photos
 from photosearch.images.store import ImageStore
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 PHOTOS = 160
 ROUNDS = 7

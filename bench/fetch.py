@@ -29,7 +29,7 @@ from photosearch.images.cache import ImageCache
 from photosearch.images.fetch import fetch_photos
 from photosearch.images.store import ImageStore
 from photosearch.object_store import open_object_store
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 PHOTOS = 400
 PHOTO_BYTES = 120_000

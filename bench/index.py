@@ -33,7 +33,7 @@ from index_grpc.quantiser import train_quantiser
 from index_grpc.recall import sample_queries
 from index_grpc.rows import Row
 from index_grpc.search import TreeSearcher
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import DAY, HOUR, Granularity, Span, Window, windows_within
 
 ROWS = 300_000

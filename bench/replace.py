@@ -28,10 +28,10 @@ from index_grpc.place_servings import place_servings
 from index_grpc.quantiser import train_quantiser
 from index_grpc.rows import Row
 from index_grpc.wire.index_pb2_grpc import IndexServiceStub
-from photosearch.processes import photosearch_argv
+from photosearch.processes.spec import photosearch_argv
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
-from photosearch.settings import SETTINGS_FILE, Settings, load_settings
+from photosearch.settings.settings import SETTINGS_FILE, Settings, load_settings
 from photosearch.windows import Window
 
 ROWS = 100_000

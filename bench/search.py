@@ -32,10 +32,10 @@ from photosearch.catalogue.listing import Listing, Photo
 from photosearch.embedder.build import build_embedder
 from photosearch.embedder.embedder import Embedder, open_embedder
 from photosearch.images.decode import decode_photo
-from photosearch.processes import photosearch_argv
+from photosearch.processes.spec import photosearch_argv
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
-from photosearch.settings import SETTINGS_FILE, Settings, load_settings
+from photosearch.settings.settings import SETTINGS_FILE, Settings, load_settings
 from photosearch.windows import HOUR, Granularity, Span, Window, windows_within
 
 DRAWN = 320  # photos; the rest of the shop are their near likes

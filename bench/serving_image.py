@@ -25,7 +25,7 @@ from index_grpc.serving_image import BuiltImage, build_serving_image
 from photosearch.oci.image_registry import open_registry
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
-from photosearch.settings import SETTINGS_FILE, Settings, load_settings
+from photosearch.settings.settings import SETTINGS_FILE, Settings, load_settings
 from photosearch.windows import Window
 
 WINDOWS = 8

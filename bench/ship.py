@@ -30,11 +30,11 @@ from index_grpc.rows import RowTable
 from index_grpc.servings import read_servings
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
+from photosearch.processes.supervisor import Supervisor
 from photosearch.repository.addresses import Address
 from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
-from photosearch.settings import SETTINGS_FILE, SETTINGS_VARIABLE, Settings, load_settings
-from photosearch.supervisor import Supervisor
+from photosearch.settings.settings import SETTINGS_FILE, SETTINGS_VARIABLE, Settings, load_settings
 from photosearch.windows import Granularity, Window
 from photosearch_assets.dagster_home import open_instance
 from photosearch_assets.materialize import Materializer

@@ -1,10 +1,10 @@
 """``photosearch deployer``: the local deployer in the foreground."""
 
 from controller.local import LocalDeployer
-from photosearch.heartbeat import Heartbeat
-from photosearch.installation import load_installation
-from photosearch.logs import log_to_stderr
-from photosearch.stop_signals import stop_on_signals
+from photosearch.logs.line_format import log_to_stderr
+from photosearch.processes.heartbeat import Heartbeat
+from photosearch.processes.signals import stop_on_signals
+from photosearch.settings.installation import load_installation
 
 
 def deployer() -> None:

@@ -25,9 +25,9 @@ from index_grpc.endpoints import (
 from index_grpc.errors import IndexGrpcError
 from index_grpc.loading import Refusal
 from index_grpc.serving import Serving
-from photosearch.backoff import Backoff
-from photosearch.log_writer import LogWriter
-from photosearch.settings import Settings
+from photosearch.logs.writer import LogWriter
+from photosearch.processes.backoff import Backoff
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 
 _log = logging.getLogger(__name__)

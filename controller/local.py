@@ -27,12 +27,12 @@ from index_grpc.serving import Serving
 from index_grpc.serving_image import remove_unused
 from index_grpc.servings import read_servings
 from index_grpc.wanted_servings import RefusedKey, WantedServings
-from photosearch.disk import remedy_for
 from photosearch.errors import PhotosearchError
-from photosearch.log_writer import LogWriter
-from photosearch.only_one import only_one
+from photosearch.files.disk import remedy_for
+from photosearch.logs.writer import LogWriter
+from photosearch.processes.only_one import only_one
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Granularity, Window
 
 _log = logging.getLogger(__name__)

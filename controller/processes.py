@@ -1,8 +1,8 @@
 """The deployer as a process under ``photosearch up``."""
 
 from controller.status import deployer_dir
-from photosearch.processes import ProcessSpec, not_installed, photosearch_argv
-from photosearch.settings import Settings
+from photosearch.processes.spec import ProcessSpec, not_installed, photosearch_argv
+from photosearch.settings.settings import Settings
 
 
 def deployer(settings: Settings) -> ProcessSpec:

@@ -21,8 +21,8 @@ from index_grpc.servings import (
     write_refused,
 )
 from index_grpc.wanted_servings import RefusedKey
-from photosearch.backoff import Backoff
-from photosearch.settings import Settings
+from photosearch.processes.backoff import Backoff
+from photosearch.settings.settings import Settings
 
 _log = logging.getLogger(__name__)
 

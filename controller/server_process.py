@@ -24,11 +24,11 @@ from index_grpc.announcement import Announcement, clear, read_announcement, read
 from index_grpc.client import CHANNEL_OPTIONS, SERVICE
 from index_grpc.loading import Refusal
 from index_grpc.serving import Serving, ServingError, read_serving
-from photosearch.log_file import said_since_start
-from photosearch.log_writer import PLAIN, LogWriter
-from photosearch.processes import SUPERVISED, photosearch_argv
-from photosearch.settings import Settings
-from photosearch.whole_file import write_whole
+from photosearch.files.whole import write_whole
+from photosearch.logs.log_file import said_since_start
+from photosearch.logs.writer import PLAIN, LogWriter
+from photosearch.processes.spec import SUPERVISED, photosearch_argv
+from photosearch.settings.settings import Settings
 
 SERVING_FILE = "serving.json"
 HEALTH_DEADLINE_S = 2.0

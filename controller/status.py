@@ -12,8 +12,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from index_grpc.servings import CrashingServing, RefusedIndex
-from photosearch.settings import Settings
-from photosearch.whole_file import write_whole
+from photosearch.files.whole import write_whole
+from photosearch.settings.settings import Settings
 
 
 class State(StrEnum):

@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from index_grpc.loading import Refusal
-from photosearch.whole_file import write_whole
+from photosearch.files.whole import write_whole
 
 Model = TypeVar("Model", bound=BaseModel)
 

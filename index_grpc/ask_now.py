@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from index_grpc.place_servings import place_servings
 from photosearch.errors import PhotosearchError
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 
 def ask_now(settings: Settings) -> Iterator[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from photosearch.whole_file import write_whole
+from photosearch.files.whole import write_whole
 
 _log = logging.getLogger(__name__)
 

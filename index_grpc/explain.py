@@ -29,7 +29,7 @@ from photosearch.repository.erasures import digest_of, read_receipt
 from photosearch.repository.errors import DamagedArtifact
 from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Granularity, Window
 
 _UNKNOWN = "catalogue: no listing has this id"

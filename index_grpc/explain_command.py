@@ -7,9 +7,9 @@ import typer
 from rich.text import Text
 
 from index_grpc.errors import IndexGrpcError
-from photosearch.installation import load_installation
-from photosearch.printable import printable
-from photosearch.terminal import Terminal, say_json
+from photosearch.settings.installation import load_installation
+from photosearch.terminal.printable import printable
+from photosearch.terminal.terminal import Terminal, say_json
 
 if TYPE_CHECKING:
     from index_grpc.explain import Explanation

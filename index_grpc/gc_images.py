@@ -14,7 +14,7 @@ from index_grpc.servings import read_servings
 from photosearch.oci.garbage import collect_garbage
 from photosearch.oci.image_registry import open_registry
 from photosearch.oci.signatures import unneeded_signatures
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 
 def unneeded_images(

@@ -24,7 +24,7 @@ from photosearch.errors import PhotosearchError
 from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 
 if TYPE_CHECKING:

@@ -22,14 +22,14 @@ from index_grpc.servings import (
 )
 from index_grpc.wanted_servings import RefusedKey, WantedServings
 from photosearch.errors import PhotosearchError
-from photosearch.file_lock import file_lock
+from photosearch.files.locks import file_lock
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.oci.trust import ImageSigner
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, RepositoryError
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 
 FIRST_RETRY_S = 30.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from index_grpc.endpoints import endpoints_here
 from photosearch.repository.addresses import Address
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 
 

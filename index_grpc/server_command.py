@@ -54,10 +54,10 @@ def index_server(
     from index_grpc.service import LoadedPack
     from index_grpc.serving import read_serving
     from index_grpc.serving_folder import serving_of_folder
-    from photosearch.logs import log_to_stderr
-    from photosearch.open_files import allow_open_files
-    from photosearch.settings import load_settings
-    from photosearch.stop_signals import stop_on_signals
+    from photosearch.logs.line_format import log_to_stderr
+    from photosearch.processes.open_files import allow_open_files
+    from photosearch.processes.signals import stop_on_signals
+    from photosearch.settings.settings import load_settings
 
     log_to_stderr()
     stop = stop_on_signals()

@@ -14,9 +14,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from index_grpc.serving import ServedWindow, Serving, ServingError, read_serving
+from photosearch.files.whole import write_whole
 from photosearch.repository.seal import sealed_text
-from photosearch.settings import Settings
-from photosearch.whole_file import write_whole
+from photosearch.settings.settings import Settings
 
 _log = logging.getLogger(__name__)
 

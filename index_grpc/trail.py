@@ -16,7 +16,6 @@ from index_grpc.image_faults import index_fault
 from index_grpc.rows import Row
 from index_grpc.servings import read_servings
 from photosearch.catalogue.listing import Photo
-from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
 from photosearch.images.cache import ImageCache
 from photosearch.images.store import ImageStore
@@ -26,7 +25,8 @@ from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
 from photosearch.repository.manifest import Input, Manifest
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
+from photosearch.terminal.wording import counted
 from photosearch.windows import Window
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from index_grpc.servings import CrashingServing, RefusedIndex, read_crashing, read_refused
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 _DAMAGED = (
     "finer windows answer where they are ready; 'photosearch verify --discard' and "

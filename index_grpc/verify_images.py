@@ -15,15 +15,15 @@ from index_grpc.layer_contents import LayerContents, read_layer
 from index_grpc.servings import read_servings
 from index_grpc.verify_servings import changed_servings
 from index_grpc.verify_tags import wrong_tags
-from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
-from photosearch.masked import masked
 from photosearch.oci.documents import BASE_DIGEST, Descriptor
 from photosearch.oci.errors import DamagedImage, ImageMissing
 from photosearch.oci.hints import ImageNotes
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.oci.layout import LayoutRegistry
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
+from photosearch.terminal.masked import masked
+from photosearch.terminal.wording import counted
 
 _REMEDY = "run 'photosearch verify --discard'; its images are built again"
 

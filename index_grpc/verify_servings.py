@@ -13,10 +13,10 @@ from pydantic import BaseModel, ValidationError
 from index_grpc.place_servings import ServingPlacer
 from index_grpc.serving import Serving, read_serving
 from index_grpc.servings import notes_kept, read_servings, serving_files
-from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
 from photosearch.repository.seal import Seal, seal_of
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
+from photosearch.terminal.wording import counted
 
 _BROKEN = "a checksum of other content, or none where there should be one"
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 from index_grpc.endpoints import read_endpoints
 from index_grpc.servings import read_servings
-from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
 from photosearch.oci.image_registry import open_registry
 from photosearch.oci.trust import tell_signature
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
+from photosearch.terminal.wording import counted
 
 
 def wrong_signatures(

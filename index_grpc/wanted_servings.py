@@ -16,7 +16,7 @@ from photosearch.repository.heads import Current
 from photosearch.repository.prepared import next_fingerprint
 from photosearch.repository.readiness import ReadyIndex, current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Granularity, Window
 
 #: A look may cost at most this share of the time between two looks.

@@ -17,13 +17,13 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
-from photosearch.disk import refused, remedy_for
 from photosearch.errors import PhotosearchError
 from photosearch.extras import missing_extra
-from photosearch.masked import masked_text
-from photosearch.printable import printable
-from photosearch.settings import SETTINGS_VARIABLE, load_settings
-from photosearch.terminal import Terminal, make_streams_whole
+from photosearch.files.disk import refused, remedy_for
+from photosearch.settings.settings import SETTINGS_VARIABLE, load_settings
+from photosearch.terminal.masked import masked_text
+from photosearch.terminal.printable import printable
+from photosearch.terminal.terminal import Terminal, make_streams_whole
 
 COMMANDS = "photosearch.commands"
 LONGEST_ARGUMENT = 8192

@@ -23,9 +23,9 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from photosearch.errors import PhotosearchError
-from photosearch.home import looked_up
-from photosearch.masked import masked, masked_text
-from photosearch.settings import Settings
+from photosearch.settings.home import looked_up
+from photosearch.settings.settings import Settings
+from photosearch.terminal.masked import masked, masked_text
 from photosearch.without_user import require_no_user
 
 RETRIES = 8

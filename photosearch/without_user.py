@@ -8,7 +8,7 @@ names it. A user in it would sign nothing anyway.
 from urllib.parse import urlsplit
 
 from photosearch.errors import PhotosearchError
-from photosearch.masked import masked
+from photosearch.terminal.masked import masked
 
 
 class UserInUrl(PhotosearchError):

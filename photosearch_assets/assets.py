@@ -15,10 +15,10 @@ from typing import Any
 
 import dagster as dg
 
-from photosearch.counting import first_of
 from photosearch.errors import PhotosearchError
 from photosearch.images.decoder import Decoder
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
+from photosearch.terminal.wording import first_of
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Granularity, Window
 from photosearch_assets import run_locks

@@ -18,7 +18,7 @@ import psutil
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from photosearch.liveness import Silence
+from photosearch.processes.liveness import Silence
 
 _LOOK_EVERY_S = 5.0
 _ANSWERS_IN_S = 1.0

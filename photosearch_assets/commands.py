@@ -23,11 +23,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from photosearch.counting import commonest
-from photosearch.installation import load_installation
-from photosearch.printable import printable
-from photosearch.settings import Settings
-from photosearch.terminal import Terminal
+from photosearch.settings.installation import load_installation
+from photosearch.settings.settings import Settings
+from photosearch.terminal.printable import printable
+from photosearch.terminal.terminal import Terminal
+from photosearch.terminal.wording import commonest
 from photosearch.windows import Window
 from photosearch_assets.errors import AssetsError
 

@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 import dagster as dg
 from pydantic import model_validator
 
-from photosearch.settings import load_settings
+from photosearch.settings.settings import load_settings
 from photosearch.windows import Granularity
 from photosearch_assets.assets import asset_of
 from photosearch_assets.automation import DEPLOYED, condition_of, sensors_of

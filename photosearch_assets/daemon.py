@@ -7,8 +7,8 @@ that the whole process stands still; that is what the heartbeat is for.
 import sys
 from importlib.metadata import entry_points
 
-from photosearch.heartbeat import Heartbeat
-from photosearch.settings import load_settings
+from photosearch.processes.heartbeat import Heartbeat
+from photosearch.settings.settings import load_settings
 from photosearch_assets import code_servers
 from photosearch_assets.old_runs import remove_daily
 

@@ -15,7 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from photosearch.address import listen
-from photosearch.settings import Settings, load_settings
+from photosearch.settings.settings import Settings, load_settings
 from photosearch_assets import code_servers
 from photosearch_assets.dagit_guard import DagitGuard
 

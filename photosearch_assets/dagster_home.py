@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosearch.settings import Settings
-from photosearch.whole_file import write_whole
+from photosearch.files.whole import write_whole
+from photosearch.settings.settings import Settings
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.home_paths import CONFIG, count_from_home
 from photosearch_assets.in_home import STORAGE, VARIABLE

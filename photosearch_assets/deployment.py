@@ -13,7 +13,7 @@ import dagster as dg
 
 from index_grpc.place_servings import ServingPlacer
 from photosearch.repository.manifest import canonical_digest
-from photosearch.settings import Settings, load_settings
+from photosearch.settings.settings import Settings, load_settings
 from photosearch_assets.attempts import Attempt, read_attempts, write_attempts
 from photosearch_assets.materialize import SOURCE_TAG
 from photosearch_assets.reconciler import living_runs

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from photosearch.installation import load_installation
-from photosearch.printable import printable
-from photosearch.terminal import Terminal
+from photosearch.settings.installation import load_installation
+from photosearch.terminal.printable import printable
+from photosearch.terminal.terminal import Terminal
 from photosearch_assets.errors import AssetsError
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import Any
 import tomlkit
 
 from photosearch.repository.manifest import Manifest
-from photosearch.settings import Settings
-from photosearch.settings_file import update_settings_file
+from photosearch.settings.file import update_settings_file
+from photosearch.settings.settings import Settings
 from photosearch_assets.errors import AssetsError
 
 _SETTING_OF = {

@@ -35,7 +35,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData, serialize_value
 
-from photosearch.file_lock import file_lock
+from photosearch.files.locks import file_lock
 from photosearch_assets.check_states import CheckStates
 from photosearch_assets.in_home import in_home
 from photosearch_assets.sqlite_files import BUSY_TIMEOUT_S, open_by_uri

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from photosearch.disk import remedy_for
-from photosearch.whole_file import write_whole
+from photosearch.files.disk import remedy_for
+from photosearch.files.whole import write_whole
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.in_home import STORAGE
 from photosearch_assets.step_logs import FOLDER as LOGS

@@ -15,8 +15,8 @@ from typing import Any
 import dagster as dg
 
 from photosearch.object_store import require_stores
-from photosearch.settings import Settings
-from photosearch.stop_signals import stop_signals_noticed
+from photosearch.processes.signals import stop_signals_noticed
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from photosearch_assets.assets import WINDOWS_A_RUN
 from photosearch_assets.plan import DueWork, Timeline, find_due

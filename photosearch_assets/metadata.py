@@ -11,7 +11,7 @@ import dagster as dg
 
 from photosearch.images.cache import ImageCache
 from photosearch.images.decoder import Decoder
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch_assets.foreign_results import ForeignResult
 from photosearch_assets.markdown import literal
 from photosearch_assets.steps.photo_strip import as_markdown, strip_of

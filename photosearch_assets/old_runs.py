@@ -18,8 +18,8 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-from photosearch.settings import Settings
-from photosearch.walk import files_below
+from photosearch.files.walk import files_below
+from photosearch.settings.settings import Settings
 from photosearch_assets.in_home import STORAGE
 from photosearch_assets.step_logs import FOLDER as LOGS
 

@@ -13,7 +13,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from pydantic import ValidationError
 
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch_assets.assets import asset_of
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import AssetsError

@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from photosearch.address import base_url, is_loopback
-from photosearch.processes import ProcessSpec, not_installed
-from photosearch.settings import Settings
+from photosearch.processes.spec import ProcessSpec, not_installed
+from photosearch.settings.settings import Settings
 from photosearch_assets.dagster_home import environment
 
 _WORKSPACE = """\

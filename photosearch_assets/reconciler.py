@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from photosearch.settings import Settings, load_settings
+from photosearch.settings.settings import Settings, load_settings
 from photosearch.windows import Granularity, Span, Window, windows_within
 from photosearch_assets import run_locks
 from photosearch_assets.attempts import read_attempts, write_attempts

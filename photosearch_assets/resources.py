@@ -14,7 +14,7 @@ import dagster as dg
 from pydantic import Field
 
 from photosearch.object_store import schemes_of
-from photosearch.settings import Settings, load_settings
+from photosearch.settings.settings import Settings, load_settings
 from photosearch_assets.step_logs import tell_google
 
 

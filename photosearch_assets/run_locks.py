@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from tempfile import mkstemp
 
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 KEPT_S = 24 * 3600.0
 """So long the file of a run that ended stays, for the reconciler to find if it was killed."""

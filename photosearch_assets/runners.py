@@ -21,7 +21,7 @@ import dagster as dg
 from pydantic import ValidationError
 
 from photosearch.extras import extras_named
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import StepError

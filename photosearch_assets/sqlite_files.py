@@ -20,8 +20,8 @@ from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 
-from photosearch.disk import refused, remedy_for
 from photosearch.errors import PhotosearchError
+from photosearch.files.disk import refused, remedy_for
 from photosearch_assets.errors import AssetsError
 
 BUSY_TIMEOUT_S = 60

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.without_user import require_no_user
 
 UPLOAD_EVERY_S = 30

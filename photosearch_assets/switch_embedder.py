@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 from index_grpc.endpoints import read_endpoints
 from index_grpc.place_servings import ServingPlacer
 from index_grpc.serving import Serving
-from photosearch.counting import first_of
 from photosearch.cover import cover
 from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.prepared import Role, note, read_noted
 from photosearch.repository.readiness import current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings, load_settings
+from photosearch.settings.settings import Settings, load_settings
+from photosearch.terminal.wording import first_of
 from photosearch.windows import Span
 from photosearch_assets.embedder_settings import (
     require_not_overridden,

@@ -10,7 +10,7 @@ from photosearch.repository.addresses import Kind
 from photosearch.repository.manifest import Failure
 from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch_assets.steps.shelf import Shelf
 
 

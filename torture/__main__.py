@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from photosearch.terminal import say
+from photosearch.terminal.terminal import say
 from torture.shop import Shop
 
 MODULES = ("kills", "hangs", "clocks", "damages", "overload")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from photosearch.terminal import say
+from photosearch.terminal.terminal import say
 from torture.shop import Shop, copy_of
 
 #: Damages in all, if there is time.

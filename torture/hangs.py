@@ -8,7 +8,7 @@ from contextlib import suppress
 import httpx
 import psutil
 
-from photosearch.terminal import say
+from photosearch.terminal.terminal import say
 from torture.history import shown
 from torture.shop import Api, Shop
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import psutil
 
-from photosearch.terminal import say
+from photosearch.terminal.terminal import say
 from torture.history import faults
 from torture.shop import Shop
 

@@ -10,7 +10,7 @@ from random import Random
 
 import httpx
 
-from photosearch.terminal import say
+from photosearch.terminal.terminal import say
 from torture.history import shown
 from torture.shop import Shop
 

@@ -26,7 +26,7 @@ import tomlkit
 from PIL import Image
 
 from photosearch.address import base_url
-from photosearch.settings import SETTINGS_FILE, Settings, load_settings
+from photosearch.settings.settings import SETTINGS_FILE, Settings, load_settings
 
 READY_S = 300.0
 

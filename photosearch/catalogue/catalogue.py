@@ -39,11 +39,11 @@ from photosearch.catalogue.schema import CatalogueError
 from photosearch.catalogue.survey import Survey
 from photosearch.catalogue.times import read_time
 from photosearch.closing import Closing
-from photosearch.masked import masked
+from photosearch.files.state_folder import keep_to_owner
 from photosearch.repository.erasures import ErasedListings, NothingErased, is_erased
 from photosearch.repository.storage import open_storage
-from photosearch.settings import Settings
-from photosearch.state_folder import keep_to_owner
+from photosearch.settings.settings import Settings
+from photosearch.terminal.masked import masked
 from photosearch.windows import Granularity, Span, Window
 
 __all__ = ["Catalogue", "CatalogueError"]

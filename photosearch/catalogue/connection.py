@@ -18,8 +18,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from photosearch.catalogue.schema import CatalogueError
-from photosearch.disk import remedy_for
-from photosearch.masked import masked, masked_text
+from photosearch.files.disk import remedy_for
+from photosearch.terminal.masked import masked, masked_text
 
 _CONNECT_SECONDS = 10
 _SQLITE_BUSY_SECONDS = 30

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 
 class Reason(StrEnum):

@@ -14,7 +14,7 @@ from photosearch.catalogue.connection import make_engine, reading, stream
 from photosearch.catalogue.schema import Schema, read_schema
 from photosearch.catalogue.values import read_id
 from photosearch.repository.erasures import is_erased
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 
 def photos_of(settings: Settings, listing_id: str) -> list[tuple[str, str | None]]:

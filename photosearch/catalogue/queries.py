@@ -21,7 +21,7 @@ from photosearch.catalogue.repeated import require_distinct_ids
 from photosearch.catalogue.schema import Schema, read_schema
 from photosearch.catalogue.times import TimeKeeping, read_time, spelled, spelled_by, within
 from photosearch.catalogue.values import read_id, read_version
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Span
 
 _LONG_SPAN = timedelta(days=62)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from photosearch.catalogue.connection import reading
 from photosearch.catalogue.schema import CatalogueError, Schema
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 _VIEW = "photosearch_photos"
 _VIEW_ID = "photo_id"

@@ -17,9 +17,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from photosearch.catalogue.connection import database_errors, sqlite_file
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.catalogue.schema import CatalogueError, own_tables
-from photosearch.disk import remedy_for
-from photosearch.file_lock import file_lock
-from photosearch.settings import Settings
+from photosearch.files.disk import remedy_for
+from photosearch.files.locks import file_lock
+from photosearch.settings.settings import Settings
 
 _ROWS_A_STATEMENT = 1_000
 

@@ -28,7 +28,7 @@ from photosearch.catalogue.times import (
     TimeKeeping,
 )
 from photosearch.errors import PhotosearchError
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 Made = TypeVar("Made")
 _PHOTOS = "photosearch_photos"

@@ -2,7 +2,7 @@
 
 from photosearch.catalogue.left_out import Reason, quoted, remedy_for
 from photosearch.catalogue.survey import LeftOut, Survey
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 _STATUSES_NAMED = 8
 #: Below this share of live listings a shop is told as if there were none.

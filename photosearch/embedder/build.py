@@ -27,7 +27,7 @@ from photosearch.embedder.embedder_file import (
 from photosearch.embedder.errors import BadVector, EmbedderError
 from photosearch.embedder.projection import fit_projection
 from photosearch.embedder.registry import Network, resolve_network
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 INT8_LEAST_COSINE = 0.99
 _COMPARED_PICTURES = 32

@@ -15,8 +15,8 @@ from photosearch.embedder.embedder_file import OutputTreatment
 from photosearch.embedder.errors import EmbedderError
 from photosearch.embedder.onnx_input import check_onnx
 from photosearch.embedder.preprocessing import Preprocessing
-from photosearch.home import expanded
-from photosearch.settings import Settings
+from photosearch.settings.home import expanded
+from photosearch.settings.settings import Settings
 
 DEFAULT_NETWORK = "efficientnet_lite0"
 SHIPPED = Path(__file__).parent / "networks" / DEFAULT_NETWORK

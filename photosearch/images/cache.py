@@ -25,16 +25,16 @@ from typing import IO, Self
 from obstore import Bytes
 from pydantic import ValidationError
 
-from photosearch.disk import remedy_for
+from photosearch.files.disk import remedy_for
+from photosearch.files.leases import pinned
+from photosearch.files.walk import files_below
 from photosearch.images.eviction import evict, used
 from photosearch.images.photo_error import ImageStoreError, PhotoError
 from photosearch.images.photo_path import file_inside, require_relative
 from photosearch.images.report import PhotoReport
 from photosearch.images.store import folder_at
-from photosearch.pins import pinned
 from photosearch.repository.seal import sealed_text
-from photosearch.settings import Settings
-from photosearch.walk import files_below
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 
 _PINS = "pins"

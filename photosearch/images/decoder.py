@@ -30,7 +30,7 @@ from photosearch.images.decode_processes import (
 )
 from photosearch.images.photo_error import PhotoError
 from photosearch.images.unknown_bytes import declared_size
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 _log = logging.getLogger(__name__)
 

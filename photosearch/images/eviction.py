@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from photosearch.pins import unpinned
+from photosearch.files.leases import unpinned
 
 _COUNT = "bytes"
 _SWEPT = "swept"

@@ -23,7 +23,7 @@ from photosearch.images.cache import ImageCache
 from photosearch.images.photo_error import PhotoError, PhotoUnreachable
 from photosearch.images.report import PhotoFailure
 from photosearch.images.store import ImageStore
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 10.0

@@ -24,7 +24,7 @@ from photosearch.object_store import (
     keeps_deleted,
     open_object_store,
 )
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 DEFAULT_MAX_BYTES = 32 << 20
 

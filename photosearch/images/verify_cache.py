@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from photosearch.counting import counted
 from photosearch.images.cache import ImageCache
 from photosearch.images.report import PhotoReport
 from photosearch.repository.seal import Seal, seal_of
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
+from photosearch.terminal.wording import counted
 
 _REMEDY = "'photosearch verify --discard' deletes it, and the next run makes it again"
 

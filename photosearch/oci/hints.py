@@ -17,10 +17,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from photosearch.files.whole import write_whole
 from photosearch.oci.documents import is_digest
 from photosearch.oci.image_registry import ImageRegistry
 from photosearch.oci.layers import Layer
-from photosearch.whole_file import write_whole
 
 #: Their folders, below a registry's workplace.
 NOTES = "layers"

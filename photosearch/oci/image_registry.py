@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
-from photosearch.home import expanded
-from photosearch.masked import masked
 from photosearch.oci.errors import ImageError
 from photosearch.oci.names import ALLOWED, ImageName, parse_image_name
+from photosearch.settings.home import expanded
+from photosearch.terminal.masked import masked
 
 if TYPE_CHECKING:
     from photosearch.oci.base import BaseReference
-    from photosearch.settings import Settings
+    from photosearch.settings.settings import Settings
 
 #: Locks and hints of builders on this machine, below ``state_dir``.
 WORKPLACE = "images"

@@ -18,8 +18,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from photosearch.disk import remedy_for, sync
-from photosearch.file_lock import file_lock, locked_by_name
+from photosearch.files.disk import remedy_for, sync
+from photosearch.files.locks import file_lock, locked_by_name
 from photosearch.oci.base import BaseReference
 from photosearch.oci.documents import (
     INDEX,

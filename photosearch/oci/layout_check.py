@@ -10,10 +10,10 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from photosearch.counting import counted
 from photosearch.oci.documents import INDEX, is_digest, parse_document
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.layout import INDEX_FILE, LAYOUT, LAYOUT_FILE, LayoutRegistry, tag_of
+from photosearch.terminal.wording import counted
 
 _OF_INDEX = frozenset(
     ("schemaVersion", "mediaType", "artifactType", "manifests", "subject", "annotations")

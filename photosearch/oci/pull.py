@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from photosearch.file_lock import file_lock, locked_by_name
+from photosearch.files.locks import file_lock, locked_by_name
 from photosearch.oci.documents import Descriptor, Manifest, is_digest, parse_document
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryRefused
 from photosearch.oci.image_registry import ImageRegistry

@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urljoin
 import requests
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from photosearch.file_lock import locked_by_name
+from photosearch.files.locks import locked_by_name
 from photosearch.oci.base import BaseReference
 from photosearch.oci.client import RegistryClient
 from photosearch.oci.documents import (

@@ -18,8 +18,8 @@ from oras.auth.base import AuthBackend
 from oras.auth.utils import get_basic_auth, parse_auth_header
 from oras.container import Container
 
-from photosearch.home import looked_up
 from photosearch.oci.errors import RegistryDown, RegistryRefused
+from photosearch.settings.home import looked_up
 
 #: Answers of who is there and can't do it now.
 BUSY = (429, 500, 502, 503, 504)

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from photosearch.home import expanded
 from photosearch.oci.errors import ImageError
 from photosearch.oci.image_registry import ImageRegistry
 from photosearch.oci.signatures import judge, sign
-from photosearch.settings import Settings
+from photosearch.settings.home import expanded
+from photosearch.settings.settings import Settings
 
 if TYPE_CHECKING:
     from photosearch.oci.signing_keys import SigningKey, TrustedKey

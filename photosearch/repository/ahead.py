@@ -6,10 +6,10 @@ whoever looks should hear of it, because a clock that is wrong also says wrong w
 
 from datetime import datetime
 
-from photosearch.counting import counted
 from photosearch.repository.addresses import Kind
 from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
+from photosearch.terminal.wording import counted
 from photosearch.windows import CLOCK_TOLERANCE, Window
 
 

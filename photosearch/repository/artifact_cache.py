@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from photosearch.pins import Pin, unpinned
+from photosearch.files.leases import Pin, unpinned
 from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
 

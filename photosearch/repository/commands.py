@@ -17,11 +17,8 @@ import typer
 from rich.filesize import decimal
 from rich.progress import track
 
-from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
 from photosearch.images.verify_cache import changed_in_cache
-from photosearch.installation import load_installation
-from photosearch.masked import masked
 from photosearch.repository.addresses import Address
 from photosearch.repository.ahead import told_ahead
 from photosearch.repository.gc_report import GcReport, Kept, Removed
@@ -29,8 +26,11 @@ from photosearch.repository.held import held_versions
 from photosearch.repository.repository import Repository
 from photosearch.repository.retention import newest
 from photosearch.repository.verify_notes import lost_heads, wrong_embedders, wrong_roles
-from photosearch.settings import Settings
-from photosearch.terminal import Terminal, say, say_json
+from photosearch.settings.installation import load_installation
+from photosearch.settings.settings import Settings
+from photosearch.terminal.masked import masked
+from photosearch.terminal.terminal import Terminal, say, say_json
+from photosearch.terminal.wording import counted
 
 VERIFY = "photosearch.verify"
 GC = "photosearch.gc"

@@ -20,11 +20,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from photosearch.disk import remedy_for, sync
+from photosearch.files.disk import remedy_for, sync
+from photosearch.files.walk import ABSENT, unless_absent
 from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
 from photosearch.repository.storage import Stored, StoredFile, TagMoved
-from photosearch.walk import ABSENT, unless_absent
 
 LOCKS = ".locks"
 # Locks are shared by hash: the windows of a year would leave 17,520 lock files otherwise.

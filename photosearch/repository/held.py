@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 
 from photosearch.repository.addresses import Address
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 HELD = "photosearch.held"
 

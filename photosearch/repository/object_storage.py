@@ -33,7 +33,7 @@ from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
 from photosearch.repository.storage import Stored, StoredFile, TagMoved
 from photosearch.repository.unseen_mark import marked, name_in, new_name, unmarked
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta

@@ -52,7 +52,7 @@ from photosearch.repository.manifest import (
 from photosearch.repository.retention import NEWEST_TWO, Keep, collect, made_from
 from photosearch.repository.seal import Seal, seal_of, sealed
 from photosearch.repository.storage import Storage, Stored, open_storage
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Window
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from photosearch.object_store import is_bucket
 from photosearch.repository.errors import RepositoryError
 from photosearch.repository.manifest import FileEntry
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from photosearch.counting import counted, first_of
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, RepositoryError
 from photosearch.repository.heads import Head
 from photosearch.repository.manifest import Input, Manifest
 from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
+from photosearch.terminal.wording import counted, first_of
 from photosearch.windows import Window
 
 _SHOWN = 6

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from photosearch.installation import load_installation
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import RepositoryError
 from photosearch.repository.heads import Head
@@ -24,8 +23,9 @@ from photosearch.repository.versions import (
     roll_back,
     version_lines,
 )
-from photosearch.settings import Settings
-from photosearch.terminal import Terminal, say, say_json
+from photosearch.settings.installation import load_installation
+from photosearch.settings.settings import Settings
+from photosearch.terminal.terminal import Terminal, say, say_json
 from photosearch.windows import Window
 
 MOVED = "photosearch.moved"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from index_grpc.image_contents import serving_images
 from index_grpc.index_files import ROWS, VECTORS
-from photosearch.counting import counted
 from photosearch.errors import PhotosearchError
+from photosearch.files.walk import content_of, files_below
 from photosearch.images.cache import ImageCache
 from photosearch.oci.errors import ImageMissing
 from photosearch.oci.image_registry import ImageRegistry, open_registry
@@ -29,8 +29,8 @@ from photosearch.repository.erasures import (
 )
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, NewerFormat
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
-from photosearch.walk import content_of, files_below
+from photosearch.settings.settings import Settings
+from photosearch.terminal.wording import counted
 from photosearch_assets.erasure.known_vectors import rows_with
 from photosearch_assets.erasure.places import Places
 from photosearch_assets.erasure.sources import sources_again

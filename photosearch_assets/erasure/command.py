@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from photosearch.counting import counted
-from photosearch.installation import load_installation
 from photosearch.repository.erasures import Receipt, receipt_path
-from photosearch.terminal import say, say_json
+from photosearch.settings.installation import load_installation
+from photosearch.terminal.terminal import say, say_json
+from photosearch.terminal.wording import counted
 
 
 def erase(

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from photosearch.catalogue.catalogue import CatalogueError
 from photosearch.catalogue.ownership import photos_of
-from photosearch.counting import counted, first_of
 from photosearch.errors import PhotosearchError
 from photosearch.object_store import kept_by_bucket
 from photosearch.repository.addresses import Address, Kind
@@ -21,7 +20,8 @@ from photosearch.repository.erasures import PendingPhoto, Receipt
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, HeadMoved
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
+from photosearch.terminal.wording import counted, first_of
 from photosearch.windows import Granularity
 from photosearch_assets import run_locks
 from photosearch_assets.erasure.images import ask_without, delete_images, delete_unpacked

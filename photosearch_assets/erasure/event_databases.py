@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from photosearch.counting import counted
-from photosearch.settings import Settings
-from photosearch.walk import files_below
+from photosearch.files.walk import files_below
+from photosearch.settings.settings import Settings
+from photosearch.terminal.wording import counted
 from photosearch_assets.dagster_home import open_instance
 from photosearch_assets.home_paths import CONFIG, count_from_home, databases_folder
 

@@ -14,14 +14,14 @@ from index_grpc.place_servings import place_servings
 from index_grpc.serving_image import remove_unused
 from index_grpc.serving_layers import ROOT
 from index_grpc.servings import read_servings
+from photosearch.files.walk import content_of, files_below
 from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage
 from photosearch.oci.hints import LayerHints
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.signatures import signature_tag
 from photosearch.repository.addresses import Address
-from photosearch.settings import Settings
-from photosearch.walk import content_of, files_below
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from photosearch_assets.erasure.record import Record
 from photosearch_assets.erasure.traces import Needles

@@ -16,10 +16,10 @@ import psutil
 from index_grpc.index_files import ROWS
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError
 from photosearch.catalogue.listing import catalogue_digest
+from photosearch.files.walk import content_of, files_below
 from photosearch.images.cache import ImageCache
 from photosearch.images.report import PhotoFailure, PhotoReport, ReportedPhoto
-from photosearch.settings import Settings
-from photosearch.walk import content_of, files_below
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window, WindowError
 from photosearch_assets.erasure.known_vectors import KnownVectors
 from photosearch_assets.erasure.traces import Needles

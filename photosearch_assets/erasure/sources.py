@@ -21,7 +21,7 @@ from photosearch.images.store import ImageStore
 from photosearch.object_store import open_object_store, unreachable
 from photosearch.repository.erasures import ErasedListings, Receipt, SourcePhoto, digest_of
 from photosearch.repository.storage import open_storage
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 LEFT = "left in the image store"
 _IN_WORDS = {

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from photosearch.errors import PhotosearchError
 from photosearch.repository.erasures import Receipt
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch_assets.dagster_home import open_instance
 from photosearch_assets.erasure.event_databases import find_event_databases
 from photosearch_assets.erasure.strips import CELL, FAILURES, IMAGE, is_one_of

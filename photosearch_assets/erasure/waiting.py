@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager
 
 from index_grpc.endpoints import endpoints_here
 from photosearch.errors import PhotosearchError
-from photosearch.file_lock import file_lock
+from photosearch.files.locks import file_lock
 from photosearch.repository.addresses import Address
 from photosearch.repository.held import held_versions
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from photosearch_assets import run_locks
 from photosearch_assets.erasure.images import asked_with

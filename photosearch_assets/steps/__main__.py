@@ -16,8 +16,8 @@ from dagster_pipes import PipesContext, open_dagster_pipes
 
 from photosearch.errors import PhotosearchError
 from photosearch.extras import extras_named
-from photosearch.printable import printable
-from photosearch.settings import load_settings
+from photosearch.settings.settings import load_settings
+from photosearch.terminal.printable import printable
 from photosearch.windows import Window
 from photosearch_assets.progress import ERROR, PhotoMessages
 from photosearch_assets.steps.context import StepContext

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.closing import Closing
-from photosearch.disk import refused, remedy_for
+from photosearch.files.disk import refused, remedy_for
 from photosearch.images.cache import ImageCache
 from photosearch.images.decoder import Decoder
 from photosearch.images.store import ImageStore
@@ -23,7 +23,7 @@ from photosearch.object_store import is_bucket, require_reachable, require_store
 from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch_assets.errors import StepError
 from photosearch_assets.steps.shelf import Shelf
 

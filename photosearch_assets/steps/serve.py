@@ -13,8 +13,8 @@ from index_grpc.place_servings import ServingPlacer
 from index_grpc.serving import Serving
 from index_grpc.serving_image import BuiltImage
 from index_grpc.troubles import Trouble, read_troubles
-from photosearch.counting import first_of
 from photosearch.repository.manifest import canonical_digest
+from photosearch.terminal.wording import first_of
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
 from photosearch_assets.markdown import literal

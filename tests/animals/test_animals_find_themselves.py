@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photosearch.demo.queries import PHONE, as_jpeg, render_query
+from photosearch_demo.queries import PHONE, as_jpeg, render_query
 from tests.animals.photographs import FOLDER, photographs, species_of
 from tests.journeys.installation import Installation, closed_hour, search
 

@@ -13,7 +13,7 @@ from api.app import create_app
 from api.discovery import Discovery
 from api.server import server_of
 from api.state import ApiState
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.api.shop import NOW
 
 

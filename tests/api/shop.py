@@ -34,7 +34,7 @@ from photosearch.images.decode import decode_photo
 from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Input
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings, load_settings
+from photosearch.settings.settings import Settings, load_settings
 from photosearch.windows import Granularity, Span, Window, windows_within
 
 START = datetime(2026, 10, 1, tzinfo=UTC)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from api.app import create_app
 from api.hosts import AllowedHosts
 from api.request_log import JsonFormatter
-from photosearch.settings import SettingsError, load_settings
+from photosearch.settings.settings import SettingsError, load_settings
 from tests.api.conftest import StartApi
 from tests.api.shop import Servers, Shop
 

@@ -15,7 +15,7 @@ import pytest
 from index_grpc.serving import ServedWindow
 from index_grpc.servings import CrashingServing, RefusedIndex, write_crashing, write_refused
 from photosearch.address import authority, base_url, listen
-from photosearch.settings import load_settings
+from photosearch.settings.settings import load_settings
 from tests.api.conftest import StartApi
 from tests.api.shop import Servers, Shop
 

@@ -20,7 +20,7 @@ from api.servers import Question, ServerPool
 from api.understand import Asked
 from index_grpc.wire.index_pb2 import SearchResponse
 from photosearch.catalogue.listing import Listing
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Granularity, Span, Window, windows_within
 from tests.api.memory import (
     FINGERPRINT,

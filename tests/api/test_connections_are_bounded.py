@@ -16,7 +16,7 @@ import uvicorn
 from api.bounds import Limits
 from api.protocols import HAS_HTTPTOOLS, bounded
 from api.server import server_of
-from photosearch.settings import load_settings
+from photosearch.settings.settings import load_settings
 
 BIG = b"x" * (16 << 20)
 READERS = [pytest.param(True, marks=pytest.mark.skipif(not HAS_HTTPTOOLS, reason="none")), False]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from api.discovery import EndpointDirectory
 from api.public import without_places
 from index_grpc.servings import RefusedIndex, write_refused
-from photosearch.settings import Settings, load_settings
+from photosearch.settings.settings import Settings, load_settings
 from tests.api.served import serving
 from tests.api.shop import Servers, Shop
 

@@ -10,7 +10,7 @@ import pytest
 from api.samples import MOST, SampleShelf
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
-from photosearch.settings import load_settings
+from photosearch.settings.settings import load_settings
 
 MOMENT = datetime(2026, 10, 5, tzinfo=UTC)
 COST_S = 3.0

@@ -18,7 +18,7 @@ from PIL import Image
 
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
-from photosearch.settings import SETTINGS_FILE, SETTINGS_VARIABLE, Settings, load_settings
+from photosearch.settings.settings import SETTINGS_FILE, SETTINGS_VARIABLE, Settings, load_settings
 from photosearch.windows import Window
 from photosearch_assets.steps.context import StepContext
 

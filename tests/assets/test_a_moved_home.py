@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch_assets.dagster_home import ensure_home, environment, open_instance
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.home_paths import databases_folder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch_assets.dagster_home import open_instance
 
 PROCESSES = 4

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from photosearch.errors import PhotosearchError
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch_assets import sqlite_files
 from photosearch_assets.dagster_home import ensure_home, open_instance
 from photosearch_assets.errors import AssetsError

@@ -11,8 +11,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from photosearch.settings import Settings
-from photosearch.walk import files_below
+from photosearch.files.walk import files_below
+from photosearch.settings.settings import Settings
 from photosearch_assets.dagster_home import open_instance
 from photosearch_assets.old_runs import DAY_S, old_runs_files, remove_daily
 

@@ -11,7 +11,7 @@ from PIL import Image
 from index_grpc.explain import explain
 from photosearch.repository.addresses import Kind
 from photosearch.repository.manifest import Manifest
-from photosearch.terminal import Terminal
+from photosearch.terminal.terminal import Terminal
 from photosearch.windows import Window
 from photosearch_assets.commands import _report_remarks
 from photosearch_assets.materialize import Summary

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from photosearch.repository.manifest import Failure
-from photosearch.terminal import Terminal
+from photosearch.terminal.terminal import Terminal
 from photosearch_assets.commands import _report_unusable
 
 

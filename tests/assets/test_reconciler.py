@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Granularity, Window
 from photosearch_assets import reconciler, run_locks
 from photosearch_assets.attempts import Attempt, read_attempts
@@ -393,7 +393,7 @@ def _process_of(shop: Shop, run_id: str) -> "subprocess.Popen[bytes]":
     """A process that works on a run and does not end by itself."""
     script = (
         "import sys, time\n"
-        "from photosearch.settings import load_settings\n"
+        "from photosearch.settings.settings import load_settings\n"
         "from photosearch_assets import run_locks\n"
         "run_locks.hold(load_settings(), sys.argv[1])\n"
         "time.sleep(60)\n"

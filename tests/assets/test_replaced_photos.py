@@ -10,8 +10,8 @@ from PIL import Image
 
 from index_grpc.index_files import EmbeddingsFolder
 from photosearch.catalogue.catalogue import Catalogue
-from photosearch.catalogue.folder import scan_folder
 from photosearch.catalogue.listing import Listing, Photo
+from photosearch.init.folder_scan import scan_folder
 from photosearch.repository.addresses import Kind
 from photosearch.windows import Window
 from photosearch_assets.steps import build_embedder, embed_photos, fetch_images

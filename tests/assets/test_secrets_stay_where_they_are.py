@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from photosearch.cli import main
-from photosearch.settings import SETTINGS_FILE
+from photosearch.settings.settings import SETTINGS_FILE
 from tests.assets.conftest import START, Shop
 
 MARKER = "Hunter2-q7-marker"

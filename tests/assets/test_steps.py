@@ -19,7 +19,7 @@ from index_grpc.index_files import EmbeddingsFolder, IndexFolder
 from index_grpc.search import SearchParameters
 from photosearch.embedder.batch import embed_photos
 from photosearch.repository.addresses import Address, Kind
-from photosearch.settings import SETTINGS_FILE
+from photosearch.settings.settings import SETTINGS_FILE
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
 from photosearch_assets.steps import train_quantiser

@@ -15,7 +15,7 @@ from photosearch.repository.folder import FolderStorage
 from photosearch.repository.prepared import Role, note, read_noted
 from photosearch.repository.readiness import current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
-from photosearch.settings import SETTINGS_FILE, load_settings
+from photosearch.settings.settings import SETTINGS_FILE, load_settings
 from photosearch.windows import Window
 from photosearch_assets import embedder_command, embedder_settings
 from photosearch_assets.switch_embedder import EmbedderSwitch

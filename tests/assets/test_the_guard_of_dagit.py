@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
 from photosearch.address import is_loopback
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch_assets.dagit_guard import DagitGuard
 from photosearch_assets.processes import webserver
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from photosearch.processes import ProcessSpec
-from photosearch.settings import SETTINGS_FILE, SETTINGS_VARIABLE
+from photosearch.processes.spec import ProcessSpec
+from photosearch.settings.settings import SETTINGS_FILE, SETTINGS_VARIABLE
 from photosearch.windows import Granularity, Window
 from photosearch_assets import processes
 from photosearch_assets.steps.context import StepContext

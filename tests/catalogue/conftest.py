@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from photosearch.catalogue.catalogue import Catalogue
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.catalogue.shops import Run, run_on
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError
 from photosearch.catalogue.connection import database_errors, make_engine
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.catalogue.lamps import HOUR_14, TWO
 from tests.catalogue.pooler import pgbouncer
 

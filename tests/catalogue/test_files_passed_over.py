@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photosearch.catalogue.catalogue import Catalogue
-from photosearch.catalogue.folder import scan_folder
-from photosearch.catalogue.folder_files import FolderFiles, find_photos
-from photosearch.catalogue.ignored_names import SYSTEM_FILES, SYSTEM_FOLDERS, IgnoredNames
-from photosearch.settings import Settings
+from photosearch.init.folder_files import FolderFiles, find_photos
+from photosearch.init.folder_scan import scan_folder
+from photosearch.init.ignored_names import SYSTEM_FILES, SYSTEM_FOLDERS, IgnoredNames
+from photosearch.settings.settings import Settings
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

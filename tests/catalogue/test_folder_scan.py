@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError
-from photosearch.catalogue.exif_date import UnbelievableDateError, read_exif_date, taken_at
-from photosearch.catalogue.folder import FolderScan, scan_folder
-from photosearch.catalogue.folder_files import find_photos
 from photosearch.catalogue.listing import Listing
+from photosearch.init.exif_date import UnbelievableDateError, read_exif_date, taken_at
+from photosearch.init.folder_files import find_photos
+from photosearch.init.folder_scan import FolderScan, scan_folder
 from photosearch.repository.erasures import ErasedListings
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -252,7 +252,7 @@ def _look_as_nobody(folder: Path) -> subprocess.CompletedProcess[str]:
     # Rights are a whole process's, so another one looks.
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from photosearch.catalogue.folder_files import find_photos\n"
+        "from photosearch.init.folder_files import find_photos\n"
         "os.setuid(65534); found = find_photos(Path(sys.argv[1]))\n"
         "print(len(found.photos), dict(found.passed_over), found.unread)\n"
         "find_photos(Path(sys.argv[1]) / 'shut')"

@@ -9,7 +9,7 @@ import pytest
 
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import CatalogueSize, Listing, Misplaced, Photo
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import HOUR
 from tests.catalogue.lamps import HOUR_14, TWO, lamp, put
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import CatalogueDigest, Listing, catalogue_digest
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.catalogue.lamps import HOUR_14
 
 LISTED = "2026-11-22 14:05:00"

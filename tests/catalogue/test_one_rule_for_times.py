@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.times import read_time
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Granularity, Window
 
 instants = st.one_of(

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError
 from photosearch.catalogue.listing import CatalogueSize, Listing, Misplaced, Photo, catalogue_digest
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from tests.catalogue.lamps import HOUR_14, TWO
 from tests.catalogue.shops import Run

@@ -16,7 +16,7 @@ from photosearch.catalogue.listing import (
     Photo,
     catalogue_digest,
 )
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import HOUR, Granularity, Span, Window
 from tests.catalogue.lamps import HOUR_14, TWO, lamp, put
 

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photosearch.counting import commonest, first_of
+from photosearch.terminal.wording import commonest, first_of
 
 COUNTS = st.dictionaries(st.text(max_size=3), st.integers(1, 9), max_size=30)
 

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from photosearch.cli import LONGEST_ARGUMENT, command_line, main
-from photosearch.masked import masked_text
+from photosearch.terminal.masked import masked_text
 
 REFUSED = {"empty": "", "NUL": "a\0b", "long": "x" * 100_000}
 TRIED = {

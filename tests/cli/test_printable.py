@@ -12,13 +12,13 @@ from rich.progress import Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from photosearch.printable import (
+from photosearch.terminal.printable import (
     PrintableFormatter,
     printable,
     printable_json,
     printable_lines,
 )
-from photosearch.terminal import Terminal, say, say_json
+from photosearch.terminal.terminal import Terminal, say, say_json
 
 HOSTILE = "\x1b[31m\x9b2J\x07 [red] [/] :smile: \u202egnp.exe\u2066\r\n0 damaged\x7f\ud800"
 OBEYED = {"Cc", "Cf", "Cs", "Zl", "Zp"}

@@ -12,10 +12,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from photosearch.cli import main
-from photosearch.masked import masked, masked_text
-from photosearch.printable import PrintableFormatter
-from photosearch.settings import SETTINGS_FILE
-from photosearch.settings_file import update_settings_file
+from photosearch.settings.file import update_settings_file
+from photosearch.settings.settings import SETTINGS_FILE
+from photosearch.terminal.masked import masked, masked_text
+from photosearch.terminal.printable import PrintableFormatter
 
 SCHEMES = ("postgresql", "postgresql+psycopg2", "s3", "https", "oci", "mysql")
 PASSWORD = "Hunter2-q7"

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from photosearch.errors import PhotosearchError
-from photosearch.home import expanded, looked_up
 from photosearch.object_store import open_object_store
 from photosearch.oci.sign_in import credentials
-from photosearch.settings import Settings
-from photosearch.terminal import Terminal
+from photosearch.settings.home import expanded, looked_up
+from photosearch.settings.settings import Settings
+from photosearch.terminal.terminal import Terminal
 
 TITLE = "Grüße 空 👩‍🚀 \x1b[31m"
 ENCODINGS = [
@@ -28,7 +28,7 @@ ENCODINGS = [
 _SAY = f"""
 import sys
 from rich.progress import Progress, SpinnerColumn, TextColumn
-from photosearch.terminal import Terminal, make_streams_whole, say, say_json
+from photosearch.terminal.terminal import Terminal, make_streams_whole, say, say_json
 make_streams_whole()
 terminal = Terminal()
 with Progress(SpinnerColumn(finished_text="✓"), TextColumn("x"), console=terminal) as bars:
@@ -141,7 +141,7 @@ def test_without_a_home_a_path_in_it_is_one_line() -> None:
 
 def test_a_terminal_that_is_apart_ends_in_silence_when_nobody_reads() -> None:
     said = (
-        "from photosearch.terminal import Terminal\n"
+        "from photosearch.terminal.terminal import Terminal\n"
         "terminal = Terminal(apart=True)\n"
         "try: terminal.print('x' * 100)\n"
         "except SystemExit: pass\n"

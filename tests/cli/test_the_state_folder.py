@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.installation import load_installation
-from photosearch.settings import SETTINGS_FILE
-from photosearch.state_folder import keep_to_owner
+from photosearch.files.state_folder import keep_to_owner
+from photosearch.settings.installation import load_installation
+from photosearch.settings.settings import SETTINGS_FILE
 
 
 def mode(path: Path) -> int:

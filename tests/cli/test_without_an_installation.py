@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from photosearch.cli import COMMANDS, main
-from photosearch.settings import SETTINGS_VARIABLE, load_settings
+from photosearch.settings.settings import SETTINGS_VARIABLE, load_settings
 
 WORK_ON_ONE = [
     ("verify",),

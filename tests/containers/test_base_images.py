@@ -15,7 +15,7 @@ from index_grpc.client import describe_once, is_serving_once, search_once
 from index_grpc.serving import Serving
 from index_grpc.serving_image import build_serving_image
 from photosearch.oci.image_registry import open_registry
-from photosearch.settings import Settings, load_settings
+from photosearch.settings.settings import Settings, load_settings
 from photosearch.windows import Window
 from tests.containers.conftest import NAMES, Buildah
 from tests.containers.running import container_of

@@ -18,7 +18,7 @@ from index_grpc.place_servings import ServingPlacer
 from index_grpc.servings import RefusedIndex, read_refused
 from photosearch.errors import PhotosearchError
 from photosearch.oci.image_registry import open_registry
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from tests.controller.made_repository import FINGERPRINT, MadeRepository, made_settings, vectors_of
 

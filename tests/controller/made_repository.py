@@ -15,7 +15,7 @@ from index_grpc.rows import Row
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.manifest import Input, Manifest
 from photosearch.repository.repository import Repository
-from photosearch.settings import SETTINGS_FILE, Settings, load_settings
+from photosearch.settings.settings import SETTINGS_FILE, Settings, load_settings
 from photosearch.windows import Window
 
 FINGERPRINT = "f" * 16

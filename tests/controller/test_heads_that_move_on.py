@@ -9,7 +9,7 @@ from index_grpc.serving import Serving
 from index_grpc.servings import read_servings, remove_serving
 from photosearch.oci.image_registry import open_registry
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.controller.made_repository import MadeRepository
 
 HOUR = "hourly/2026-11-22T10"

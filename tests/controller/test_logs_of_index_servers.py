@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.server_process import log_path
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.controller.conftest import Deployment
 from tests.controller.crashing import Doom
 from tests.controller.made_repository import made_settings

@@ -11,7 +11,7 @@ from index_grpc.servings import write_serving
 from index_grpc.verify_images import damaged_images
 from photosearch.repository.contents import file_entry
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from tests.controller.conftest import Deployment
 from tests.controller.made_repository import FINGERPRINT, MadeRepository

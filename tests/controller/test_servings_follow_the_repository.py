@@ -11,7 +11,7 @@ import pytest
 from controller import held_serving
 from controller.status import State
 from index_grpc.endpoints import endpoint_path
-from photosearch.file_lock import file_lock
+from photosearch.files.locks import file_lock
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import StorageError
 from photosearch.repository.prepared import Role, note

@@ -8,7 +8,7 @@ from controller.local import LocalDeployer
 from index_grpc.place_servings import ServingPlacer
 from index_grpc.troubles import read_troubles
 from index_grpc.verify_signatures import wrong_signatures
-from photosearch.settings import Settings, load_settings
+from photosearch.settings.settings import Settings, load_settings
 from tests.controller.conftest import Deployment
 from tests.oci.keys import PASSWORD, encrypted, make_key
 

@@ -20,10 +20,10 @@ from index_grpc.client import is_serving_once
 from index_grpc.endpoints import read_endpoints
 from index_grpc.place_servings import place_servings
 from index_grpc.serving import Serving
-from photosearch.log_writer import LogWriter
-from photosearch.processes import SUPERVISED, photosearch_argv
-from photosearch.settings import Settings
-from photosearch.whole_file import write_whole
+from photosearch.files.whole import write_whole
+from photosearch.logs.writer import LogWriter
+from photosearch.processes.spec import SUPERVISED, photosearch_argv
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from tests.controller.conftest import index_servers
 from tests.controller.crashing import Doom
@@ -161,7 +161,7 @@ def writers(settings: Settings) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
         with suppress(psutil.Error):
-            if "photosearch.log_writer" in (process.info["cmdline"] or []):
+            if "photosearch.logs.writer" in (process.info["cmdline"] or []):
                 found += [process] * (mine <= process.environ().items())
     return found
 

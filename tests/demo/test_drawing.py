@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photosearch.demo.draw.design import Design
-from photosearch.demo.draw.pen import SIDE, Pen
-from photosearch.demo.draw.photograph import LONG_SIDE, cut_out, photograph, render
-from photosearch.demo.draw.products import KINDS, Kind
+from photosearch_demo.draw.design import Design
+from photosearch_demo.draw.pen import SIDE, Pen
+from photosearch_demo.draw.photograph import LONG_SIDE, cut_out, photograph, render
+from photosearch_demo.draw.products import KINDS, Kind
 
 SMALL = 96
 

@@ -14,15 +14,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from photosearch.demo.draw.photograph import cut_out, photograph
-from photosearch.demo.draw.products import KINDS
-from photosearch.demo.proof import query_pictures
-from photosearch.demo.queries import QUERY_SIDE, render_query
-from photosearch.demo.shop import DrawnListing, plan_shop
 from photosearch.embedder.build import build_embedder
 from photosearch.embedder.embedder import open_embedder
 from photosearch.embedder.registry import resolve_network
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
+from photosearch_demo.draw.photograph import cut_out, photograph
+from photosearch_demo.draw.products import KINDS
+from photosearch_demo.proof import query_pictures
+from photosearch_demo.queries import QUERY_SIDE, render_query
+from photosearch_demo.shop import DrawnListing, plan_shop
 
 NOW = datetime(2026, 11, 23, 17, 42, tzinfo=UTC)
 LISTINGS, QUERIES = 120, 50

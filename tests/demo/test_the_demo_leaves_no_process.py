@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from photosearch.processes import photosearch_argv
-from photosearch.undertaker import end_marked, marked_processes
+from photosearch.processes.reaper import end_marked, marked_processes
+from photosearch.processes.spec import photosearch_argv
 
 _WITHIN_S = 60.0
 

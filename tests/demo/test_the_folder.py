@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from photosearch.catalogue.catalogue import Catalogue
-from photosearch.demo.catalogue import draw_photos, write_catalogue
-from photosearch.demo.folder import DemoError, DemoPlan, open_plan, write_settings
-from photosearch.demo.shop import timeline_start
+from photosearch_demo.catalogue import draw_photos, write_catalogue
+from photosearch_demo.folder import DemoError, DemoPlan, open_plan, write_settings
+from photosearch_demo.shop import timeline_start
 
 NOW = datetime(2026, 11, 23, 17, 42, tzinfo=UTC)
 LATER = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from photosearch.demo.folder import DemoError
-from photosearch.demo.proof import Answer, Proof, wait_complete
-from photosearch.demo.shop import plan_shop
+from photosearch_demo.folder import DemoError
+from photosearch_demo.proof import Answer, Proof, wait_complete
+from photosearch_demo.shop import plan_shop
 
 SHOP = plan_shop(100, datetime(2026, 11, 23, 17, tzinfo=UTC))
 

@@ -3,9 +3,9 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from photosearch.demo.draw.products import KINDS
-from photosearch.demo.shop import plan_shop, timeline_start
 from photosearch.windows import HOUR, Granularity, Window
+from photosearch_demo.draw.products import KINDS
+from photosearch_demo.shop import plan_shop, timeline_start
 
 NOW = datetime(2026, 11, 23, 17, 42, tzinfo=UTC)
 

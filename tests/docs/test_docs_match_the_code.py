@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.settings_command import settings_page
+from photosearch.settings.command import settings_page
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

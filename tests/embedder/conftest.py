@@ -6,7 +6,7 @@ import pytest
 
 from photosearch.embedder.build import build_embedder
 from photosearch.embedder.embedder import Embedder, open_embedder
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from photosearch.embedder.errors import EmbedderError
 from photosearch.embedder.quantise import count_saturating_channels
 from photosearch.embedder.registry import shipped_network
 from photosearch.embedder.torch_session import TorchSession
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.embedder.own_networks import write_convolutions, write_means
 from tests.embedder.pictures import whole_number_picture
 

@@ -16,7 +16,7 @@ from photosearch.embedder.registry import SHIPPED
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
 from photosearch.repository.verify_notes import wrong_embedders
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.embedder.pictures import whole_number_picture
 
 SAMPLE = [whole_number_picture(n, 150 + 9 * n, 200 + 5 * (n % 4)) for n in range(24)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.settings import SETTINGS_FILE, SETTINGS_VARIABLE
+from photosearch.settings.settings import SETTINGS_FILE, SETTINGS_VARIABLE
 from photosearch.windows import Window
 from tests.assets.by_hand import due, run_step
 from tests.assets.conftest import Shop, shop

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from photosearch.catalogue.catalogue import Catalogue
-from photosearch.catalogue.folder import scan_folder
 from photosearch.catalogue.listing import Listing
 from photosearch.cli import main
 from photosearch.images.cache import ImageCache
+from photosearch.init.folder_scan import scan_folder
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.erasures import Receipt, digest_of, receipt_path, receipts
 from photosearch.repository.folder import STAGED_MARK
@@ -91,7 +91,7 @@ def vectors(shop: Shop) -> list[bytes]:
 def run_under_way(shop: Shop) -> "subprocess.Popen[bytes]":
     """A process that works on a run until it is killed."""
     work = (
-        "import time; from photosearch.settings import load_settings;"
+        "import time; from photosearch.settings.settings import load_settings;"
         "from photosearch_assets import run_locks;"
         "run_locks.hold(load_settings(), 'run-1'); print('on', flush=True); time.sleep(60)"
     )

@@ -6,7 +6,7 @@ from index_grpc.explain import explain
 from index_grpc.place_servings import place_servings
 from index_grpc.servings import read_servings
 from index_grpc.trail import TrailStep
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.assets.conftest import Shop
 from tests.erasure.conftest import DAY
 from tests.erasure.servers import announce

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.walk import content_of, files_below
+from photosearch.files.walk import content_of, files_below
 
 
 def test_a_folder_that_goes_meanwhile_ends_no_walk(tmp_path: Path) -> None:

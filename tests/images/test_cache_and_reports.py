@@ -15,7 +15,7 @@ from photosearch.images.fetch import FetchedPhoto, FetchReport, fetch_photos
 from photosearch.images.photo_error import ImageStoreError, PhotoError
 from photosearch.images.report import PhotoFailure, PhotoReport
 from photosearch.images.store import ImageStore
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from tests.repository.artifacts import end_of, in_process
 

@@ -27,7 +27,7 @@ from photosearch.images.decode_processes import Abandoned, Abandonment
 from photosearch.images.decoder import Decoder
 from photosearch.images.find_exif import find_exif
 from photosearch.images.photo_error import PhotoError
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.images.hostile import (
     HOSTILE,
     bmp_of_runs,
@@ -309,7 +309,7 @@ _PARENT = """
 import sys, threading
 from pathlib import Path
 from photosearch.images.decoder import Decoder
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 decoder = Decoder(Settings(decode_cpu_s=600), processes=1)
 photo = Path(sys.argv[1]).read_bytes()
 threading.Thread(target=decoder.decode, args=[photo], daemon=True).start()

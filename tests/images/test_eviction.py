@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from photosearch.files.leases import Pin, pinned, unpinned
 from photosearch.images.cache import ImageCache
-from photosearch.pins import Pin, pinned, unpinned
 
 DAY_S = 86_400.0
 FOREVER = 10_000.0

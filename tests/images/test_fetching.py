@@ -18,7 +18,7 @@ from photosearch.images.fetch import FetchReport, fetch_photos
 from photosearch.images.photo_error import ImageStoreError, PhotoError
 from photosearch.images.photo_path import require_relative
 from photosearch.images.store import ImageStore
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.images.photo_server import PhotoServer, photo_server
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

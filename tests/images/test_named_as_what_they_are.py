@@ -328,7 +328,7 @@ def test_a_jpeg_of_a_kind_that_is_not_read_is_named(
     ("width", "height"), [(8160, 6144), (8192, 6144), (9248, 6936), (12000, 9000)]
 )
 def test_what_the_cameras_of_phones_send_is_within_the_default(width: int, height: int) -> None:
-    from photosearch.settings import Settings
+    from photosearch.settings.settings import Settings
 
     photo = saved(Image.new("L", (width, height), 128), "JPEG", quality=1)
 

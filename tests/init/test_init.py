@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.cli import command_line
 from photosearch.errors import PhotosearchError
-from photosearch.init_command import first_seen
-from photosearch.settings import SettingsError, load_settings
+from photosearch.init.command import first_seen
+from photosearch.settings.settings import SettingsError, load_settings
 from photosearch.windows import Granularity, Window
 
 Init = Callable[..., str]

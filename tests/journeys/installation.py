@@ -24,12 +24,12 @@ import numpy as np
 import tomlkit
 
 from controller.status import DeployerStatus, read_status
-from photosearch.demo.draw.photograph import cut_out, photograph
-from photosearch.demo.draw.products import KINDS
-from photosearch.demo.queries import as_jpeg, render_query
-from photosearch.settings import SETTINGS_FILE, Settings, load_settings
-from photosearch.walk import files_below
+from photosearch.files.walk import files_below
+from photosearch.settings.settings import SETTINGS_FILE, Settings, load_settings
 from photosearch.windows import Granularity, Window
+from photosearch_demo.draw.photograph import cut_out, photograph
+from photosearch_demo.draw.products import KINDS
+from photosearch_demo.queries import as_jpeg, render_query
 
 READY_S = 300.0
 

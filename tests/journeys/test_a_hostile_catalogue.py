@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from photosearch.walk import files_below
+from photosearch.files.walk import files_below
 from tests.journeys.installation import Installation, argv, closed_hour, environment, search
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

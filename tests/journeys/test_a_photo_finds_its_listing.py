@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from index_grpc.servings import read_refused
-from photosearch.walk import files_below
+from photosearch.files.walk import files_below
 from tests.journeys.installation import (
     Installation,
     answers,

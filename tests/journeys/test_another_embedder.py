@@ -14,7 +14,7 @@ import pytest
 from photosearch.repository.prepared import Role, note, read_noted
 from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
-from photosearch.settings import load_settings
+from photosearch.settings.settings import load_settings
 from tests.journeys.installation import (
     Installation,
     answers,

@@ -25,7 +25,7 @@ from index_grpc.servings import read_refused
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.oci.image_registry import open_registry
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import DAY, HOUR, Granularity, Window
 from tests.api.served import serving
 from tests.controller.made_repository import FINGERPRINT, MadeRepository, made_settings, vectors_of

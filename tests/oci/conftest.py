@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from photosearch.oci.image_registry import ImageRegistry, open_registry
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.controller.made_repository import MadeRepository, made_settings
 from tests.oci.docker_registry import DockerRegistry, running_registry
 

@@ -14,7 +14,7 @@ from photosearch.oci.base import read_base
 from photosearch.oci.documents import this_platform
 from photosearch.oci.errors import ImageMissing, RegistryRefused
 from photosearch.oci.image_registry import Bytes, ImageRegistry, open_registry
-from photosearch.settings import load_settings
+from photosearch.settings.settings import load_settings
 from tests.controller.made_repository import MadeRepository
 from tests.oci.conftest import registry_settings
 from tests.oci.docker_registry import HTPASSWD, DockerRegistry, running_registry

@@ -38,7 +38,7 @@ from photosearch.oci.image_registry import Bytes, ImageRegistry, open_registry
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.repository.errors import ArtifactMissing
 from photosearch.repository.manifest import Manifest as ArtifactManifest
-from photosearch.settings import Settings, load_settings
+from photosearch.settings.settings import Settings, load_settings
 from photosearch.windows import Window
 from tests.controller.made_repository import FINGERPRINT, MadeRepository, made_settings
 from tests.oci.conftest import registry_settings
@@ -392,7 +392,7 @@ from index_grpc.serving import Serving
 from index_grpc.serving_image import build_serving_image
 from photosearch.oci.image_registry import open_registry
 from photosearch.repository.repository import Repository
-from photosearch.settings import load_settings
+from photosearch.settings.settings import load_settings
 settings = load_settings(Path(sys.argv[1]))
 serving = Serving.model_validate_json(sys.argv[2])
 built = build_serving_image(

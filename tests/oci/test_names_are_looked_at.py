@@ -15,7 +15,7 @@ from photosearch.oci.documents import REF_NAME
 from photosearch.oci.image_registry import open_registry
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.signatures import signature_tag
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.controller.made_repository import MadeRepository, made_settings
 from tests.oci.keys import make_key
 

@@ -14,7 +14,7 @@ from index_grpc.servings import write_serving
 from index_grpc.verify_images import damaged_images
 from photosearch.oci.image_registry import ImageRegistry
 from photosearch.repository.addresses import Address
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from tests.controller.made_repository import FINGERPRINT, MadeRepository
 from tests.oci import poison

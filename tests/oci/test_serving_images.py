@@ -24,7 +24,7 @@ from index_grpc.serving_image import (
 )
 from photosearch.oci.documents import Index, Manifest, parse_document
 from photosearch.oci.image_registry import ImageRegistry, open_registry
-from photosearch.processes import photosearch_argv
+from photosearch.processes.spec import photosearch_argv
 from photosearch.repository.manifest import Manifest as ArtifactManifest
 from photosearch.repository.repository import Repository
 from photosearch.windows import Window

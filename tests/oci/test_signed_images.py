@@ -33,7 +33,7 @@ from photosearch.oci.signatures import (
 )
 from photosearch.oci.signing_keys import SigningKey, read_signing_key
 from photosearch.oci.trust import require_trusted
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.controller.made_repository import MadeRepository
 from tests.oci.keys import make_key
 from tests.oci.test_bad_input import serving_of

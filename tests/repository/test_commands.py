@@ -11,7 +11,7 @@ import pytest
 from index_grpc.endpoints import Endpoint, EndpointWindow, write_endpoint
 from photosearch.cli import main
 from photosearch.repository.addresses import Address
-from photosearch.settings import load_settings
+from photosearch.settings.settings import load_settings
 from photosearch.windows import Granularity, Window
 from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, as_input
 

@@ -28,7 +28,7 @@ from index_grpc.endpoints import (
 )
 from index_grpc.running import held_versions
 from index_grpc.serving import Serving, ServingError, read_serving
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 
 DAY = Window.parse("daily/2026-11-22")

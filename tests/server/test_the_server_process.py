@@ -15,9 +15,9 @@ import pytest
 from index_grpc.announcement import Announcement, read_announcement, read_refusal
 from index_grpc.client import describe_once, is_serving_once, search_once
 from index_grpc.serving import Serving
-from photosearch.processes import photosearch_argv
+from photosearch.processes.spec import photosearch_argv
 from photosearch.repository.manifest import Manifest
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from tests.controller.made_repository import (
     FINGERPRINT,

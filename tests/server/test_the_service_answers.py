@@ -35,8 +35,8 @@ from index_grpc.wire_errors import (
     ServerUnavailable,
 )
 from photosearch.address import AddressError
-from photosearch.log_writer import LogWriter
-from photosearch.settings import Settings
+from photosearch.logs.writer import LogWriter
+from photosearch.settings.settings import Settings
 
 Serve = Callable[[], Any]
 FINGERPRINT = "f" * 16

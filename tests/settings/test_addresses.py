@@ -23,9 +23,9 @@ from photosearch.address import (
     listen,
     reachable,
 )
-from photosearch.free_ports import PortInUse, require_free_ports
-from photosearch.processes import ProcessSpec
-from photosearch.settings import Settings, SettingsError, load_settings
+from photosearch.processes.ports import PortInUse, require_free_ports
+from photosearch.processes.spec import ProcessSpec
+from photosearch.settings.settings import Settings, SettingsError, load_settings
 
 
 def link_local() -> list[str]:

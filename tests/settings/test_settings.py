@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from photosearch.settings import SETTINGS_FILE, SETTINGS_VARIABLE, SettingsError, load_settings
+from photosearch.settings.settings import (
+    SETTINGS_FILE,
+    SETTINGS_VARIABLE,
+    SettingsError,
+    load_settings,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +88,10 @@ def test_an_absolute_path_and_a_url_are_taken_as_they_are(tmp_path: Path) -> Non
 def test_a_child_process_loads_the_same_settings_from_another_folder(tmp_path: Path) -> None:
     settings = load_settings(write("max_k = 77", tmp_path / "shop"))
 
-    code = "from photosearch.settings import load_settings as l; print(l().max_k, l().state)"
+    code = (
+        "from photosearch.settings.settings import load_settings as load; "
+        "print(load().max_k, load().state)"
+    )
     child = subprocess.run(
         [sys.executable, "-c", code],
         env=settings.environment(),

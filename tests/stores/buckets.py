@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.stores.front import Answer, Ask, Front, Request, front_of
 from tests.stores.gcs_xml import XmlApi
 

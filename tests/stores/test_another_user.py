@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tomlkit
 
-from photosearch.processes import photosearch_argv
+from photosearch.processes.spec import photosearch_argv
 from tests.assets.conftest import draw
 from tests.stores.buckets import StoreServer
 

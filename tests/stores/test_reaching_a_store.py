@@ -11,7 +11,7 @@ from photosearch.images.store import ImageStore
 from photosearch.object_store import StoreUnreachable, open_object_store, require_reachable
 from photosearch.repository.errors import StorageError
 from photosearch.repository.repository import Repository
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from photosearch_assets.steps.context import StepContext
 from tests.repository.artifacts import HOUR
 from tests.stores.buckets import Bucket, StoreServer

@@ -22,7 +22,7 @@ from index_grpc.serving import Serving
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.object_store import StoreUnreachable, open_object_store
-from photosearch.processes import photosearch_argv
+from photosearch.processes.spec import photosearch_argv
 from photosearch.repository.addresses import Kind
 from photosearch.repository.readiness import ready_indexes
 from photosearch.windows import Window
@@ -237,7 +237,7 @@ def test_step_logs_of_a_repository_in_s3_lie_beside_it(shop: Shop, photos: Bucke
 
 _PRINTS = """
 import signal
-from photosearch.settings import load_settings
+from photosearch.settings.settings import load_settings
 from photosearch_assets.dagster_home import open_instance
 
 # Dagster ends its followers of the log by it; a shell's background jobs may ignore it.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from photosearch.repository.repository import Repository
 from photosearch.repository.storage import TagMoved
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.repository.artifacts import HOUR
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.processes import ProcessSpec
-from photosearch.settings import SETTINGS_FILE, Settings, load_settings
+from photosearch.processes.spec import ProcessSpec
+from photosearch.settings.settings import SETTINGS_FILE, Settings, load_settings
 
 
 @pytest.fixture

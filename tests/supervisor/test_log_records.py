@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photosearch.log_file import LogFile
-from photosearch.log_records import LONGEST_LINE, Records
-from photosearch.settings import Settings
-from photosearch.supervised import State
-from photosearch.supervisor import Supervisor
+from photosearch.logs.log_file import LogFile
+from photosearch.logs.records import LONGEST_LINE, Records
+from photosearch.processes.supervised import State
+from photosearch.processes.supervisor import Supervisor
+from photosearch.settings.settings import Settings
 from tests.supervisor.conftest import said, script, until
 
 LOGGED = """import logging

@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from photosearch.log_file import LogFile
-from photosearch.processes import ProcessSpec
-from photosearch.settings import Settings
-from photosearch.supervised import State
-from photosearch.supervisor import Supervisor
+from photosearch.logs.log_file import LogFile
+from photosearch.processes.spec import ProcessSpec
+from photosearch.processes.supervised import State
+from photosearch.processes.supervisor import Supervisor
+from photosearch.settings.settings import Settings
 from tests.supervisor.conftest import said, script, until
 
 TIMED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
@@ -31,7 +31,7 @@ time.sleep(600)
 
 def writers() -> list[psutil.Process]:
     children = psutil.Process().children()
-    return [one for one in children if "photosearch.log_writer" in one.cmdline()]
+    return [one for one in children if "photosearch.logs.writer" in one.cmdline()]
 
 
 def numbers(settings: Settings) -> list[int]:
@@ -164,9 +164,9 @@ def test_the_writer_ends_with_a_killed_supervisor_and_what_it_left(settings: Set
     code = f"""
     import time
     from pathlib import Path
-    from photosearch.settings import load_settings
-    from photosearch.supervisor import Supervisor
-    from photosearch.processes import ProcessSpec
+    from photosearch.settings.settings import load_settings
+    from photosearch.processes.supervisor import Supervisor
+    from photosearch.processes.spec import ProcessSpec
     last = "import signal, time; signal.signal(15, lambda *_: (print('bye'), exit()));"
     last += "print('hello', flush=True); time.sleep(600)"
     spec = ProcessSpec("script", [{sys.executable!r}, "-c", last])
@@ -179,7 +179,7 @@ def test_the_writer_ends_with_a_killed_supervisor_and_what_it_left(settings: Set
         assert process.stdout is not None
         process.stdout.readline()
         children = psutil.Process(process.pid).children()
-        [writer] = [one for one in children if "photosearch.log_writer" in one.cmdline()]
+        [writer] = [one for one in children if "photosearch.logs.writer" in one.cmdline()]
         until(lambda: "hello" in said(settings))
         os.kill(process.pid, signal.SIGKILL)
     until(lambda: not writer.is_running())

@@ -10,10 +10,10 @@ from contextlib import suppress
 
 import pytest
 
-from photosearch.stop_signals import stop_signals_noticed
+from photosearch.processes.signals import stop_signals_noticed
 
 SCRIPT = """
-from photosearch.stop_signals import stop_on_signals
+from photosearch.processes.signals import stop_on_signals
 
 stop = stop_on_signals()
 print("ready", flush=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.careful_output import CarefulOutput
-from photosearch.settings import Settings
-from photosearch.supervisor import Supervisor
-from photosearch.undertaker import marked_processes
+from photosearch.processes.reaper import marked_processes
+from photosearch.processes.supervisor import Supervisor
+from photosearch.settings.settings import Settings
+from photosearch.terminal.careful_output import CarefulOutput
 from tests.supervisor.conftest import said, script, until
 
 DEAF = """
@@ -24,7 +24,7 @@ time.sleep(600)
 """
 STOPPING = """
 import signal, sys, threading
-from photosearch.stop_signals import stop_on_signals
+from photosearch.processes.signals import stop_on_signals
 again = threading.Event()
 stop = stop_on_signals(signal.SIGHUP, again=again)
 print("ready", flush=True)
@@ -35,12 +35,12 @@ for event in (stop, again):
 # "up" of one process that knows nothing of photosearch.
 UP = """
 import sys
-import photosearch.supervisor
-from photosearch.processes import ProcessSpec
-from photosearch.supervisor_command import up
+import photosearch.processes.supervisor
+from photosearch.processes.spec import ProcessSpec
+from photosearch.processes.up_command import up
 import typer
 work = ProcessSpec("work", [sys.executable, "-c", "import time; time.sleep(600)"])
-photosearch.supervisor.installed_specs = lambda settings: [work]
+photosearch.processes.supervisor.installed_specs = lambda settings: [work]
 typer.run(up)
 """
 

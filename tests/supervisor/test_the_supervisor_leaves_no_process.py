@@ -14,13 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from photosearch.free_ports import PortInUse
-from photosearch.only_one import AlreadyRunning
-from photosearch.processes import ProcessSpec
-from photosearch.settings import SETTINGS_FILE, Settings, SettingsError, load_settings
-from photosearch.supervised import State
-from photosearch.supervisor import Supervisor, SupervisorError
-from photosearch.undertaker import marked_processes
+from photosearch.processes.only_one import AlreadyRunning
+from photosearch.processes.ports import PortInUse
+from photosearch.processes.reaper import marked_processes
+from photosearch.processes.spec import ProcessSpec
+from photosearch.processes.supervised import State
+from photosearch.processes.supervisor import Supervisor, SupervisorError
+from photosearch.settings.settings import SETTINGS_FILE, Settings, SettingsError, load_settings
 from tests.supervisor.conftest import said
 
 # A server whose grandchildren leave its session, as Dagster's and the deployer's do.
@@ -196,9 +196,9 @@ def supervisor_process(settings: Settings) -> Iterator["subprocess.Popen[bytes]"
     code = f"""
     import sys, time
     from pathlib import Path
-    from photosearch.processes import ProcessSpec
-    from photosearch.settings import load_settings
-    from photosearch.supervisor import Supervisor
+    from photosearch.processes.spec import ProcessSpec
+    from photosearch.settings.settings import load_settings
+    from photosearch.processes.supervisor import Supervisor
     settings = load_settings(Path({str(settings.file)!r}))
     url = "http://127.0.0.1:{settings.api_port}/"
     specs = [ProcessSpec("server", [sys.executable, "-c", {SERVER!r}, "{settings.api_port}"], url)]
@@ -231,16 +231,16 @@ def test_a_killed_supervisor_leaves_no_process(settings: Settings) -> None:
         until(lambda: marked(settings) == [])
 
 
-def test_the_next_supervisor_ends_what_one_left_that_died_with_its_undertaker(
+def test_the_next_supervisor_ends_what_one_left_that_died_with_its_reaper(
     settings: Settings, server: ProcessSpec
 ) -> None:
     with supervisor_process(settings) as process:
-        (undertaker,) = [
+        (reaper,) = [
             child
             for child in psutil.Process(process.pid).children()
-            if any("undertaker" in argument for argument in child.cmdline())
+            if any("reaper" in argument for argument in child.cmdline())
         ]
-        undertaker.kill()
+        reaper.kill()
         process.kill()
         left = {p.pid for p in marked(settings)}
         assert len(left) == 4
@@ -251,20 +251,20 @@ def test_the_next_supervisor_ends_what_one_left_that_died_with_its_undertaker(
     assert marked(settings) == []
 
 
-def test_a_killed_undertaker_is_replaced(settings: Settings, server: ProcessSpec) -> None:
-    def undertakers() -> list[int]:
+def test_a_killed_reaper_is_replaced(settings: Settings, server: ProcessSpec) -> None:
+    def reapers() -> list[int]:
         found = []
         for child in psutil.Process().children():
             with contextlib.suppress(psutil.Error):  # it ends while it is looked at
-                if any("photosearch.undertaker" in argument for argument in child.cmdline()):
+                if any("photosearch.processes.reaper" in argument for argument in child.cmdline()):
                     found.append(child.pid)
         return found
 
     with Supervisor(settings, [server]).start():
-        (first,) = undertakers()
+        (first,) = reapers()
         os.kill(first, signal.SIGKILL)
-        until(lambda: undertakers() not in ([], [first]))
-    assert undertakers() == []
+        until(lambda: reapers() not in ([], [first]))
+    assert reapers() == []
 
 
 def test_what_can_not_be_started_again_now_is_started_later(settings: Settings) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from photosearch.processes import photosearch_argv
-from photosearch.settings import SETTINGS_FILE, Settings, load_settings
-from photosearch.undertaker import end_marked, marked_processes
+from photosearch.processes.reaper import end_marked, marked_processes
+from photosearch.processes.spec import photosearch_argv
+from photosearch.settings.settings import SETTINGS_FILE, Settings, load_settings
 from tests.journeys.installation import odd_lines_of_logs
 
 

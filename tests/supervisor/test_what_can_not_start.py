@@ -6,10 +6,10 @@ from importlib.util import find_spec
 
 import pytest
 
-from photosearch.processes import ProcessSpec
-from photosearch.settings import Settings
-from photosearch.supervised import State, SupervisedProcess
-from photosearch.supervisor import Supervisor, SupervisorError, installed_specs
+from photosearch.processes.spec import ProcessSpec
+from photosearch.processes.supervised import State, SupervisedProcess
+from photosearch.processes.supervisor import Supervisor, SupervisorError, installed_specs
+from photosearch.settings.settings import Settings
 from tests.supervisor.conftest import script, until
 
 WELL = "import time; time.sleep(600)"
@@ -18,7 +18,7 @@ WELL = "import time; time.sleep(600)"
 def test_what_fails_again_and_again_before_it_was_ever_ready_is_given_up(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photosearch.supervised.FAILED_STARTS_AT_MOST", 3)
+    monkeypatch.setattr("photosearch.processes.supervised.FAILED_STARTS_AT_MOST", 3)
     broken = script(
         "import sys; sys.exit('no such shop')", "broken", ready_file=settings.state / "never"
     )
@@ -39,7 +39,7 @@ def test_what_fails_again_and_again_before_it_was_ever_ready_is_given_up(
 def test_what_was_ready_once_is_never_given_up(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photosearch.supervised.FAILED_STARTS_AT_MOST", 2)
+    monkeypatch.setattr("photosearch.processes.supervised.FAILED_STARTS_AT_MOST", 2)
     ready = settings.state / "ready"
     once = script(
         f"""
@@ -76,7 +76,7 @@ def test_a_package_that_does_not_load_keeps_no_other_from_running(
         EntryPoint("broken", "no_such_package:process", "photosearch.processes"),
         EntryPoint("api", "api.processes:api", "photosearch.processes"),
     ]
-    monkeypatch.setattr("photosearch.supervisor.entry_points", lambda group: points)
+    monkeypatch.setattr("photosearch.processes.supervisor.entry_points", lambda group: points)
 
     broken, api = installed_specs(settings)
 
@@ -95,7 +95,7 @@ def test_what_needs_something_that_is_not_installed_names_the_extra(
                 raise ModuleNotFoundError(f"No module named {name!r}", name=name)
             return None if name in lacking else find_spec(name)
 
-        monkeypatch.setattr("photosearch.processes.find_spec", find)
+        monkeypatch.setattr("photosearch.processes.spec.find_spec", find)
         return {spec.name: spec.cannot_start for spec in installed_specs(settings)}
 
     for raises in (False, True):

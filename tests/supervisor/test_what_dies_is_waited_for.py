@@ -11,19 +11,19 @@ from threading import Timer
 
 import pytest
 
-from photosearch import dying
-from photosearch.dying import LIVING_S, is_dying
-from photosearch.free_ports import PortInUse, require_free_ports
-from photosearch.only_one import AlreadyRunning, only_one
-from photosearch.processes import ProcessSpec
-from photosearch.settings import Settings
+from photosearch.processes import dying
+from photosearch.processes.dying import LIVING_S, is_dying
+from photosearch.processes.only_one import AlreadyRunning, only_one
+from photosearch.processes.ports import PortInUse, require_free_ports
+from photosearch.processes.spec import ProcessSpec
+from photosearch.settings.settings import Settings
 
 # Holds a lock and a port until its input ends. Told to, its first thread is gone at once: what
 # ps calls a zombie, and what holds on to everything, as a process of many gigabytes does.
 HOLDER = """
 import ctypes, os, socket, sys, threading
 from pathlib import Path
-from photosearch.only_one import only_one
+from photosearch.processes.only_one import only_one
 
 with only_one(Path(sys.argv[1]), "the holder"), socket.create_server(("127.0.0.1", 0)) as server:
     def until_the_end():

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photosearch.liveness import Silence
-from photosearch.processes import ProcessSpec
-from photosearch.settings import Settings
-from photosearch.supervised import State
-from photosearch.supervisor import Supervisor
-from photosearch.undertaker import marked_processes
+from photosearch.processes.liveness import Silence
+from photosearch.processes.reaper import marked_processes
+from photosearch.processes.spec import ProcessSpec
+from photosearch.processes.supervised import State
+from photosearch.processes.supervisor import Supervisor
+from photosearch.settings.settings import Settings
 from tests.supervisor.conftest import script, until
 
 SERVER = """
@@ -24,14 +24,14 @@ http.server.ThreadingHTTPServer(at, http.server.SimpleHTTPRequestHandler).serve_
 """
 BEATING = """
 import time
-from photosearch.heartbeat import Heartbeat
+from photosearch.processes.heartbeat import Heartbeat
 Heartbeat().start()
 time.sleep(600)
 """
 # Its thread is well, its work stands still after the first step.
 STUCK = """
 import time
-from photosearch.heartbeat import Heartbeat
+from photosearch.processes.heartbeat import Heartbeat
 heartbeat = Heartbeat(stuck_s=1)
 heartbeat.start()
 heartbeat.progress()
@@ -47,8 +47,8 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> ProcessSpec:
-    monkeypatch.setattr("photosearch.listener.ASK_EVERY_S", 0.2)
-    monkeypatch.setattr("photosearch.question.ANSWER_WITHIN_S", 1.0)
+    monkeypatch.setattr("photosearch.processes.listener.ASK_EVERY_S", 0.2)
+    monkeypatch.setattr("photosearch.processes.question.ANSWER_WITHIN_S", 1.0)
     url = f"http://127.0.0.1:{settings.api_port}/"
     return ProcessSpec("server", [sys.executable, "-c", SERVER, str(settings.api_port)], url)
 
@@ -105,7 +105,7 @@ def test_what_hangs_and_does_not_end_is_killed(settings: Settings) -> None:
 def test_a_start_that_never_ends_is_ended(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photosearch.supervised.START_S", 2.0)
+    monkeypatch.setattr("photosearch.processes.supervised.START_S", 2.0)
     never = script("import time; time.sleep(600)", ready_file=settings.state / "never")
     with Supervisor(settings, [never]).start() as supervisor:
         (process,) = supervisor.processes
@@ -122,16 +122,16 @@ def test_a_stopped_process_ends_with_its_supervisor(settings: Settings) -> None:
     assert not psutil.pid_exists(pid)
 
 
-def test_a_stopped_undertaker_does_not_keep_the_supervisor_from_ending(settings: Settings) -> None:
+def test_a_stopped_reaper_does_not_keep_the_supervisor_from_ending(settings: Settings) -> None:
     deaf = script("import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)")
     with Supervisor(settings, [deaf], grace_s=0.5).start():
-        (undertaker,) = [
+        (reaper,) = [
             child
             for child in psutil.Process().children()
-            if any("photosearch.undertaker" in argument for argument in child.cmdline())
+            if any("photosearch.processes.reaper" in argument for argument in child.cmdline())
         ]
-        undertaker.suspend()
-    assert not undertaker.is_running()
+        reaper.suspend()
+    assert not reaper.is_running()
     assert marked_processes(str(settings.state / "supervisor.lock")) == []
 
 
@@ -139,7 +139,7 @@ def test_the_heartbeat_is_no_business_of_grandchildren(settings: Settings) -> No
     spec = script(
         """
         import os, pathlib, subprocess, sys, time
-        from photosearch.heartbeat import HEARTBEAT, Heartbeat
+        from photosearch.processes.heartbeat import HEARTBEAT, Heartbeat
         pipe = os.environ[HEARTBEAT]
         Heartbeat().start()
         look = f"import os; print({HEARTBEAT!r} in os.environ, os.path.exists('/dev/fd/{pipe}'))"
@@ -160,7 +160,7 @@ def test_a_listener_that_was_held_up_has_not_waited(gaps: list[float]) -> None:
     """Asleep, suspended or stopped, by whatever clock: a look counts for a second at most."""
     clock = 0.0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("photosearch.liveness.time.monotonic", lambda: clock)
+        patch.setattr("photosearch.processes.liveness.time.monotonic", lambda: clock)
         silence = Silence(60.0)
         for gap in gaps:
             clock += gap

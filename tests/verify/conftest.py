@@ -21,7 +21,7 @@ from photosearch.object_store import open_object_store
 from photosearch.repository.addresses import Address
 from photosearch.repository.erasures import Receipt, digest_of, write_receipt
 from photosearch.repository.prepared import Role, note
-from photosearch.settings import SETTINGS_FILE, SETTINGS_VARIABLE, Settings
+from photosearch.settings.settings import SETTINGS_FILE, SETTINGS_VARIABLE, Settings
 from photosearch.windows import Window
 from tests.controller.made_repository import FINGERPRINT, MadeRepository, made_settings
 from tests.oci.keys import make_key

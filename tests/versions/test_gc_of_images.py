@@ -13,7 +13,7 @@ from photosearch.cli import main
 from photosearch.oci.documents import MANIFEST, REF_NAME, Descriptor
 from photosearch.oci.image_registry import Bytes, open_registry
 from photosearch.oci.layout import LayoutRegistry
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.controller.made_repository import MadeRepository, made_settings
 
 HOUR = "hourly/2026-11-22T03"

@@ -13,7 +13,7 @@ from photosearch.oci.documents import MANIFEST, REF_NAME, Descriptor
 from photosearch.oci.image_registry import Bytes, open_registry
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.signatures import signature_tag, signed_digest
-from photosearch.settings import Settings
+from photosearch.settings.settings import Settings
 from tests.controller.made_repository import MadeRepository
 from tests.oci.conftest import docker_registry, settings
 from tests.oci.keys import make_key

@@ -1,0 +1,264 @@
+"""One process under the supervisor: start, readiness, silence, crash, restart, and giving up."""
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from photosearch.logs.log_file import last_lines
+from photosearch.logs.writer import PLAIN, LogWriter
+from photosearch.processes.backoff import Backoff
+from photosearch.processes.heartbeat import HEARTBEAT
+from photosearch.processes.listener import Listener
+from photosearch.processes.liveness import Silence
+from photosearch.processes.spec import SUPERVISED, ProcessSpec
+from photosearch.settings.settings import Settings
+
+#: A process that ran this long did not crash at its start.
+STEADY_S = 30.0
+#: A start that takes longer hangs.
+START_S = 900.0
+#: Starts in a row that may fail before the first that succeeds, which with the pauses between
+#: them takes a minute: what a process needs may come up later than the process.
+FAILED_STARTS_AT_MOST = 7
+
+
+class State(StrEnum):
+    """Where a supervised process stands."""
+
+    STARTING = "starting"
+    READY = "ready"
+    HUNG = "hung"  # told to end, to be started again
+    CRASHED = "crashed"  # to be started again
+    ENDED = "ended"  # for good
+
+
+@dataclass
+class SupervisedProcess:
+    """A spec and what became of it. :meth:`watch` moves it on; nothing here waits long."""
+
+    spec: ProcessSpec
+    settings: Settings
+    mark: str
+    #: Seconds from SIGTERM to SIGKILL for one that hangs.
+    grace_s: float
+    logs: LogWriter
+    state: State = State.ENDED
+    restarts: int = 0
+    #: How it ended last.
+    last_exit: str | None = None
+    #: Whether it ended for good because it can't be started.
+    gave_up: bool = False
+    #: Seconds from its start until it was ready.
+    ready_after_s: float | None = None
+    _child: "subprocess.Popen[bytes] | None" = None
+    _started_at: float = 0.0
+    _backoff: Backoff = field(default_factory=lambda: Backoff(first_s=0.5, most_s=30.0))
+    _failed_starts: int = 0
+    _was_ready: bool = False
+    _listener: Listener | None = None
+    _silence: Silence = field(default_factory=lambda: Silence(0))
+    _hung: str | None = None
+    _kill_at: float = 0.0
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+        return self.settings.logs_dir / f"{self.spec.name}.log"
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._child is None else self._child.pid
+
+    @property
+    def url(self) -> str | None:
+        """The address to tell a user."""
+        if self.spec.url is not None or self.spec.ready_url is None:
+            return self.spec.url
+        parts = urlsplit(self.spec.ready_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def start(self) -> None:
+        """Start it, in a session of its own, its output led to its log."""
+        if self.spec.cannot_start is not None:
+            self._give_up(self.spec.cannot_start)
+            return
+        if self.spec.ready_file is not None:
+            self.spec.ready_file.unlink(missing_ok=True)  # a former one's
+        self._stop_listening()
+        self._listener = Listener(self.spec)
+        self._child = self._spawn(self._listener.beats)
+        self._started_at = time.monotonic()
+        self.ready_after_s = None
+        self._hung = None
+        self._silence = Silence(START_S if self.settings.hung_after_s else 0)
+        self.state = State.STARTING
+
+    def _spawn(self, beats: int) -> "subprocess.Popen[bytes]":
+        environment = {
+            **self.settings.environment(),
+            **PLAIN,
+            **self.spec.environment,
+            SUPERVISED: self.mark,
+        }
+        if self.spec.beats:
+            environment[HEARTBEAT] = str(beats)
+        output = self.logs.open(self.log)
+        try:
+            return subprocess.Popen(
+                list(self.spec.argv),
+                env=environment,
+                cwd=self.settings.base_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[beats] if self.spec.beats else [],
+                start_new_session=True,
+            )
+        finally:
+            os.close(output)
+            os.close(beats)
+
+    def watch(self) -> None:
+        """Notice that it ended, that it is ready, that it hangs, or that it is due again."""
+        now = time.monotonic()
+        if self.state is State.CRASHED and self._backoff.is_due(now):
+            self._start_again(now)
+        if self._child is None or self._listener is None:
+            return
+        code = _exit_code(self._child)
+        if code is not None:
+            self._ended(code, now)
+        elif self.state is State.HUNG:
+            if now > self._kill_at:
+                self._child.kill()
+        elif self.state is State.STARTING and self._listener.hears_that_it_is_ready():
+            self.state = State.READY
+            self._was_ready = True
+            self.ready_after_s = now - self._started_at
+            self._silence = Silence(self.settings.hung_after_s)
+        elif self._is_silent():
+            self._end_hung(now)
+
+    def _start_again(self, now: float) -> None:
+        self.restarts += 1
+        try:
+            self.start()
+        except OSError as error:  # a full disk: later there may be room
+            self.last_exit = f"can't be started: {error}"
+            self._backoff.failed(now)
+
+    def tell_to_end(self) -> None:
+        """SIGTERM, for good; also to one that is stopped."""
+        self.state = State.ENDED
+        if self._child is not None and self._child.poll() is None:
+            self._child.send_signal(signal.SIGTERM)
+            self._child.send_signal(signal.SIGCONT)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for it to end; whether it did."""
+        if self._child is None:
+            return True
+        try:
+            self._child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        self._child = None
+        self._stop_listening()
+        return True
+
+    def kill(self) -> None:
+        """End it without more ado."""
+        if self._child is not None:
+            self._child.kill()
+
+    def log_tail(self, lines: int = 5) -> str:
+        """The last lines of its log."""
+        self.logs.settle()
+        return "\n".join(last_lines(self.log)[-lines:])
+
+    @property
+    def trouble(self) -> str | None:
+        """What came of asking it, if it gave no answer."""
+        return None if self._listener is None else self._listener.trouble
+
+    def _ended(self, code: int, now: float) -> None:
+        self._child = None
+        self._stop_listening()
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        self.last_exit = how if self._hung is None else f"{self._hung}; {how}"
+        self._hung = None
+        if self.state is State.ENDED:
+            return
+        if not self.spec.restart:
+            self.state = State.ENDED
+            return
+        was_steady = now > self._started_at + STEADY_S
+        if was_steady:
+            self._backoff.succeeded()
+        if not (self._was_ready if self._tells_readiness else was_steady):
+            self._failed_starts += 1
+            if self._failed_starts >= FAILED_STARTS_AT_MOST:
+                self._give_up(f"{self.last_exit}, {self._failed_starts} times, never ready")
+                return
+        self._backoff.failed(now)
+        self.state = State.CRASHED
+
+    def _give_up(self, why: str) -> None:
+        self.last_exit, self.gave_up, self.state = why, True, State.ENDED
+
+    @property
+    def _tells_readiness(self) -> bool:
+        return self.spec.beats or bool(self.spec.ready_url or self.spec.ready_file)
+
+    def _is_silent(self) -> bool:
+        """Whether nothing was heard of it for too long; as it starts, whether that takes so."""
+        assert self._listener is not None
+        if self.state is State.READY and self._listener.hears():
+            self._silence.broken()
+        return self._silence.lasts_too_long()
+
+    def _end_hung(self, now: float) -> None:
+        assert self._child is not None
+        silent = f"{self._silence.limit_s:.0f} s"
+        is_up = self.state is State.READY
+        self._hung = f"gave no sign of life for {silent}" if is_up else f"not ready after {silent}"
+        self.state = State.HUNG
+        self._kill_at = now + self.grace_s
+        self._child.send_signal(signal.SIGTERM)
+        self._child.send_signal(signal.SIGCONT)  # one that was stopped ends in order
+
+    @property
+    def hung(self) -> str | None:
+        """Why it is being ended, if that is so."""
+        return self._hung
+
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+
+def _exit_code(child: "subprocess.Popen[bytes]") -> int | None:
+    """How it ended, if it did; then what it left in its session is ended too.
+
+    That comes before it is reaped: until then nobody else can have its number.
+    """
+    try:
+        if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return None
+    except ChildProcessError:
+        return child.poll()
+    _end_group(child.pid)  # an index server has another
+    return child.wait()
+
+
+def _end_group(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
