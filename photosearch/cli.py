@@ -2,13 +2,14 @@
 
 Each package brings its own commands (group ``photosearch.commands``), so that an image with
 only the index server has only the index server's commands. A command that is called is the
-only one imported; ``--help`` imports them all.
+only one imported; ``--help`` imports them all, and ``--version`` none, so that it can be said
+where a part is broken.
 """
 
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -23,7 +24,8 @@ from photosearch.files.disk import refused, remedy_for
 from photosearch.settings.settings import SETTINGS_VARIABLE, load_settings
 from photosearch.terminal.masked import masked_text
 from photosearch.terminal.printable import printable
-from photosearch.terminal.terminal import Terminal, make_streams_whole
+from photosearch.terminal.terminal import Terminal, make_streams_whole, say
+from photosearch.version import CODE_VERSION
 
 COMMANDS = "photosearch.commands"
 LONGEST_ARGUMENT = 8192
@@ -147,8 +149,7 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(_root)
     points = {point.name: point for point in entry_points(group=COMMANDS)}
-    called = next((word for word in arguments if word in points), None)
-    for name in [called] if called else sorted(points):
+    for name in _needed(points, arguments):
         command = points[name].load()
         if isinstance(command, typer.Typer):  # with commands of its own
             app.add_typer(command, name=name)
@@ -157,11 +158,30 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
     return app
 
 
+def _needed(names: Collection[str], arguments: Sequence[str]) -> list[str]:
+    called = next((word for word in arguments if word in names), None)
+    if called is not None:
+        return [called]
+    return [] if "--version" in arguments else sorted(names)
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        say(CODE_VERSION)
+        raise typer.Exit
+
+
 def _root(
     settings: Annotated[
         Path | None,
         typer.Option(help="Settings file; photosearch.toml in the current folder by default."),
     ] = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Say the version, and end."
+        ),
+    ] = False,
 ) -> None:
     if settings is not None:
         load_settings(settings)

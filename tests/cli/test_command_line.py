@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 from photosearch.cli import main
+from photosearch.version import CODE_VERSION
 
 HEAVY = ("torch", "scann", "onnxruntime", "dagster", "fastapi", "grpc", "sqlalchemy")
 
@@ -26,6 +28,30 @@ def test_a_command_that_needs_little_imports_little() -> None:
     ).split()
 
     assert [name for name in HEAVY if name in loaded] == []
+
+
+@pytest.mark.parametrize("before", [[], ["--settings", "no-such-file.toml"]], ids=" ".join)
+def test_the_version_is_said_alone(before: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*before, "--version"])
+
+    assert ended.value.code == 0
+    assert capsys.readouterr() == (f"{CODE_VERSION}\n", "")
+
+
+def test_the_version_is_said_where_no_command_can_be_loaded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(point: EntryPoint) -> None:
+        raise ImportError(f"{point.name} is broken")
+
+    monkeypatch.setattr(EntryPoint, "load", broken)
+
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+
+    assert ended.value.code == 0
+    assert capsys.readouterr() == (f"{CODE_VERSION}\n", "")
 
 
 def test_an_error_of_ours_is_one_line_that_names_the_remedy(
