@@ -21,8 +21,9 @@ from typing import TypeVar
 
 from bench.rows import BenchRow
 from index_grpc.serving import Serving
-from index_grpc.serving_image import BuiltImage, build_serving_image
-from photosearch.oci.image_registry import open_registry
+from index_grpc.serving_image import build_serving_image
+from photosearch.oci.build import BuiltImage
+from photosearch.oci.opening import open_builder
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import SETTINGS_FILE, Settings, load_settings
@@ -126,7 +127,7 @@ def _build(
     serving: Serving, repository: Repository, settings: Settings, registry: Path
 ) -> BuiltImage:
     chosen = settings.model_copy(update={"registry_url": str(registry)})
-    return build_serving_image(serving, repository, open_registry(chosen))
+    return build_serving_image(serving, repository, open_builder(chosen))
 
 
 def _read_hash_write(files: Mapping[str, Path], copy: Path) -> None:

@@ -12,7 +12,7 @@ from index_grpc.endpoints import read_endpoints
 from index_grpc.image_contents import ServingImage, serving_images
 from index_grpc.servings import read_servings
 from photosearch.oci.garbage import collect_garbage
-from photosearch.oci.image_registry import open_registry
+from photosearch.oci.opening import open_registry
 from photosearch.oci.signatures import unneeded_signatures
 from photosearch.settings.settings import Settings
 

@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from index_grpc.serving_annotations import NAMES
 from photosearch.errors import PhotosearchError
-from photosearch.oci.documents import Descriptor, Manifest, images_in, parse_document
+from photosearch.oci.documents import CREATED, Descriptor, Manifest, images_in, parse_document
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.image_registry import ImageRegistry
+from photosearch.oci.put_layers import NAMES, is_ours
+from photosearch.oci.registry import ImageRegistry
 from photosearch.oci.signatures import signed_digest
 from photosearch.repository.addresses import Address
 from photosearch.windows import Window, WindowError
 
-CREATED = "org.opencontainers.image.created"
 Key = tuple[Address, str]
 
 
@@ -75,7 +74,7 @@ def _images_of(tag: str, registry: ImageRegistry) -> Iterator[ServingImage]:
         found = registry.document(digest)
         document = None if found is None else parse_document(found[0], digest)
         if isinstance(document, Manifest) and f"{NAMES}.windows" in document.annotations:
-            layers = [la for la in document.layers if f"{NAMES}.layer" in la.annotations]
+            layers = [layer for layer in document.layers if is_ours(layer)]
             indexes = _indexes(document, tag)
             blobs = (document.config, *document.layers)
             yield ServingImage(tag, digest, indexes, tuple(layers), blobs, created_at)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Collection, Iterator
 from index_grpc.image_contents import ServingImage, is_layer_of
 from index_grpc.layer_contents import Key, LayerContents, read_layer
 from index_grpc.serving import Serving
-from index_grpc.serving_annotations import NAMES, is_ours, serving_of
+from index_grpc.serving_annotations import serving_of
 from photosearch.oci.documents import Descriptor, Manifest, parse_document
-from photosearch.oci.image_registry import ImageRegistry
+from photosearch.oci.put_layers import NAMES, is_ours
+from photosearch.oci.registry import ImageRegistry
 from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Manifest as ArtifactManifest
 

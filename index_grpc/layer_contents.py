@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from index_grpc.serving_layers import ROOT
 from photosearch.oci.documents import Descriptor
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.image_registry import ImageRegistry
+from photosearch.oci.registry import ImageRegistry
 from photosearch.oci.unpack import layer_entries
 from photosearch.repository.addresses import MANIFEST, Address, require_name
 from photosearch.repository.contents import contradictions

@@ -66,7 +66,7 @@ def unpacked_repository(serving: Serving, settings: Settings) -> Repository:
     if serving.image is None:
         return Repository.of(settings)
     from index_grpc.serving_image import pull_serving_image
-    from photosearch.oci.image_registry import open_registry
+    from photosearch.oci.opening import open_registry
     from photosearch.oci.trust import require_trusted
 
     with _refused_for(serving):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from index_grpc.serving import Serving
-from index_grpc.serving_image import BuiltImage, build_serving_image, find_serving_image
+from index_grpc.serving_image import build_serving_image, find_serving_image
 from index_grpc.servings import (
     RefusedIndex,
     read_crashing,
@@ -23,8 +23,9 @@ from index_grpc.servings import (
 from index_grpc.wanted_servings import RefusedKey, WantedServings
 from photosearch.errors import PhotosearchError
 from photosearch.files.locks import file_lock
+from photosearch.oci.build import BuiltImage, ImageBuilder
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.image_registry import ImageRegistry, open_registry
+from photosearch.oci.opening import open_builder
 from photosearch.oci.trust import ImageSigner
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, RepositoryError
@@ -76,7 +77,7 @@ class ServingPlacer:
 
     settings: Settings
     repository: Repository
-    registry: ImageRegistry
+    builder: ImageBuilder
     clock: Callable[[], datetime] = _utc_now
     first_retry_s: float = FIRST_RETRY_S
     _wanted: WantedServings = field(init=False)
@@ -89,7 +90,7 @@ class ServingPlacer:
     @classmethod
     def open(cls, settings: Settings) -> "ServingPlacer":
         """On the repository and the registry of the settings."""
-        return cls(settings, Repository.of(settings), open_registry(settings))
+        return cls(settings, Repository.of(settings), open_builder(settings))
 
     def compare(self) -> Comparison:
         """Look at repository, registry and Servings.
@@ -99,8 +100,8 @@ class ServingPlacer:
         """
         ready, unbuilt = [], []
         for serving in self._planned(self._left_out()):
-            digest = find_serving_image(serving, self.registry)
-            if digest is None or not self._signer.has_signed(self.registry, digest):
+            digest = find_serving_image(serving, self.builder)
+            if digest is None or not self._signer.has_signed(self.builder.registry, digest):
                 unbuilt.append(serving)
             else:
                 ready.append(serving.model_copy(update={"image": digest}))
@@ -124,8 +125,8 @@ class ServingPlacer:
         while to_build:
             serving, *to_build = to_build
             try:
-                built = build_serving_image(serving, self.repository, self.registry)
-                self._signer.sign(self.registry, built.digest)
+                built = build_serving_image(serving, self.repository, self.builder)
+                self._signer.sign(self.builder.registry, built.digest)
             except PhotosearchError as error:
                 found = dict(self._damages(serving)) if isinstance(error, _DAMAGE) else {}
                 if not found:

@@ -7,21 +7,17 @@ well it measured: the same content stays the same image whoever builds it.
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from index_grpc.serving import Serving
-from index_grpc.serving_layers import ROOT, ServingLayer
+from index_grpc.serving_layers import ROOT
 from photosearch.errors import PhotosearchError
-from photosearch.oci.base import BaseImage
-from photosearch.oci.documents import Descriptor, Manifest
+from photosearch.oci.documents import Manifest
 from photosearch.oci.errors import DamagedImage
+from photosearch.oci.put_layers import NAMES
 from photosearch.repository.manifest import Manifest as ArtifactManifest
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Window
 
-NAMES = "io.photosearch"
-#: A layer's annotation with the key of its content, by which other machines find it.
-CONTENT = f"{NAMES}.content"
 SERVING_FILE = "serving.json"
 
 
@@ -38,10 +34,8 @@ def image_annotations(serving: Serving) -> dict[str, str]:
     }
 
 
-def provenance(
-    serving: Serving, manifests: Mapping[Window, ArtifactManifest], base: BaseImage
-) -> dict[str, str]:
-    """What does not: who made it, when, and how well it measured."""
+def provenance(serving: Serving, manifests: Mapping[Window, ArtifactManifest]) -> dict[str, str]:
+    """What does not: who made it, and when and how well its indexes measured."""
     recalls = [m.recall for m in manifests.values() if m.recall is not None]
     indexes = [
         {
@@ -55,15 +49,12 @@ def provenance(
         for manifest in manifests.values()
     ]
     told = {
-        "org.opencontainers.image.created": datetime.now(UTC).isoformat(timespec="seconds"),
         f"{NAMES}.code-version": CODE_VERSION,
         f"{NAMES}.tier": serving.tier,
         f"{NAMES}.indexes": json.dumps(indexes, separators=(",", ":")),
     }
     if recalls:
         told[f"{NAMES}.recall"] = f"{min(recalls)}"
-    if base.name is not None:
-        told["org.opencontainers.image.base.name"] = base.name
     return told
 
 
@@ -89,11 +80,3 @@ def serving_of(told: Mapping[str, str]) -> Serving:
         raise DamagedImage(
             "the image is no serving image", found=str(error), remedy="name one of ours"
         ) from error
-
-
-def layer_annotations(layer: ServingLayer) -> dict[str, str]:
-    return {f"{NAMES}.layer": layer.what, CONTENT: layer.layer.key}
-
-
-def is_ours(layer: Descriptor) -> bool:
-    return f"{NAMES}.layer" in layer.annotations

@@ -11,13 +11,13 @@ day, month and year apart, so that one more hour is still one more small layer.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 from index_grpc.serving import Serving
 from photosearch.oci.layers import Layer, LayerFile
+from photosearch.oci.put_layers import PlannedLayer
 from photosearch.repository.addresses import MANIFEST, Address
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
@@ -29,18 +29,12 @@ ROOT = "index"
 MOST_INDEX_LAYERS = 96
 
 
-@dataclass(frozen=True)
-class ServingLayer:
-    """A layer to be, and what it is for: windows, or the quantiser."""
-
-    layer: Layer
-    what: str
-
-
 def serving_layers(
     serving: Serving, manifests: Mapping[Window, Manifest], repository: Repository
-) -> list[ServingLayer]:
+) -> list[PlannedLayer]:
     """The layers of a Serving, those that change least first. No file is read yet.
+
+    Each is for some windows, or for the quantiser.
 
     Raises:
         ArtifactMissing: if the quantiser's version does not exist.
@@ -50,7 +44,7 @@ def serving_layers(
         address = Address.quantisers(serving.fingerprint)
         manifest = repository.manifest(address, serving.quantiser)
         files = artifact_files(address, manifest, repository)
-        layers.append(ServingLayer(Layer(files), f"quantiser {serving.quantiser}"))
+        layers.append(PlannedLayer(Layer(files), f"quantiser {serving.quantiser}"))
     for group in group_windows(sorted(manifests)):
         files = [
             file
@@ -60,7 +54,7 @@ def serving_layers(
             )
         ]
         what = group[0].key if len(group) == 1 else f"{group[0].key} to {group[-1].key}"
-        layers.append(ServingLayer(Layer(files), what))
+        layers.append(PlannedLayer(Layer(files), what))
     return layers
 
 

@@ -19,7 +19,7 @@ from photosearch.catalogue.listing import Photo
 from photosearch.errors import PhotosearchError
 from photosearch.images.cache import ImageCache
 from photosearch.images.store import ImageStore
-from photosearch.oci.image_registry import open_registry
+from photosearch.oci.opening import open_registry
 from photosearch.oci.trust import tell_signature
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact

@@ -18,9 +18,10 @@ from index_grpc.verify_tags import wrong_tags
 from photosearch.errors import PhotosearchError
 from photosearch.oci.documents import BASE_DIGEST, Descriptor
 from photosearch.oci.errors import DamagedImage, ImageMissing
-from photosearch.oci.hints import ImageNotes
-from photosearch.oci.image_registry import ImageRegistry, open_registry
+from photosearch.oci.known_layers import KnownImages
 from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.opening import open_registry, workplace_of
+from photosearch.oci.registry import ImageRegistry
 from photosearch.settings.settings import Settings
 from photosearch.terminal.masked import masked
 from photosearch.terminal.wording import counted
@@ -50,7 +51,12 @@ def damaged_images(
         return
     yield from problems
     servings = read_servings(settings.servings_dir).values()
-    search = _Search(registry, {serving.image for serving in servings}, discard=discard)
+    search = _Search(
+        registry,
+        KnownImages.of(workplace_of(settings)),
+        {serving.image for serving in servings},
+        discard=discard,
+    )
     for image in images:
         yield from search.look(image)
     if isinstance(registry, LayoutRegistry):
@@ -85,9 +91,15 @@ class _Search:
     """Looks at images; each blob is read once."""
 
     def __init__(
-        self, registry: ImageRegistry, asked: Collection[str | None], *, discard: bool
+        self,
+        registry: ImageRegistry,
+        known: KnownImages,
+        asked: Collection[str | None],
+        *,
+        discard: bool,
     ) -> None:
         self._registry = registry
+        self._known = known
         self._asked = asked
         self._discard = discard
         self._contents: dict[str, LayerContents] = {}
@@ -140,7 +152,7 @@ class _Search:
             return []  # under a name of somebody's own: nobody builds with it or serves it
         faults = list(image_faults(image, serving, lambda one: self._contents[one.digest]))
         base = document.annotations.get(BASE_DIGEST, "")
-        noted = ImageNotes.of(self._registry).digest(image.tag, base)
+        noted = self._known.digest(image.tag, base)
         if noted not in (None, image.digest):
             faults.append(f"the one that was built here is {noted}")
         return faults + [

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from index_grpc.endpoints import read_endpoints
 from index_grpc.servings import read_servings
 from photosearch.errors import PhotosearchError
-from photosearch.oci.image_registry import open_registry
+from photosearch.oci.opening import open_registry
 from photosearch.oci.trust import tell_signature
 from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import counted

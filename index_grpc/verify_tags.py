@@ -9,12 +9,13 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from index_grpc.serving_annotations import NAMES, serving_of
+from index_grpc.serving_annotations import serving_of
 from photosearch.oci.documents import Index, Manifest, parse_document
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.image_registry import ImageRegistry
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.layout_check import layout_faults
+from photosearch.oci.put_layers import NAMES
+from photosearch.oci.registry import ImageRegistry
 from photosearch.oci.signatures import PAYLOAD, signature_tag, signed_digest, signed_digests
 
 #: As Servings are named: the first window and ten digits of what is in it.

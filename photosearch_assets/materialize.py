@@ -112,7 +112,7 @@ class Materializer:
         started = time.monotonic()
         require_stores(self.settings)
         # The last stage's; what is not installed is told before the work of hours.
-        import photosearch.oci.image_registry  # noqa: F401
+        import photosearch.oci.opening  # noqa: F401
 
         timeline = Timeline.until(self.settings.timeline_start, self.now)
         if chosen:

@@ -8,12 +8,15 @@ annotations, so that the same content is the same image whoever builds it.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from photosearch.oci.base import BaseImage
 from photosearch.oci.documents import (
     BASE_DIGEST,
+    BASE_NAME,
     CONFIG,
+    CREATED,
     MANIFEST,
     Descriptor,
     Index,
@@ -25,7 +28,7 @@ from photosearch.oci.documents import (
     write_manifest,
 )
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.image_registry import Blob, Bytes, ImageRegistry
+from photosearch.oci.registry import Blob, Bytes, ImageRegistry
 
 #: The time that images bear: one of their own would change their digest.
 _EPOCH = "1970-01-01T00:00:00Z"
@@ -75,7 +78,8 @@ def put_image(
 ) -> PutImage:
     """Name base and ``layers``, which are in the registry, as one image that runs ``command``.
 
-    ``annotations`` are the image's own and belong to its digest; ``provenance`` lies beside.
+    ``annotations`` are the image's own and belong to its digest; ``provenance`` lies beside,
+    with the moment of this and the base's name.
     ``tagged`` is the whole image that the tag names now: nothing is sent if it is this one.
     """
     config = to_bytes(_config(base, layers, command, environment, annotations))
@@ -93,13 +97,18 @@ def put_image(
     image = Descriptor(
         MANIFEST, digest, len(manifest), {BASE_DIGEST: base.digest}, platform=this_platform()
     )
-    index = write_index([image], {**annotations, **provenance})
+    index = write_index([image], {**annotations, **provenance, **_put_now(base)})
     registry.put_document(index, tag=tag)
     return PutImage(
         digest,
         tuple(blob for blob in (*sent, config_blob) if blob.sent),
         len(manifest) + len(index),
     )
+
+
+def _put_now(base: BaseImage) -> dict[str, str]:
+    told = {CREATED: datetime.now(UTC).isoformat(timespec="seconds")}
+    return told if base.name is None else {**told, BASE_NAME: base.name}
 
 
 class _Copied:
@@ -120,7 +129,9 @@ class _Copied:
 
 def _copy_layer(registry: ImageRegistry, base: BaseImage, layer: Descriptor) -> Blob:
     try:
-        return registry.put_blob(_Copied(base, layer), digest=layer.digest)
+        return registry.put_blob(
+            _Copied(base, layer), digest=layer.digest, mount_from=base.registry
+        )
     except DamagedImage as error:
         raise DamagedImage(
             f"a layer of the base image {base.name} is damaged",

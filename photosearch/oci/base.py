@@ -7,7 +7,7 @@ a release, and images stay as they are.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from photosearch.oci.documents import (
     MOST_DOCUMENT_BYTES,
@@ -20,9 +20,7 @@ from photosearch.oci.documents import (
     to_bytes,
 )
 from photosearch.oci.errors import DamagedImage, ImageError, ImageMissing
-
-if TYPE_CHECKING:
-    from photosearch.oci.image_registry import ImageRegistry
+from photosearch.oci.registry import ImageRegistry
 
 #: The user that a container without a base of ours would run as: nobody's number.
 USER = "65532:65532"
@@ -33,7 +31,7 @@ class BaseReference:
     """Where the base image is: ``reference`` is a tag or digest in ``registry``."""
 
     name: str
-    registry: "ImageRegistry"
+    registry: ImageRegistry
     reference: str
 
 
@@ -45,7 +43,7 @@ class BaseImage:
     name: str | None
     config: Mapping[str, Any]
     layers: tuple[Descriptor, ...]
-    registry: "ImageRegistry | None"
+    registry: ImageRegistry | None
 
 
 def read_base(base: BaseReference | None) -> BaseImage:

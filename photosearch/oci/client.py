@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -20,11 +20,9 @@ from urllib3.exceptions import HTTPError
 
 from photosearch.oci.errors import RegistryDown, RegistryRefused
 from photosearch.oci.names import ImageName
+from photosearch.oci.registry import BlobContent
 from photosearch.oci.sign_in import BUSY, credentials, fetch_token, is_basic
 from photosearch.oci.transport import Transport, take_whole
-
-if TYPE_CHECKING:
-    from photosearch.oci.image_registry import BlobContent
 
 #: An error tells so much of what a registry says.
 _TOLD_CHARACTERS = 300
@@ -77,7 +75,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
         url: str,
         *,
         what: str,
-        body: "bytes | BlobContent | None" = None,
+        body: bytes | BlobContent | None = None,
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
         expected: tuple[int, ...] = (200, 201, 202, 204),

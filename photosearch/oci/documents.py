@@ -33,6 +33,8 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 REF_NAME = "org.opencontainers.image.ref.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
+BASE_NAME = "org.opencontainers.image.base.name"
+CREATED = "org.opencontainers.image.created"
 
 #: Docker's own names of the same things, which a base image may still have.
 _DOCKER = {

@@ -12,8 +12,8 @@ from datetime import timedelta
 
 from photosearch.oci.documents import Index, images_in, parse_document
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.image_registry import Blob, ImageRegistry
 from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.registry import Blob, ImageRegistry
 
 
 def collect_garbage(

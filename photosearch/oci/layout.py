@@ -20,7 +20,6 @@ from typing import Any
 
 from photosearch.files.disk import remedy_for, sync
 from photosearch.files.locks import file_lock, locked_by_name
-from photosearch.oci.base import BaseReference
 from photosearch.oci.documents import (
     INDEX,
     MANIFEST,
@@ -36,7 +35,7 @@ from photosearch.oci.documents import (
     to_bytes,
 )
 from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage, RegistryRefused
-from photosearch.oci.image_registry import Blob, BlobContent, Bytes
+from photosearch.oci.registry import Blob, BlobContent, Bytes, ImageRegistry
 from photosearch.oci.staging import Staging, write
 
 LAYOUT_FILE = "oci-layout"
@@ -46,11 +45,9 @@ CHUNK_BYTES = 1 << 20
 
 
 class LayoutRegistry:
-    """See :class:`photosearch.oci.image_registry.ImageRegistry`."""
+    """See :class:`photosearch.oci.registry.ImageRegistry`."""
 
-    def __init__(self, folder: Path, *, base: BaseReference | None, workplace: Path) -> None:
-        self.base = base
-        self.workplace = workplace
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._blobs = folder / "blobs" / "sha256"
         self._staging = Staging(folder / ".staging")
@@ -66,7 +63,13 @@ class LayoutRegistry:
             except FileNotFoundError:
                 return None
 
-    def put_blob(self, content: BlobContent, *, digest: str | None = None) -> Blob:
+    def put_blob(
+        self,
+        content: BlobContent,
+        *,
+        digest: str | None = None,
+        mount_from: ImageRegistry | None = None,
+    ) -> Blob:
         if digest is not None and self.blob_size(digest) == len(content):
             return Blob(digest, len(content), sent=False)
         hashed = hashlib.sha256()

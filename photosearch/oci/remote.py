@@ -3,7 +3,7 @@
 A layer is streamed while it is made: an upload is opened, the bytes go in one request of known
 length, and the digest, which is known at their end, closes it. Until then there is nothing
 that anyone could pull, so a builder may be killed anywhere; the registry clears what was left.
-Layers of a base image in the same registry are mounted and not sent.
+A layer that another repository of the host has is mounted and not sent.
 """
 
 import hashlib
@@ -18,7 +18,6 @@ import requests
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from photosearch.files.locks import locked_by_name
-from photosearch.oci.base import BaseReference
 from photosearch.oci.client import RegistryClient
 from photosearch.oci.documents import (
     ACCEPTED,
@@ -32,7 +31,7 @@ from photosearch.oci.documents import (
     parts_of,
 )
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryDown, RegistryRefused
-from photosearch.oci.image_registry import Blob, BlobContent
+from photosearch.oci.registry import Blob, BlobContent, ImageRegistry
 from photosearch.oci.transport import streamed
 
 ATTEMPTS = 3
@@ -45,14 +44,11 @@ _Result = TypeVar("_Result")
 
 
 class RemoteRegistry:
-    """See :class:`photosearch.oci.image_registry.ImageRegistry`."""
+    """See :class:`photosearch.oci.registry.ImageRegistry`; ``locks`` are files of this machine."""
 
-    def __init__(
-        self, client: RegistryClient, *, base: BaseReference | None, workplace: Path
-    ) -> None:
-        self.base = base
-        self.workplace = workplace
+    def __init__(self, client: RegistryClient, *, locks: Path) -> None:
         self.client = client
+        self._locks = locks
         self._whole_until: dict[str, float] = {}
 
     def reference(self, digest: str) -> str:
@@ -67,11 +63,17 @@ class RemoteRegistry:
             told = response.headers.get("Content-Length", "")
             return int(told) if told.isdecimal() and len(told) < 20 else -1
 
-    def put_blob(self, content: BlobContent, *, digest: str | None = None) -> Blob:
+    def put_blob(
+        self,
+        content: BlobContent,
+        *,
+        digest: str | None = None,
+        mount_from: ImageRegistry | None = None,
+    ) -> Blob:
         size = len(content)
         if digest is not None and self.blob_size(digest) == size:
             return Blob(digest, size, sent=False)
-        return _again(lambda: self._upload(content, size, digest))
+        return _again(lambda: self._upload(content, size, digest, mount_from))
 
     @contextmanager
     def open_blob(self, digest: str) -> Iterator[Iterator[bytes]]:
@@ -183,12 +185,18 @@ class RemoteRegistry:
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        with locked_by_name(self.workplace / "locks", name):
+        with locked_by_name(self._locks, name):
             yield
 
-    def _upload(self, content: BlobContent, size: int, digest: str | None) -> Blob:
+    def _upload(
+        self,
+        content: BlobContent,
+        size: int,
+        digest: str | None,
+        mount_from: ImageRegistry | None,
+    ) -> Blob:
         what = f"a layer can't be put into {self.client.name}"
-        asked = "" if digest is None else self._mount(digest)
+        asked = "" if digest is None else self._mount(digest, mount_from)
         url = self.client.url(f"blobs/uploads/{asked}")
         with self.client.send("POST", url, what=what) as response:
             if digest is not None and response.status_code == 201:  # mounted
@@ -208,12 +216,11 @@ class RemoteRegistry:
         self.client.send("PUT", closing, what=what).close()
         return Blob(hashing.digest, size, sent=True)
 
-    def _mount(self, digest: str) -> str:
-        """Asks for a blob of the base's repository, if that is in this registry."""
-        base = self.base.registry if self.base is not None else None
-        if not isinstance(base, RemoteRegistry):
+    def _mount(self, digest: str, source: ImageRegistry | None) -> str:
+        """Asks for a blob of another repository, if that is on this host."""
+        if not isinstance(source, RemoteRegistry):
             return ""
-        theirs, ours = base.client.container, self.client.container
+        theirs, ours = source.client.container, self.client.container
         if theirs.registry != ours.registry or theirs.api_prefix == ours.api_prefix:
             return ""
         return f"?{urlencode({'mount': digest, 'from': theirs.api_prefix})}"

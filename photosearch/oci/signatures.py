@@ -29,7 +29,7 @@ from photosearch.oci.documents import (
     write_manifest,
 )
 from photosearch.oci.errors import DamagedImage, ImageMissing
-from photosearch.oci.image_registry import Blob, Bytes, ImageRegistry
+from photosearch.oci.registry import Blob, Bytes, ImageRegistry
 
 if TYPE_CHECKING:
     from photosearch.oci.signing_keys import SigningKey, TrustedKey

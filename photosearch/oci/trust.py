@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from photosearch.oci.errors import ImageError
-from photosearch.oci.image_registry import ImageRegistry
+from photosearch.oci.registry import ImageRegistry
 from photosearch.oci.signatures import judge, sign
 from photosearch.settings.home import expanded
 from photosearch.settings.settings import Settings

@@ -17,8 +17,9 @@ from photosearch.errors import PhotosearchError
 from photosearch.files.walk import content_of, files_below
 from photosearch.images.cache import ImageCache
 from photosearch.oci.errors import ImageMissing
-from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.opening import open_registry
+from photosearch.oci.registry import ImageRegistry
 from photosearch.repository.addresses import Address
 from photosearch.repository.erasures import (
     Receipt,

@@ -16,9 +16,10 @@ from index_grpc.serving_layers import ROOT
 from index_grpc.servings import read_servings
 from photosearch.files.walk import content_of, files_below
 from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage
-from photosearch.oci.hints import LayerHints
-from photosearch.oci.image_registry import ImageRegistry, open_registry
+from photosearch.oci.known_layers import KnownLayers
 from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.opening import open_registry, workplace_of
+from photosearch.oci.registry import ImageRegistry
 from photosearch.oci.signatures import signature_tag
 from photosearch.repository.addresses import Address
 from photosearch.settings.settings import Settings
@@ -67,7 +68,7 @@ def delete_images(settings: Settings, record: Record) -> int:
         RegistryRefused: if the registry does not answer, or deletes nothing.
     """
     registry = open_registry(settings)
-    found = _find_images(registry, record)
+    found = _find_images(registry, KnownLayers.of(workplace_of(settings)), record)
     record.add("images", found.digests)
     record.add("layers", found.layers)
     if record.receipt.layers and not isinstance(registry, LayoutRegistry):
@@ -108,7 +109,7 @@ class _HeldImages:
     layers: set[str]
 
 
-def _find_images(registry: ImageRegistry, record: Record) -> _HeldImages:
+def _find_images(registry: ImageRegistry, known: KnownLayers, record: Record) -> _HeldImages:
     """An image may be older than what the repository still knows. So layers of other versions
     of the windows are read, and in a folder every blob that is there."""
     versions, windows = record.removed, record.windows
@@ -139,12 +140,12 @@ def _find_images(registry: ImageRegistry, record: Record) -> _HeldImages:
     if isinstance(registry, LayoutRegistry):
         held.layers.update(digest for digest in registry.blobs() if search.finds(digest))
     else:
-        unnamed = _noted_layers(registry, windows) - named
+        unnamed = _noted_layers(known, windows) - named
         held.layers.update(digest for digest in unnamed if search.finds(digest))
     return held
 
 
-def _noted_layers(registry: ImageRegistry, windows: Collection[Window]) -> set[str]:
+def _noted_layers(known: KnownLayers, windows: Collection[Window]) -> set[str]:
     """Layers that this machine once put there and that may have one of these windows.
 
     A registry keeps a layer, and gives it to who knows its digest, when its image was deleted
@@ -152,7 +153,7 @@ def _noted_layers(registry: ImageRegistry, windows: Collection[Window]) -> set[s
     """
     return {
         digest
-        for digest, folders in LayerHints.of(registry).noted()
+        for digest, folders in known.noted()
         if folders is None or any(_window_of(folder) in windows for folder in folders)
     }
 

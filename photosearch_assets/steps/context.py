@@ -20,7 +20,6 @@ from photosearch.images.cache import ImageCache
 from photosearch.images.decoder import Decoder
 from photosearch.images.store import ImageStore
 from photosearch.object_store import is_bucket, require_reachable, require_stores
-from photosearch.oci.image_registry import ImageRegistry, open_registry
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
@@ -29,6 +28,7 @@ from photosearch_assets.steps.shelf import Shelf
 
 if TYPE_CHECKING:
     from photosearch.embedder.embedder import Embedder
+    from photosearch.oci.build import ImageBuilder
 
 _WORK_KEPT_S = 24 * 3600.0
 
@@ -78,8 +78,10 @@ class StepContext(Closing):
         return _repository(self.settings)
 
     @cached_property
-    def image_registry(self) -> ImageRegistry:
-        return open_registry(self.settings)
+    def image_builder(self) -> "ImageBuilder":
+        from photosearch.oci.opening import open_builder
+
+        return open_builder(self.settings)
 
     @cached_property
     def fingerprint(self) -> str:

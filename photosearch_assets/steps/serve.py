@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from index_grpc.endpoints import read_endpoints
 from index_grpc.place_servings import ServingPlacer
 from index_grpc.serving import Serving
-from index_grpc.serving_image import BuiltImage
 from index_grpc.troubles import Trouble, read_troubles
+from photosearch.oci.build import BuiltImage
 from photosearch.repository.manifest import canonical_digest
 from photosearch.terminal.wording import first_of
 from photosearch.windows import Window
@@ -96,7 +96,7 @@ def ask_for_servings(windows: Sequence[Window], context: StepContext) -> Iterato
 
 
 def _placer(context: StepContext) -> ServingPlacer:
-    return ServingPlacer(context.settings, context.repository, context.image_registry)
+    return ServingPlacer(context.settings, context.repository, context.image_builder)
 
 
 def _rows(context: StepContext, servings: Iterable[Serving]) -> int:

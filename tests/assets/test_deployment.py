@@ -13,7 +13,7 @@ import pytest
 from index_grpc.place_servings import ServingPlacer
 from index_grpc.serving_image import find_serving_image
 from index_grpc.servings import CrashingServing, read_refused, read_servings, write_crashing
-from photosearch.oci.image_registry import open_registry
+from photosearch.oci.opening import open_builder
 from photosearch_assets import deployment
 from photosearch_assets.definitions import load
 from tests.assets.by_hand import run_step
@@ -75,7 +75,7 @@ def test_a_published_index_gets_an_image_and_a_serving_and_then_the_sensor_rests
 
     [serving] = read_servings(indexed.settings.servings_dir).values()
     assert [held.window for held in serving.windows] == [hour.key for hour in hours(0, 2)]
-    assert serving.image == find_serving_image(serving, open_registry(indexed.settings))
+    assert serving.image == find_serving_image(serving, open_builder(indexed.settings))
     assert dagster.tick() == []
 
 

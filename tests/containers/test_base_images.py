@@ -14,7 +14,7 @@ import pytest
 from index_grpc.client import describe_once, is_serving_once, search_once
 from index_grpc.serving import Serving
 from index_grpc.serving_image import build_serving_image
-from photosearch.oci.image_registry import open_registry
+from photosearch.oci.opening import open_builder
 from photosearch.settings.settings import Settings, load_settings
 from photosearch.windows import Window
 from tests.containers.conftest import NAMES, Buildah
@@ -188,7 +188,7 @@ def built(settings: Settings) -> tuple[Serving, str]:
         fingerprint=FINGERPRINT,
         quantiser=None,
     )
-    image = build_serving_image(serving, made.repository, open_registry(settings))
+    image = build_serving_image(serving, made.repository, open_builder(settings))
     return serving, image.reference
 
 

@@ -17,7 +17,7 @@ from index_grpc.endpoints import Endpoint, read_endpoints
 from index_grpc.place_servings import ServingPlacer
 from index_grpc.servings import RefusedIndex, read_refused
 from photosearch.errors import PhotosearchError
-from photosearch.oci.image_registry import open_registry
+from photosearch.oci.opening import open_builder
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from tests.controller.made_repository import FINGERPRINT, MadeRepository, made_settings, vectors_of
@@ -126,8 +126,9 @@ def deployment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         first_retry_of_refused_s=1.0,
     )
     deployer.adopt()
-    registry = open_registry(settings)
-    placer = ServingPlacer(settings, made.repository, registry, clock=clock, first_retry_s=1.0)
+    placer = ServingPlacer(
+        settings, made.repository, open_builder(settings), clock=clock, first_retry_s=1.0
+    )
     made_of_them = Deployment(settings, made, deployer, placer)
     yield made_of_them
     made_of_them.deployer.end_all()

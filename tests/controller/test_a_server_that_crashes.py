@@ -8,7 +8,7 @@ import pytest
 
 from index_grpc.place_servings import ServingPlacer
 from index_grpc.servings import CrashingServing, RefusedIndex, read_crashing, write_refused
-from photosearch.oci.image_registry import open_registry
+from photosearch.oci.opening import open_builder
 from tests.controller.conftest import Deployment
 from tests.controller.crashing import Doom
 
@@ -187,7 +187,7 @@ def test_windows_that_are_apart_have_a_pack_each(deployment: Deployment, doom: D
     deployment.until(lambda: bool(crashing(deployment)))
 
     placer = ServingPlacer(
-        deployment.settings, deployment.made.repository, open_registry(deployment.settings)
+        deployment.settings, deployment.made.repository, open_builder(deployment.settings)
     )
     found = placer.compare()
     assert [len(one.windows) for one in (*found.ready, *found.unbuilt)] == [1, 1]

@@ -7,7 +7,7 @@ import pytest
 from index_grpc.place_servings import Built, ServingPlacer
 from index_grpc.serving import Serving
 from index_grpc.servings import read_servings, remove_serving
-from photosearch.oci.image_registry import open_registry
+from photosearch.oci.opening import open_builder
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 from tests.controller.made_repository import MadeRepository
@@ -32,7 +32,7 @@ class Overtaken(ServingPlacer):
 
 
 def overtaken(settings: Settings, happens: Callable[[], object]) -> Overtaken:
-    placer = Overtaken(settings, Repository.of(settings), open_registry(settings))
+    placer = Overtaken(settings, Repository.of(settings), open_builder(settings))
     placer.happens = happens
     return placer
 

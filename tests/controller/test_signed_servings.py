@@ -27,7 +27,7 @@ def _use(deployment: Deployment, settings: Settings) -> None:
     deployment.deployer.end_all()
     deployment.settings = settings
     deployment.placer = ServingPlacer(
-        settings, deployment.placer.repository, deployment.placer.registry, deployment.placer.clock
+        settings, deployment.placer.repository, deployment.placer.builder, deployment.placer.clock
     )
     deployment.deployer = LocalDeployer(
         settings, clock=deployment.placer.clock, first_retry_of_refused_s=1.0

@@ -7,7 +7,8 @@ from index_grpc.place_servings import ServingPlacer, place_servings
 from index_grpc.serving_image import pull_serving_image
 from index_grpc.servings import read_servings
 from photosearch.errors import PhotosearchError
-from photosearch.oci.image_registry import Bytes, ImageRegistry, open_registry
+from photosearch.oci.opening import open_registry
+from photosearch.oci.registry import Bytes, ImageRegistry
 from photosearch_assets.erasure.check import still_there
 from photosearch_assets.erasure.erase import STAGES, Erasure, ErasureOptions
 from tests.assets.by_hand import due

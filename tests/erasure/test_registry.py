@@ -19,7 +19,8 @@ from index_grpc.servings import read_servings
 from index_grpc.verify_images import damaged_images
 from photosearch.oci.documents import MANIFEST, Manifest, images_in, parse_document
 from photosearch.oci.errors import ImageMissing, RegistryDown, RegistryRefused
-from photosearch.oci.image_registry import Bytes, ImageRegistry, open_registry
+from photosearch.oci.opening import open_registry
+from photosearch.oci.registry import Bytes, ImageRegistry
 from photosearch.oci.remote import RemoteRegistry
 from photosearch.repository.erasures import Receipt, receipts
 from photosearch_assets.erasure.check import still_there

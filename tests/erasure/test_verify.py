@@ -12,8 +12,8 @@ from index_grpc.servings import read_servings
 from index_grpc.verify_images import damaged_images
 from photosearch.cli import main
 from photosearch.images.cache import ImageCache
-from photosearch.oci.image_registry import open_registry
 from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.opening import open_registry
 from photosearch.repository.addresses import Kind
 from photosearch.repository.erasures import receipt_path, receipts
 from photosearch.repository.errors import NewerFormat

@@ -16,7 +16,7 @@ from index_grpc.serving import Serving
 from index_grpc.servings import read_servings, write_serving
 from index_grpc.trail import PhotoTrail
 from photosearch.cli import main
-from photosearch.oci.image_registry import open_registry
+from photosearch.oci.opening import open_registry
 from photosearch.repository.addresses import Address, Kind
 from photosearch.windows import Window
 from photosearch_assets.erasure.erase import Erasure, ErasureOptions
@@ -179,9 +179,9 @@ def test_an_image_with_other_content_than_its_version_is_named(
 ) -> None:
     known = imaged(announce(made, DAY), made)
     [asked] = read_servings(made.settings.servings_dir).values()
-    registry = open_registry(made.settings)
     with StepContext(made.settings) as context:
-        evil = poison.put_poisoned(asked, context.repository, registry, change)
+        builder = context.image_builder
+        evil = poison.put_poisoned(asked, context.repository, builder, change)
     write_serving(made.settings.servings_dir, asked.model_copy(update={"image": evil}))
     write_endpoint(made.settings.endpoints_dir, known.model_copy(update={"image": evil}))
 

@@ -24,7 +24,7 @@ from index_grpc.place_servings import ServingPlacer
 from index_grpc.servings import read_refused
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
-from photosearch.oci.image_registry import open_registry
+from photosearch.oci.opening import open_builder
 from photosearch.settings.settings import Settings
 from photosearch.windows import DAY, HOUR, Granularity, Window
 from tests.api.served import serving
@@ -92,8 +92,9 @@ def test_no_query_fails_and_no_listing_is_twice_or_missing_while_two_days_roll_u
     hours += Window(Granularity.DAILY, START + DAY).children()
     _list(settings, hours)
     clock = Time()
-    registry = open_registry(settings)
-    placer = ServingPlacer(settings, made.repository, registry, clock, first_retry_s=1.0)
+    placer = ServingPlacer(
+        settings, made.repository, open_builder(settings), clock, first_retry_s=1.0
+    )
     deployer = LocalDeployer(settings, clock=clock, first_retry_of_refused_s=1.0)
     deployer.adopt()
     discovery = EndpointDirectory(settings.endpoints_dir)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.oci.image_registry import ImageRegistry, open_registry
+from photosearch.oci.build import ImageBuilder
+from photosearch.oci.opening import open_builder
+from photosearch.oci.registry import ImageRegistry
 from photosearch.settings.settings import Settings
 from tests.controller.made_repository import MadeRepository, made_settings
 from tests.oci.docker_registry import DockerRegistry, running_registry
@@ -31,8 +33,13 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def registry(settings: Settings) -> ImageRegistry:
-    return open_registry(settings)
+def builder(settings: Settings) -> ImageBuilder:
+    return open_builder(settings)
+
+
+@pytest.fixture
+def registry(builder: ImageBuilder) -> ImageRegistry:
+    return builder.registry
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from index_grpc.serving import Serving
-from index_grpc.serving_annotations import image_annotations, layer_annotations, provenance
+from index_grpc.serving_annotations import image_annotations, provenance
 from index_grpc.serving_image import COMMAND, ENVIRONMENT
 from index_grpc.serving_layers import serving_layers
 from photosearch.oci.assemble import put_image
-from photosearch.oci.base import read_base
+from photosearch.oci.build import ImageBuilder
 from photosearch.oci.documents import LAYER, Descriptor
-from photosearch.oci.image_registry import ImageRegistry
 from photosearch.oci.layers import Layer, LayerFile
+from photosearch.oci.put_layers import layer_annotations
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
 
@@ -26,7 +26,7 @@ EVIL = "listing of an attacker"
 def put_poisoned(
     serving: Serving,
     repository: Repository,
-    registry: ImageRegistry,
+    builder: ImageBuilder,
     poison: Poison,
     *,
     command: tuple[str, ...] = COMMAND,
@@ -44,19 +44,19 @@ def put_poisoned(
         honest = {file.path: _content(file) for file in planned.layer.files}
         files = poison(honest, planned.what)
         layer = Layer([LayerFile.of_bytes(path, content) for path, content in files.items()])
-        blob = registry.put_blob(layer)
+        blob = builder.registry.put_blob(layer)
         told = layer_annotations(planned)
         described.append(Descriptor(LAYER, blob.digest, blob.size, told))
-    base = read_base(registry.base)
+    base = builder.read_base()
     image = put_image(
-        registry,
+        builder.registry,
         claimed.name,
         base,
         described,
         command=command,
         environment=ENVIRONMENT,
         annotations=image_annotations(claimed),
-        provenance=provenance(claimed, manifests, base),
+        provenance=provenance(claimed, manifests),
     )
     return image.digest
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from index_grpc.serving_image import build_serving_image
-from photosearch.oci.base import read_base
 from photosearch.oci.documents import this_platform
 from photosearch.oci.errors import ImageMissing, RegistryRefused
-from photosearch.oci.image_registry import Bytes, ImageRegistry, open_registry
+from photosearch.oci.opening import open_builder, open_registry
+from photosearch.oci.registry import Bytes, ImageRegistry
 from photosearch.settings.settings import load_settings
 from tests.controller.made_repository import MadeRepository
 from tests.oci.conftest import registry_settings
@@ -136,10 +136,10 @@ def test_the_base_images_host_never_sees_the_registrys_password(
 
         # Theirs is spoken to by TLS, though ours is not, and as nobody.
         with pytest.raises(RegistryRefused, match=f"401 Unauthorized.* from {theirs.address}"):
-            read_base(open_registry(settings).base)
+            open_builder(settings).read_base()
         docker_configuration(tmp_path / "home", theirs.address)
         with pytest.raises(ImageMissing, match="there is no base image"):
-            read_base(open_registry(settings).base)
+            open_builder(settings).read_base()
         assert keeps_blobs(open_registry(settings))
 
 
@@ -191,7 +191,7 @@ def test_a_base_is_mounted_with_a_right_to_each_of_the_two_repositories(
         made = MadeRepository(settings)
 
         serving = serving_of(made.hour("hourly/2026-11-22T00"))
-        build_serving_image(serving, made.repository, open_registry(settings))
+        build_serving_image(serving, made.repository, open_builder(settings))
 
         mounts = [r.status for r in docker.requests() if "mount=" in r.path]
         assert 201 in mounts

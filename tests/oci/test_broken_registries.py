@@ -11,7 +11,8 @@ import pytest
 
 from photosearch.oci.documents import write_index
 from photosearch.oci.errors import RegistryDown, RegistryRefused
-from photosearch.oci.image_registry import Bytes, ImageRegistry, open_registry
+from photosearch.oci.opening import open_registry
+from photosearch.oci.registry import Bytes, ImageRegistry
 from photosearch.oci.transport import LONGEST_PAUSE_S
 from tests.oci.conftest import registry_settings
 

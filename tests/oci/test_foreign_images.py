@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from index_grpc.image_contents import serving_images
-from index_grpc.serving_annotations import NAMES
 from index_grpc.serving_image import build_serving_image
 from photosearch.oci.documents import CONFIG, Descriptor, to_bytes, write_manifest
 from photosearch.oci.errors import DamagedImage, RegistryRefused
 from photosearch.oci.garbage import collect_garbage
-from photosearch.oci.image_registry import Bytes, open_registry
 from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.opening import open_builder, open_registry
+from photosearch.oci.put_layers import NAMES
+from photosearch.oci.registry import Bytes
 from tests.controller.made_repository import MadeRepository, made_settings
 from tests.oci.test_bad_input import serving_of
 
@@ -48,15 +49,16 @@ def skopeo_copy(source: str, target: str) -> None:
 @pytest.mark.parametrize("tag", ["", ":theirs"])
 def test_an_image_that_another_tool_keeps_in_our_folder_stays(tmp_path: Path, tag: str) -> None:
     settings = made_settings(tmp_path)
-    made, registry = MadeRepository(settings), open_registry(settings)
+    made, builder = MadeRepository(settings), open_builder(settings)
+    registry = builder.registry
     assert isinstance(registry, LayoutRegistry)
     one, two = (serving_of(made.hour(f"hourly/2026-11-22T0{n}")) for n in range(2))
-    build_serving_image(one, made.repository, registry)
+    build_serving_image(one, made.repository, builder)
     skopeo_copy(f"oci:{registry.folder}:{one.name}", f"oci:{tmp_path}/elsewhere:x")
     registry.delete(one.name)
     skopeo_copy(f"oci:{tmp_path}/elsewhere:x", f"oci:{registry.folder}{tag}")
 
-    build_serving_image(two, made.repository, registry)
+    build_serving_image(two, made.repository, builder)
     collect_garbage(registry, grace=timedelta(0))
 
     assert registry.tags() == sorted([two.name, *([tag[1:]] if tag else [])])
@@ -76,16 +78,17 @@ def by_digest(registry: LayoutRegistry) -> str:
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schemaVersion": 2, "manifests": 7}'])
 def test_an_index_of_a_folder_that_is_damaged_is_told(tmp_path: Path, content: str) -> None:
     settings = made_settings(tmp_path)
-    made, registry = MadeRepository(settings), open_registry(settings)
+    made, builder = MadeRepository(settings), open_builder(settings)
+    registry = builder.registry
     assert isinstance(registry, LayoutRegistry)
     serving = serving_of(made.hour("hourly/2026-11-22T00"))
-    built = build_serving_image(serving, made.repository, registry)
+    built = build_serving_image(serving, made.repository, builder)
     index = registry.folder / "index.json"
 
     index.write_text(content)
 
     with pytest.raises(RegistryRefused, match=r"index\.json is not an OCI document.*delete that"):
-        build_serving_image(serving, made.repository, registry)
+        build_serving_image(serving, made.repository, builder)
     index.unlink()
-    again = build_serving_image(serving, made.repository, registry)
+    again = build_serving_image(serving, made.repository, builder)
     assert (again.digest, again.pushed_layers) == (built.digest, 0)

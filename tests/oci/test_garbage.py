@@ -5,7 +5,7 @@ from pathlib import Path
 
 from index_grpc.serving_image import build_serving_image, find_serving_image
 from photosearch.oci.garbage import collect_garbage
-from photosearch.oci.image_registry import open_registry
+from photosearch.oci.opening import open_builder
 from tests.controller.made_repository import MadeRepository, made_settings
 from tests.oci.test_bad_input import serving_of
 
@@ -14,10 +14,11 @@ NOW = timedelta(0)
 
 def test_layers_that_no_image_has_go_and_shared_ones_stay(tmp_path: Path) -> None:
     settings = made_settings(tmp_path)
-    made, registry = MadeRepository(settings), open_registry(settings)
+    made, builder = MadeRepository(settings), open_builder(settings)
+    registry = builder.registry
     first, second = made.hour("hourly/2026-11-22T00"), made.hour("hourly/2026-11-22T01")
-    one = build_serving_image(serving_of(first), made.repository, registry)
-    both = build_serving_image(serving_of(first, second), made.repository, registry)
+    one = build_serving_image(serving_of(first), made.repository, builder)
+    both = build_serving_image(serving_of(first, second), made.repository, builder)
     assert collect_garbage(registry, grace=NOW) == []
     registry.delete(serving_of(first, second).name)
 
@@ -29,6 +30,6 @@ def test_layers_that_no_image_has_go_and_shared_ones_stay(tmp_path: Path) -> Non
     (layer,) = set(both.layers) - set(one.layers)
     assert layer in {blob.digest for blob in gone}
     assert registry.blob_size(layer) is None
-    assert find_serving_image(serving_of(first), registry) == one.digest
-    again = build_serving_image(serving_of(first, second), made.repository, registry)
+    assert find_serving_image(serving_of(first), builder) == one.digest
+    again = build_serving_image(serving_of(first, second), made.repository, builder)
     assert (again.digest, again.pushed_layers) == (both.digest, 1)

@@ -18,8 +18,9 @@ from photosearch.oci.base import _small_blob
 from photosearch.oci.client import RegistryClient
 from photosearch.oci.documents import Descriptor
 from photosearch.oci.errors import DamagedImage, RegistryRefused
-from photosearch.oci.image_registry import Bytes, ImageRegistry, open_registry
 from photosearch.oci.names import ImageName
+from photosearch.oci.opening import open_registry
+from photosearch.oci.registry import Bytes, ImageRegistry
 from photosearch.oci.sign_in import fetch_token
 from tests.oci.conftest import registry_settings
 

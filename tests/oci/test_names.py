@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from photosearch.oci.errors import ImageError
-from photosearch.oci.image_registry import open_registry
 from photosearch.oci.names import ImageName, parse_image_name
+from photosearch.oci.opening import open_builder, open_registry
 from photosearch.oci.remote import RemoteRegistry
 from tests.controller.made_repository import made_settings
 
@@ -58,7 +58,7 @@ def test_a_password_in_the_url_is_refused_and_not_shown(tmp_path: Path) -> None:
 )
 def test_a_base_that_is_no_image_is_refused_unasked(tmp_path: Path, name: str) -> None:
     with pytest.raises(ImageError, match=r"base_image names no image.*HOST:PORT/NAME:TAG"):
-        open_registry(made_settings(tmp_path, base_image=name))
+        open_builder(made_settings(tmp_path, base_image=name))
 
 
 def test_a_host_needs_no_dot(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from index_grpc.place_servings import place_servings
 from index_grpc.servings import read_servings
 from index_grpc.verify_images import damaged_images
 from photosearch.oci.documents import REF_NAME
-from photosearch.oci.image_registry import open_registry
 from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.opening import open_registry
 from photosearch.oci.signatures import signature_tag
 from photosearch.settings.settings import Settings
 from tests.controller.made_repository import MadeRepository, made_settings

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from index_grpc.serving_image import build_serving_image
-from photosearch.oci.image_registry import open_registry
+from photosearch.oci.opening import open_builder
 from photosearch.oci.signatures import PAYLOAD, SIGNATURE, read_signatures, sign
 from photosearch.oci.signing_keys import read_signing_key
 from tests.controller.made_repository import MadeRepository, made_settings
@@ -22,10 +22,11 @@ from tests.oci.test_bad_input import serving_of
 @pytest.mark.parametrize("is_encrypted", [False, True])
 def test_openssl_verifies_a_signature(tmp_path: Path, is_encrypted: bool) -> None:
     settings = made_settings(tmp_path / "shop")
-    made, registry = MadeRepository(settings), open_registry(settings)
+    made, builder = MadeRepository(settings), open_builder(settings)
+    registry = builder.registry
     private, public = make_key(tmp_path)
     serving = serving_of(made.hour("hourly/2026-11-22T00"))
-    digest = build_serving_image(serving, made.repository, registry).digest
+    digest = build_serving_image(serving, made.repository, builder).digest
     path, password = (encrypted(private), PASSWORD) if is_encrypted else (private, None)
     sign(registry, digest, read_signing_key(path, tmp_path, password))
 
@@ -52,10 +53,11 @@ def test_skopeo_finds_the_signature_and_carries_it_along(
     if shutil.which("skopeo") is None:
         pytest.skip("skopeo is not installed: apt-get install skopeo")
     settings = registry_settings(tmp_path / "shop", docker_registry.address)
-    made, registry = MadeRepository(settings), open_registry(settings)
+    made, builder = MadeRepository(settings), open_builder(settings)
+    registry = builder.registry
     private, _ = make_key(tmp_path)
     serving = serving_of(made.hour("hourly/2026-11-22T00", rows=3))
-    digest = build_serving_image(serving, made.repository, registry).digest
+    digest = build_serving_image(serving, made.repository, builder).digest
     sign(registry, digest, read_signing_key(private, tmp_path, None))
     (ours,) = read_signatures(registry, digest)
 

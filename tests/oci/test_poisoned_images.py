@@ -12,7 +12,8 @@ from index_grpc.serving import Serving
 from index_grpc.serving_image import build_serving_image, find_serving_image
 from index_grpc.servings import write_serving
 from index_grpc.verify_images import damaged_images
-from photosearch.oci.image_registry import ImageRegistry
+from photosearch.oci.build import ImageBuilder
+from photosearch.oci.registry import ImageRegistry
 from photosearch.repository.addresses import Address
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
@@ -25,73 +26,73 @@ from tests.oci.test_serving_images import hour, image_manifest, serving_of
     "change", [poison.other_rows, poison.rows_of(hour(1)), poison.another_file, poison.honest]
 )
 def test_a_builder_takes_no_image_of_others_for_its_own(
-    made: MadeRepository, registry: ImageRegistry, change: poison.Poison
+    made: MadeRepository, builder: ImageBuilder, change: poison.Poison
 ) -> None:
     serving = serving_of(made.hour(hour(0)), made.hour(hour(1)))
-    built = build_serving_image(serving, made.repository, registry)
-    assert find_serving_image(serving, registry) == built.digest
+    built = build_serving_image(serving, made.repository, builder)
+    assert find_serving_image(serving, builder) == built.digest
     # What is run in it is part of the image, and no less believed than what is served by it.
     command = ("index-server",) if change is poison.honest else ("index-server", "--serving", "/")
 
-    evil = poison.put_poisoned(serving, made.repository, registry, change, command=command)
+    evil = poison.put_poisoned(serving, made.repository, builder, change, command=command)
 
     assert evil != built.digest
-    assert find_serving_image(serving, registry) is None
-    again = build_serving_image(serving, made.repository, registry)
+    assert find_serving_image(serving, builder) is None
+    again = build_serving_image(serving, made.repository, builder)
     assert (again.digest, again.pushed_layers) == (built.digest, 0)
-    assert find_serving_image(serving, registry) == built.digest
+    assert find_serving_image(serving, builder) == built.digest
 
 
 def test_a_builder_that_built_none_before_takes_no_image_of_others_for_its_own(
-    made: MadeRepository, registry: ImageRegistry
+    made: MadeRepository, registry: ImageRegistry, builder: ImageBuilder
 ) -> None:
     serving = serving_of(made.hour(hour(0)), made.hour(hour(1)))
     change = poison.rows_of_the_same_length
-    evil = poison.put_poisoned(serving, made.repository, registry, change)
+    evil = poison.put_poisoned(serving, made.repository, builder, change)
 
-    assert find_serving_image(serving, registry) is None
-    built = build_serving_image(serving, made.repository, registry)
+    assert find_serving_image(serving, builder) is None
+    built = build_serving_image(serving, made.repository, builder)
 
     assert built.digest != evil
     evil_layers = {layer.digest for layer in image_manifest(registry, evil).layers}
     assert evil_layers.isdisjoint(built.layers)
-    assert find_serving_image(serving, registry) == built.digest
+    assert find_serving_image(serving, builder) == built.digest
 
 
 def test_layers_of_others_that_say_they_are_ours_are_not_built_with(
-    made: MadeRepository, registry: ImageRegistry, settings: Settings
+    made: MadeRepository, registry: ImageRegistry, builder: ImageBuilder, settings: Settings
 ) -> None:
     manifests = [made.hour(hour(n)) for n in range(3)]
-    honest = build_serving_image(serving_of(*manifests), made.repository, registry)
+    honest = build_serving_image(serving_of(*manifests), made.repository, builder)
     sizes = [layer.size for layer in image_manifest(registry, honest.digest).layers]
     registry.delete(serving_of(*manifests).name)
     for layer in honest.layers:
         registry.delete_blob(layer)
     shutil.rmtree(settings.state / "images")
     change = poison.rows_of_the_same_length
-    evil = poison.put_poisoned(serving_of(*manifests[:2]), made.repository, registry, change)
+    evil = poison.put_poisoned(serving_of(*manifests[:2]), made.repository, builder, change)
     told = image_manifest(registry, evil).layers
     assert [layer.size for layer in told] == sizes[:2]  # nothing but the content tells
 
-    built = build_serving_image(serving_of(*manifests), made.repository, registry)
+    built = build_serving_image(serving_of(*manifests), made.repository, builder)
 
     assert built.layers == honest.layers
     assert {layer.digest for layer in told}.isdisjoint(built.layers)
 
 
 def test_a_machine_that_built_none_before_finds_the_image_of_another_and_sends_nothing(
-    made: MadeRepository, registry: ImageRegistry, settings: Settings
+    made: MadeRepository, registry: ImageRegistry, builder: ImageBuilder, settings: Settings
 ) -> None:
     serving = serving_of(made.hour(hour(0)))
-    built = build_serving_image(serving, made.repository, registry)
+    built = build_serving_image(serving, made.repository, builder)
     before = registry.document(serving.name)
     shutil.rmtree(settings.state / "images")
 
-    again = build_serving_image(serving, made.repository, registry)
+    again = build_serving_image(serving, made.repository, builder)
 
     assert (again.digest, again.pushed_layers, again.pushed_bytes) == (built.digest, 0, 0)
     assert registry.document(serving.name) == before
-    assert find_serving_image(serving, registry) == built.digest
+    assert find_serving_image(serving, builder) == built.digest
 
 
 def fault_of(serving: Serving, made: MadeRepository) -> dict[str, tuple[poison.Poison, str | None]]:
@@ -118,11 +119,15 @@ FAULTS = (
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_content_that_does_not_make_its_version_is_not_loaded_and_verify_names_it(
-    made: MadeRepository, registry: ImageRegistry, settings: Settings, name: str
+    made: MadeRepository,
+    registry: ImageRegistry,
+    builder: ImageBuilder,
+    settings: Settings,
+    name: str,
 ) -> None:
     serving = serving_of(made.hour(hour(0)), made.hour(hour(1)))
     change, told = fault_of(serving, made)[name]
-    evil = poison.put_poisoned(serving, made.repository, registry, change)
+    evil = poison.put_poisoned(serving, made.repository, builder, change)
     asked = serving.model_copy(update={"image": evil})
     write_serving(settings.servings_dir, asked)
 
@@ -140,13 +145,17 @@ def test_content_that_does_not_make_its_version_is_not_loaded_and_verify_names_i
     [discarded] = damaged_images(settings, discard=True)
     assert "discarded, and built again if it is wanted" in discarded
     assert registry.tags() == []
-    built = build_serving_image(serving, made.repository, registry)
+    built = build_serving_image(serving, made.repository, builder)
     write_serving(settings.servings_dir, serving.model_copy(update={"image": built.digest}))
     assert list(damaged_images(settings)) == []
 
 
 def test_a_quantiser_that_does_not_make_its_version_is_not_loaded_and_verify_names_it(
-    made: MadeRepository, registry: ImageRegistry, settings: Settings, tmp_path: Path
+    made: MadeRepository,
+    registry: ImageRegistry,
+    builder: ImageBuilder,
+    settings: Settings,
+    tmp_path: Path,
 ) -> None:
     codebooks = tmp_path / "codebooks.npy"
     codebooks.write_bytes(b"ours")
@@ -167,7 +176,7 @@ def test_a_quantiser_that_does_not_make_its_version_is_not_loaded_and_verify_nam
         quantiser=quantiser.version,
     )
     change = poison.another_quantiser
-    evil = poison.put_poisoned(serving, made.repository, registry, change)
+    evil = poison.put_poisoned(serving, made.repository, builder, change)
     asked = serving.model_copy(update={"image": evil})
 
     with pytest.raises(ServingRefused, match=f"quantisers/{FINGERPRINT}/{quantiser.version}/"):
@@ -178,16 +187,16 @@ def test_a_quantiser_that_does_not_make_its_version_is_not_loaded_and_verify_nam
     lack = index_fault(registry, evil, key, index)
     assert lack is not None
     assert "holds what makes no version" in lack
-    built = build_serving_image(serving, made.repository, registry)
+    built = build_serving_image(serving, made.repository, builder)
     assert index_fault(registry, built.digest, key, index) is None
 
 
 def test_annotations_that_say_more_or_else_than_is_in_the_layers_are_named(
-    made: MadeRepository, registry: ImageRegistry, settings: Settings
+    made: MadeRepository, registry: ImageRegistry, builder: ImageBuilder, settings: Settings
 ) -> None:
     hours = [made.hour(hour(n)) for n in range(3)]
     more, less = serving_of(*hours), serving_of(*hours[:2])
-    evil = poison.put_poisoned(less, made.repository, registry, poison.honest, claimed=more)
+    evil = poison.put_poisoned(less, made.repository, builder, poison.honest, claimed=more)
     asked = more.model_copy(update={"image": evil})
 
     with pytest.raises(ServingRefused) as refused:
@@ -205,26 +214,26 @@ def test_annotations_that_say_more_or_else_than_is_in_the_layers_are_named(
 
 
 def test_an_image_that_runs_something_else_is_named_where_the_image_was_built(
-    made: MadeRepository, registry: ImageRegistry, settings: Settings
+    made: MadeRepository, builder: ImageBuilder, settings: Settings
 ) -> None:
     serving = serving_of(made.hour(hour(0)))
-    built = build_serving_image(serving, made.repository, registry)
-    poison.put_poisoned(serving, made.repository, registry, poison.honest, command=("sh",))
+    built = build_serving_image(serving, made.repository, builder)
+    poison.put_poisoned(serving, made.repository, builder, poison.honest, command=("sh",))
 
     [told] = damaged_images(settings)
     assert f"the one that was built here is {built.digest}" in told
 
     assert "discarded" in next(damaged_images(settings, discard=True))
-    assert build_serving_image(serving, made.repository, registry).digest == built.digest
+    assert build_serving_image(serving, made.repository, builder).digest == built.digest
     write_serving(settings.servings_dir, serving.model_copy(update={"image": built.digest}))
     assert list(damaged_images(settings)) == []
 
 
 def test_a_serving_that_asks_for_the_image_of_another_is_named(
-    made: MadeRepository, registry: ImageRegistry, settings: Settings
+    made: MadeRepository, builder: ImageBuilder, settings: Settings
 ) -> None:
     one, other = serving_of(made.hour(hour(0))), serving_of(made.hour(hour(1)))
-    built = build_serving_image(other, made.repository, registry)
+    built = build_serving_image(other, made.repository, builder)
     write_serving(settings.servings_dir, one.model_copy(update={"image": built.digest}))
 
     [told] = damaged_images(settings)
@@ -233,13 +242,17 @@ def test_a_serving_that_asks_for_the_image_of_another_is_named(
 
 
 def test_layers_that_windows_share_are_looked_into_too(
-    made: MadeRepository, registry: ImageRegistry, settings: Settings, monkeypatch: Any
+    made: MadeRepository,
+    registry: ImageRegistry,
+    builder: ImageBuilder,
+    settings: Settings,
+    monkeypatch: Any,
 ) -> None:
     monkeypatch.setattr("index_grpc.serving_layers.MOST_INDEX_LAYERS", 4)
     hours = [f"hourly/2026-11-{day}T{n:02d}" for day in (21, 22, 23) for n in range(2)]
     manifests = [made.hour(key, rows=2) for key in hours]
     serving = serving_of(*manifests)
-    built = build_serving_image(serving, made.repository, registry)
+    built = build_serving_image(serving, made.repository, builder)
     assert len(built.layers) == 4
     write_serving(settings.servings_dir, serving.model_copy(update={"image": built.digest}))
     keys = [
@@ -253,7 +266,7 @@ def test_layers_that_windows_share_are_looked_into_too(
         for key, one in zip(keys, manifests, strict=True)
     ] == [None] * len(hours)
 
-    evil = poison.put_poisoned(serving, made.repository, registry, poison.other_rows)
+    evil = poison.put_poisoned(serving, made.repository, builder, poison.other_rows)
     told = index_fault(registry, evil, keys[0], manifests[0])
     assert told is not None
     assert hours[0] in told

@@ -16,7 +16,7 @@ from photosearch.oci.documents import (
     write_manifest,
 )
 from photosearch.oci.errors import DamagedImage, ImageError, ImageMissing
-from photosearch.oci.image_registry import Bytes, ImageRegistry
+from photosearch.oci.registry import Bytes, ImageRegistry
 
 CONTENT = b"layer " * 50_000
 ABSENT = "sha256:" + "0" * 64

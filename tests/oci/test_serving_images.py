@@ -22,8 +22,10 @@ from index_grpc.serving_image import (
     pull_serving_image,
     remove_unused,
 )
+from photosearch.oci.build import ImageBuilder
 from photosearch.oci.documents import Index, Manifest, parse_document
-from photosearch.oci.image_registry import ImageRegistry, open_registry
+from photosearch.oci.opening import open_builder
+from photosearch.oci.registry import ImageRegistry
 from photosearch.processes.spec import photosearch_argv
 from photosearch.repository.manifest import Manifest as ArtifactManifest
 from photosearch.repository.repository import Repository
@@ -84,10 +86,10 @@ def running_server(work: Path, root: Path) -> Iterator[Announcement]:
 
 
 def test_an_image_pulled_by_its_digest_into_an_empty_place_answers(
-    made: MadeRepository, registry: ImageRegistry, tmp_path: Path
+    made: MadeRepository, registry: ImageRegistry, builder: ImageBuilder, tmp_path: Path
 ) -> None:
     manifests = [made.hour(hour(n)) for n in range(3)]
-    built = build_serving_image(serving_of(*manifests), made.repository, registry)
+    built = build_serving_image(serving_of(*manifests), made.repository, builder)
     shutil.rmtree(tmp_path / "shop" / ".photosearch" / "repository")
 
     pulled = pull_serving_image(registry, built.digest, tmp_path / "elsewhere")
@@ -110,13 +112,14 @@ def test_one_more_hour_in_a_pack_of_23_pushes_one_layer(
     docker_registry: DockerRegistry, tmp_path: Path
 ) -> None:
     settings = registry_settings(tmp_path / "shop", docker_registry.address)
-    made, registry = MadeRepository(settings), open_registry(settings)
+    made, builder = MadeRepository(settings), open_builder(settings)
+    registry = builder.registry
     manifests = [made.hour(hour(n), rows=3) for n in range(24)]
-    build_serving_image(serving_of(*manifests[:23]), made.repository, registry)
+    build_serving_image(serving_of(*manifests[:23]), made.repository, builder)
     assert docker_registry.uploads() == 23 + 1  # and the configuration
     docker_registry.forget_requests()
 
-    built = build_serving_image(serving_of(*manifests), made.repository, registry)
+    built = build_serving_image(serving_of(*manifests), made.repository, builder)
 
     assert built.pushed_layers == 1
     assert docker_registry.uploads() == 1 + 1
@@ -131,11 +134,11 @@ def test_a_machine_that_built_none_before_pushes_one_layer_too(
     settings = registry_settings(tmp_path / "shop", docker_registry.address)
     made = MadeRepository(settings)
     manifests = [made.hour(hour(n), rows=3) for n in range(6)]
-    build_serving_image(serving_of(*manifests[:5]), made.repository, open_registry(settings))
+    build_serving_image(serving_of(*manifests[:5]), made.repository, open_builder(settings))
     shutil.rmtree(settings.state / "images")
     docker_registry.forget_requests()
 
-    built = build_serving_image(serving_of(*manifests), made.repository, open_registry(settings))
+    built = build_serving_image(serving_of(*manifests), made.repository, open_builder(settings))
 
     assert built.pushed_layers == 1
     assert docker_registry.uploads() == 1 + 1
@@ -152,7 +155,7 @@ def test_the_image_of_an_hour_ago_is_found_among_all_of_its_day(
     for number in range(1, 25):
         shutil.rmtree(settings.state / "images", ignore_errors=True)
         built = build_serving_image(
-            serving_of(*manifests[:number]), made.repository, open_registry(settings)
+            serving_of(*manifests[:number]), made.repository, open_builder(settings)
         )
         pushed.append(built.pushed_layers)
 
@@ -160,13 +163,13 @@ def test_the_image_of_an_hour_ago_is_found_among_all_of_its_day(
 
 
 def test_what_is_there_is_neither_read_nor_pushed_again(
-    made: MadeRepository, registry: ImageRegistry
+    made: MadeRepository, builder: ImageBuilder
 ) -> None:
     manifest = made.hour(hour(0))
-    first = build_serving_image(serving_of(manifest), made.repository, registry)
+    first = build_serving_image(serving_of(manifest), made.repository, builder)
     (made.files(manifest) / "vectors.npy").unlink()
 
-    second = build_serving_image(serving_of(manifest), made.repository, registry)
+    second = build_serving_image(serving_of(manifest), made.repository, builder)
 
     assert (second.digest, second.layers) == (first.digest, first.layers)
     assert (second.pushed_layers, second.pushed_bytes) == (0, 0)
@@ -187,19 +190,19 @@ def test_an_image_follows_from_the_versions_whoever_builds_it(tmp_path: Path) ->
                 path.write_text(json.dumps(text))
         serving = serving_of(*manifests, tier=machine)
         repository = Repository.open(settings.repository_url)
-        built = build_serving_image(serving, repository, open_registry(settings))
+        built = build_serving_image(serving, repository, open_builder(settings))
         digests.append((built.digest, built.layers))
 
     assert digests[0] == digests[1]
 
 
 def test_annotations_tell_what_is_in_the_image_and_where_it_comes_from(
-    made: MadeRepository, registry: ImageRegistry
+    made: MadeRepository, registry: ImageRegistry, builder: ImageBuilder
 ) -> None:
     manifests = [made.hour(hour(n)) for n in range(2)]
     serving = serving_of(*manifests)
 
-    built = build_serving_image(serving, made.repository, registry)
+    built = build_serving_image(serving, made.repository, builder)
 
     told = image_manifest(registry, built.digest).annotations
     assert told["io.photosearch.fingerprint"] == FINGERPRINT
@@ -216,12 +219,12 @@ def test_annotations_tell_what_is_in_the_image_and_where_it_comes_from(
     assert "org.opencontainers.image.created" in beside.annotations
 
 
-def test_other_tools_read_the_image(made: MadeRepository, registry: ImageRegistry) -> None:
+def test_other_tools_read_the_image(made: MadeRepository, builder: ImageBuilder) -> None:
     skopeo = shutil.which("skopeo")
     if skopeo is None:
         pytest.skip("skopeo is not installed: apt-get install skopeo")
     serving = serving_of(made.hour(hour(0)), made.hour(hour(1)))
-    built = build_serving_image(serving, made.repository, registry)
+    built = build_serving_image(serving, made.repository, builder)
     if built.reference.startswith("oci:"):
         source = f"{built.reference.partition('@')[0]}:{serving.name}"
     else:
@@ -241,54 +244,54 @@ def test_other_tools_read_the_image(made: MadeRepository, registry: ImageRegistr
 
 
 def test_a_deleted_image_is_missed_and_built_again(
-    made: MadeRepository, registry: ImageRegistry
+    made: MadeRepository, registry: ImageRegistry, builder: ImageBuilder
 ) -> None:
     serving = serving_of(made.hour(hour(0)))
-    assert find_serving_image(serving, registry) is None
-    built = build_serving_image(serving, made.repository, registry)
-    assert find_serving_image(serving, registry) == built.digest
+    assert find_serving_image(serving, builder) is None
+    built = build_serving_image(serving, made.repository, builder)
+    assert find_serving_image(serving, builder) == built.digest
 
     registry.delete(serving.name)
 
-    assert find_serving_image(serving, registry) is None
-    assert build_serving_image(serving, made.repository, registry).digest == built.digest
-    assert find_serving_image(serving, registry) == built.digest
+    assert find_serving_image(serving, builder) is None
+    assert build_serving_image(serving, made.repository, builder).digest == built.digest
+    assert find_serving_image(serving, builder) == built.digest
 
 
 def test_an_image_that_lost_a_layer_is_missed_and_built_again(
-    made: MadeRepository, registry: ImageRegistry, tmp_path: Path
+    made: MadeRepository, registry: ImageRegistry, builder: ImageBuilder, tmp_path: Path
 ) -> None:
     serving = serving_of(made.hour(hour(0)), made.hour(hour(1)))
-    built = build_serving_image(serving, made.repository, registry)
+    built = build_serving_image(serving, made.repository, builder)
 
     registry.delete_blob(built.layers[1])
 
-    assert find_serving_image(serving, registry) is None
-    again = build_serving_image(serving, made.repository, registry)
+    assert find_serving_image(serving, builder) is None
+    again = build_serving_image(serving, made.repository, builder)
     assert (again.digest, again.pushed_layers) == (built.digest, 1)
-    assert find_serving_image(serving, registry) == built.digest
+    assert find_serving_image(serving, builder) == built.digest
     assert pull_serving_image(registry, built.digest, tmp_path / "pulled").exists()
 
 
 def test_a_tag_that_another_image_took_is_built_again(
-    made: MadeRepository, registry: ImageRegistry
+    made: MadeRepository, registry: ImageRegistry, builder: ImageBuilder
 ) -> None:
     ours, other = serving_of(made.hour(hour(0))), serving_of(made.hour(hour(1)))
-    built = build_serving_image(ours, made.repository, registry)
-    build_serving_image(other, made.repository, registry)
+    built = build_serving_image(ours, made.repository, builder)
+    build_serving_image(other, made.repository, builder)
     named = registry.document(other.name)
     assert named is not None
 
     registry.put_document(named[0], tag=ours.name)
 
-    assert find_serving_image(ours, registry) is None
-    again = build_serving_image(ours, made.repository, registry)
+    assert find_serving_image(ours, builder) is None
+    again = build_serving_image(ours, made.repository, builder)
     assert (again.digest, again.pushed_layers) == (built.digest, 0)
-    assert find_serving_image(ours, registry) == built.digest
+    assert find_serving_image(ours, builder) == built.digest
 
 
 def test_progress_counts_the_bytes_of_the_image(
-    made: MadeRepository, registry: ImageRegistry
+    made: MadeRepository, builder: ImageBuilder
 ) -> None:
     manifests = [made.hour(hour(n), rows=500) for n in range(3)]
     told: list[tuple[int, int]] = []
@@ -296,7 +299,7 @@ def test_progress_counts_the_bytes_of_the_image(
     build_serving_image(
         serving_of(*manifests),
         made.repository,
-        registry,
+        builder,
         on_progress=lambda done, total: told.append((done, total)),
     )
 
@@ -306,14 +309,14 @@ def test_progress_counts_the_bytes_of_the_image(
 
 
 def test_packs_share_their_layers_when_pulled(
-    made: MadeRepository, registry: ImageRegistry, tmp_path: Path
+    made: MadeRepository, registry: ImageRegistry, builder: ImageBuilder, tmp_path: Path
 ) -> None:
     manifests = [made.hour(hour(n)) for n in range(3)]
     folder = tmp_path / "pulled"
     small, large = (
         pull_serving_image(
             registry,
-            build_serving_image(serving_of(*some), made.repository, registry).digest,
+            build_serving_image(serving_of(*some), made.repository, builder).digest,
             folder,
         )
         for some in (manifests[:2], manifests)
@@ -326,9 +329,9 @@ def test_packs_share_their_layers_when_pulled(
 
 
 def test_a_damaged_unpacked_file_is_unpacked_again(
-    made: MadeRepository, registry: ImageRegistry, tmp_path: Path
+    made: MadeRepository, registry: ImageRegistry, builder: ImageBuilder, tmp_path: Path
 ) -> None:
-    built = build_serving_image(serving_of(made.hour(hour(0))), made.repository, registry)
+    built = build_serving_image(serving_of(made.hour(hour(0))), made.repository, builder)
     pulled = pull_serving_image(registry, built.digest, tmp_path / "pulled")
     (vectors,) = pulled.rglob("vectors.npy")
     whole = vectors.read_bytes()
@@ -342,12 +345,12 @@ def test_a_damaged_unpacked_file_is_unpacked_again(
 
 
 def test_unpacked_images_that_nobody_keeps_are_removed(
-    made: MadeRepository, registry: ImageRegistry, tmp_path: Path
+    made: MadeRepository, registry: ImageRegistry, builder: ImageBuilder, tmp_path: Path
 ) -> None:
     manifests = [made.hour(hour(n)) for n in range(2)]
     folder = tmp_path / "pulled"
     digests = [
-        build_serving_image(serving_of(*some), made.repository, registry).digest
+        build_serving_image(serving_of(*some), made.repository, builder).digest
         for some in (manifests[:1], manifests[1:])
     ]
     first, second = (pull_serving_image(registry, digest, folder) for digest in digests)

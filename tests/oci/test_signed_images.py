@@ -12,6 +12,7 @@ from index_grpc.place_servings import ServingPlacer
 from index_grpc.serving import Serving
 from index_grpc.serving_image import build_serving_image
 from index_grpc.servings import read_servings
+from photosearch.oci.build import ImageBuilder
 from photosearch.oci.documents import (
     CONFIG,
     Descriptor,
@@ -21,8 +22,8 @@ from photosearch.oci.documents import (
     parts_of,
     write_manifest,
 )
-from photosearch.oci.image_registry import Bytes, ImageRegistry
 from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.registry import Bytes, ImageRegistry
 from photosearch.oci.signatures import (
     PAYLOAD,
     SIGNATURE,
@@ -67,11 +68,15 @@ class Shop:
     """An image of one hour, and who serves it."""
 
     settings: Settings
-    registry: ImageRegistry
+    builder: ImageBuilder
     made: MadeRepository
     keys: Keys
     serving: Serving
     digest: str
+
+    @property
+    def registry(self) -> ImageRegistry:
+        return self.builder.registry
 
     def why_refused(self, *trusted: str, digest: str | None = None) -> str | None:
         """Why an index server does not load it; None if it does."""
@@ -102,10 +107,15 @@ class Shop:
 
 
 @pytest.fixture
-def shop(settings: Settings, registry: ImageRegistry, made: MadeRepository, keys: Keys) -> Shop:
+def shop(
+    settings: Settings,
+    builder: ImageBuilder,
+    made: MadeRepository,
+    keys: Keys,
+) -> Shop:
     serving = serving_of(made.hour(HOUR))
-    digest = build_serving_image(serving, made.repository, registry).digest
-    return Shop(settings, registry, made, keys, serving, digest)
+    digest = build_serving_image(serving, made.repository, builder).digest
+    return Shop(settings, builder, made, keys, serving, digest)
 
 
 def test_without_trusted_keys_no_signature_is_asked_for(shop: Shop) -> None:
@@ -152,7 +162,7 @@ def test_two_keys_sign_side_by_side_and_each_once(shop: Shop) -> None:
 
 def test_the_signature_of_another_image_is_refused(shop: Shop) -> None:
     other = serving_of(shop.made.hour("hourly/2026-11-22T01"))
-    another = build_serving_image(other, shop.made.repository, shop.registry).digest
+    another = build_serving_image(other, shop.made.repository, shop.builder).digest
     sign(shop.registry, another, shop.keys.private("new"))
     found = shop.registry.document(signature_tag(another))
     assert found is not None
@@ -303,7 +313,7 @@ def test_a_signing_key_that_is_missing_is_told(shop: Shop) -> None:
 
 def test_an_image_is_trusted_at_another_place_too(shop: Shop, tmp_path: Path, keys: Keys) -> None:
     shop.sign("new")
-    elsewhere = LayoutRegistry(tmp_path / "mirror", base=None, workplace=tmp_path / "work")
+    elsewhere = LayoutRegistry(tmp_path / "mirror")
     for tag in (shop.serving.name, signature_tag(shop.digest)):
         _copy(shop.registry, elsewhere, tag)
 

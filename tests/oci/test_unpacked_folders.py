@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.serving_annotations import is_ours
 from index_grpc.serving_image import build_serving_image, pull_serving_image
 from photosearch.oci.documents import (
     CONFIG,
@@ -18,9 +17,11 @@ from photosearch.oci.documents import (
     write_manifest,
 )
 from photosearch.oci.errors import DamagedImage, NoImage
-from photosearch.oci.image_registry import Bytes, open_registry
 from photosearch.oci.layers import Layer, LayerFile
+from photosearch.oci.opening import open_builder, open_registry
 from photosearch.oci.pull import pull_image
+from photosearch.oci.put_layers import is_ours
+from photosearch.oci.registry import Bytes
 from tests.controller.made_repository import MadeRepository, made_settings
 from tests.oci.test_serving_images import hour, serving_of
 
@@ -90,8 +91,9 @@ def test_what_somebody_changed_is_unpacked_again(
     change: Callable[[Path], None], place: str, tmp_path: Path
 ) -> None:
     settings = made_settings(tmp_path / "shop")
-    made, registry = MadeRepository(settings), open_registry(settings)
-    built = build_serving_image(serving_of(made.hour(hour(0))), made.repository, registry)
+    made, builder = MadeRepository(settings), open_builder(settings)
+    registry = builder.registry
+    built = build_serving_image(serving_of(made.hour(hour(0))), made.repository, builder)
     pulled = tmp_path / "pulled"
     folder = pull_serving_image(registry, built.digest, pulled)
     before = _contents(folder)

@@ -12,7 +12,7 @@ from tests.verify.conftest import Installation
 #: Files whose change nobody is told of, and why that is right.
 THROWAWAY = {
     r"repository/\.locks/.*|registry/\.locks/.*|.*/\.lock|images/locks/.*": "locked, never read",
-    r"images/(layers|built)/.*": "hints for builders; without one a layer is made again",
+    r"images/(layers|built)/.*": "notes of builders; without one a layer is made again",
     r"work/.*|images/unpacked/.*|artifacts/.*": "compared with its digest whenever it is used",
     r"cache/(bytes|pins/.*)": "counted again",
     r"repository/[.]?clock/.*": "asks the bucket for its time",

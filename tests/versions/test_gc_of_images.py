@@ -11,8 +11,9 @@ from index_grpc.image_contents import serving_images
 from index_grpc.place_servings import ServingPlacer, place_servings
 from photosearch.cli import main
 from photosearch.oci.documents import MANIFEST, REF_NAME, Descriptor
-from photosearch.oci.image_registry import Bytes, open_registry
 from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.opening import open_registry
+from photosearch.oci.registry import Bytes
 from photosearch.settings.settings import Settings
 from tests.controller.made_repository import MadeRepository, made_settings
 

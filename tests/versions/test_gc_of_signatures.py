@@ -10,8 +10,9 @@ from index_grpc.place_servings import place_servings
 from index_grpc.servings import read_servings
 from photosearch.cli import main
 from photosearch.oci.documents import MANIFEST, REF_NAME, Descriptor
-from photosearch.oci.image_registry import Bytes, open_registry
 from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.opening import open_registry
+from photosearch.oci.registry import Bytes
 from photosearch.oci.signatures import signature_tag, signed_digest
 from photosearch.settings.settings import Settings
 from tests.controller.made_repository import MadeRepository

@@ -1,4 +1,4 @@
-"""Putting the layers of a serving image into the registry, and sending only what it lacks.
+"""Putting the layers of an image into a registry, and sending only what it lacks.
 
 A layer's digest is known only by making it. What was made here is noted; of what others made
 there, images tell in annotations, which whoever writes to the registry writes as they like. So
@@ -6,20 +6,22 @@ such a layer is made here once more, without being sent, and believed if its dig
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
-from index_grpc.serving import Serving
-from index_grpc.serving_annotations import CONTENT
-from index_grpc.serving_layers import ServingLayer
 from photosearch.oci.documents import Descriptor, Manifest, images_in, is_digest, parse_document
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.hints import LayerHints
-from photosearch.oci.image_registry import Blob, ImageRegistry
+from photosearch.oci.known_layers import KnownLayers
 from photosearch.oci.layers import Layer
+from photosearch.oci.registry import Blob, ImageRegistry
 from photosearch.oci.signatures import signed_digest
 
-#: Images looked at for layers that were built elsewhere: of packs that begin as ours does,
+#: Our annotations begin so.
+NAMES = "io.photosearch"
+#: A layer's annotation with the key of its content, by which other machines find it.
+CONTENT = f"{NAMES}.content"
+#: Images looked at for layers that were built elsewhere: of those whose tag begins as ours does,
 #: of which a day of hours leaves 24 and some for what came late, and of others.
 MOST_ALIKE_ASKED = 64
 MOST_OTHERS_ASKED = 16
@@ -28,17 +30,45 @@ MOST_OTHERS_ASKED = 16
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class PlannedLayer:
+    """A layer to be, and what it is for."""
+
+    layer: Layer
+    what: str
+
+
+def layer_annotations(planned: PlannedLayer) -> dict[str, str]:
+    """What an image tells of such a layer."""
+    return {f"{NAMES}.layer": planned.what, CONTENT: planned.layer.key}
+
+
+def is_ours(layer: Descriptor) -> bool:
+    """Whether a layer was planned here, and is not the base's."""
+    return f"{NAMES}.layer" in layer.annotations
+
+
 def put_layers(
-    planned: list[ServingLayer], serving: Serving, registry: ImageRegistry, tell: Progress
+    planned: Sequence[PlannedLayer],
+    tag: str,
+    registry: ImageRegistry,
+    known: KnownLayers,
+    tell: Progress,
 ) -> list[Blob]:
-    """Each layer as a blob of the registry, in order."""
-    told = _told_layers([layer.layer for layer in planned], serving, registry)
-    total = sum(layer.layer.size for layer in planned)
+    """Each layer as a blob of the registry, in order, for an image that ``tag`` will name.
+
+    Raises:
+        DamagedImage: if a file is not what it should be.
+        RegistryRefused: if a layer can't be kept.
+    """
+    told = _told_layers([each.layer for each in planned], tag, registry, known)
+    total = sum(each.layer.size for each in planned)
     done = 0
     blobs = []
-    for layer in (layer.layer for layer in planned):
+    for layer in (each.layer for each in planned):
+        counted = _Counted(layer, done, total, tell)
         with registry.lock(f"layer/{layer.key}"):
-            blobs.append(_put_layer(layer, told.get(layer.key), registry, done, total, tell))
+            blobs.append(_put_layer(layer, counted, told.get(layer.key), registry, known))
         done += layer.size
         tell(done, total)
     return blobs
@@ -51,22 +81,23 @@ def layers_of(digest: str, registry: ImageRegistry) -> tuple[Descriptor, ...]:
     return document.layers if isinstance(document, Manifest) else ()
 
 
-def _told_layers(layers: list[Layer], serving: Serving, registry: ImageRegistry) -> dict[str, str]:
+def _told_layers(
+    layers: Sequence[Layer], tag: str, registry: ImageRegistry, known: KnownLayers
+) -> dict[str, str]:
     """The digests by content that images in the registry tell of layers not noted here."""
-    hints = LayerHints.of(registry)
     told: dict[str, str] = {}
-    wanted = {layer.key for layer in layers if hints.digest(layer) is None}
+    wanted = {layer.key for layer in layers if known.digest(layer) is None}
     if not wanted:
         return told
-    # Built elsewhere, perhaps: the pack of an hour ago has all layers but one, and its name
+    # Built elsewhere, perhaps: the pack of an hour ago has all layers but one, and its tag
     # begins as ours does.
-    begin = serving.name.rpartition("-")[0]
+    begin = tag.rpartition("-")[0]
     tags = [tag for tag in registry.tags() if signed_digest(tag) is None]
     alike = [tag for tag in tags if tag.startswith(begin)]
     others = [tag for tag in tags if not tag.startswith(begin)]
-    for tag in (*alike[:MOST_ALIKE_ASKED], *others[:MOST_OTHERS_ASKED]):
+    for each in (*alike[:MOST_ALIKE_ASKED], *others[:MOST_OTHERS_ASKED]):
         with suppress(DamagedImage):  # another's, of which nothing is needed
-            found = registry.document(tag)
+            found = registry.document(each)
             for image in () if found is None else images_in(found[0]):
                 for layer in layers_of(image, registry):
                     content = layer.annotations.get(CONTENT)
@@ -78,43 +109,38 @@ def _told_layers(layers: list[Layer], serving: Serving, registry: ImageRegistry)
 
 
 def _put_layer(
-    layer: Layer,
-    told: str | None,
-    registry: ImageRegistry,
-    done: int,
-    total: int,
-    tell: Progress,
+    layer: Layer, counted: "_Counted", told: str | None, registry: ImageRegistry, known: KnownLayers
 ) -> Blob:
-    hints = LayerHints.of(registry)
-    noted = hints.digest(layer)
+    noted = known.digest(layer)
     if noted is not None and registry.blob_size(noted) == layer.size:
         return Blob(noted, layer.size, sent=False)
-    counted = _Told(layer, lambda read: tell(done + read, total))
     if told is not None and is_digest(told) and registry.blob_size(told) == layer.size:
         made = hashlib.sha256()
         for chunk in counted:
             made.update(chunk)
         if told == f"sha256:{made.hexdigest()}":
-            hints.note(layer, told)
+            known.note(layer, told)
             return Blob(told, layer.size, sent=False)
     blob = registry.put_blob(counted)
-    hints.note(layer, blob.digest)
+    known.note(layer, blob.digest)
     return blob
 
 
-class _Told:
-    """A layer that tells how far it has been read."""
+class _Counted:
+    """A layer that tells how far it has been read, after the bytes of those before it."""
 
-    def __init__(self, layer: Layer, tell: Callable[[int], None]) -> None:
+    def __init__(self, layer: Layer, done: int, total: int, tell: Progress) -> None:
         self._layer = layer
+        self._done = done
+        self._total = total
         self._tell = tell
 
     def __len__(self) -> int:
         return len(self._layer)
 
     def __iter__(self) -> Iterator[bytes]:
-        read = 0
+        read = self._done
         for chunk in self._layer:
             yield chunk
             read += len(chunk)
-            self._tell(read)
+            self._tell(read, self._total)

@@ -19,15 +19,14 @@ from typing import Any, TypeGuard
 
 from photosearch.files.whole import write_whole
 from photosearch.oci.documents import is_digest
-from photosearch.oci.image_registry import ImageRegistry
 from photosearch.oci.layers import Layer
 
-#: Their folders, below a registry's workplace.
+#: Their folders, below the builder's workplace.
 NOTES = "layers"
 BUILT = "built"
 
 #: A year of hourly indexes makes 8,760 layers; a pack has at most some hundred.
-MOST_HINTS = 4096
+MOST_NOTES = 4096
 
 
 class _Notes:
@@ -53,24 +52,24 @@ class _Notes:
 
     def _forget_oldest(self) -> None:
         names = os.listdir(self._folder)  # noqa: PTH208 (for each layer that is made)
-        if len(names) <= MOST_HINTS:
+        if len(names) <= MOST_NOTES:
             return
         notes = [(path.stat().st_mtime, path) for path in map(self._folder.joinpath, names)]
         # A quarter at once, so that looking at all of them is seldom.
-        for _, path in sorted(notes, reverse=True)[MOST_HINTS - MOST_HINTS // 4 :]:
+        for _, path in sorted(notes, reverse=True)[MOST_NOTES - MOST_NOTES // 4 :]:
             path.unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"
 
 
-class LayerHints(_Notes):
+class KnownLayers(_Notes):
     """Notes of layers, by the key of their content."""
 
     @classmethod
-    def of(cls, registry: ImageRegistry) -> "LayerHints":
-        """Those of the builders that put images into this registry from this machine."""
-        return cls(registry.workplace / NOTES)
+    def of(cls, workplace: Path) -> "KnownLayers":
+        """Those of the builders that work there."""
+        return cls(workplace / NOTES)
 
     def digest(self, layer: Layer) -> str | None:
         """The digest noted for this content."""
@@ -92,13 +91,13 @@ class LayerHints(_Notes):
                     yield noted["digest"], noted.get("folders")
 
 
-class ImageNotes(_Notes):
+class KnownImages(_Notes):
     """Notes of images, by their tag and the base that they were built on."""
 
     @classmethod
-    def of(cls, registry: ImageRegistry) -> "ImageNotes":
-        """Those of the builders that put images into this registry from this machine."""
-        return cls(registry.workplace / BUILT)
+    def of(cls, workplace: Path) -> "KnownImages":
+        """Those of the builders that work there."""
+        return cls(workplace / BUILT)
 
     def digest(self, tag: str, base: str) -> str | None:
         """The digest of the image that was built here last for this tag, if on this base."""

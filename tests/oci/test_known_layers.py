@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.oci import hints
-from photosearch.oci.hints import LayerHints
+from photosearch.oci import known_layers
+from photosearch.oci.known_layers import KnownLayers
 from photosearch.oci.layers import Layer, LayerFile
 
 
@@ -17,8 +17,8 @@ def digest(number: int) -> str:
 def test_the_notes_used_longest_ago_go_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hints, "MOST_HINTS", 3)
-    noted = LayerHints(tmp_path)
+    monkeypatch.setattr(known_layers, "MOST_NOTES", 3)
+    noted = KnownLayers(tmp_path)
     layers = [Layer([LayerFile.of_bytes("index/a/file", bytes([n]))]) for n in range(4)]
     for n, layer in enumerate(layers[:3]):
         noted.note(layer, digest(n))
@@ -39,7 +39,7 @@ def test_the_notes_used_longest_ago_go_first(
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", "7", "sha256:zz", "sha256:../../../etc/passwd"])
 def test_a_damaged_note_is_none(tmp_path: Path, damaged: str) -> None:
-    noted = LayerHints(tmp_path)
+    noted = KnownLayers(tmp_path)
     layer = Layer([LayerFile.of_bytes("index/a/file", b"rows")])
     noted.note(layer, digest(0))
     (file,) = tmp_path.iterdir()
