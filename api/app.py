@@ -20,13 +20,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 
 from api import handlers, openapi
-from api.answer import HOW_TO_SERVE, listing_of
 from api.apart import IN_PLACE_ROWS, apart
 from api.connected import while_connected
-from api.etag import is_known
-from api.front import Front
-from api.hosts import AllowedHosts
-from api.methods import allowed
 from api.models import (
     ListingAnswer,
     Liveness,
@@ -35,13 +30,18 @@ from api.models import (
     SearchAnswer,
     Timeline,
 )
-from api.photos import THUMBNAIL_SIDES
-from api.pieces import InPieces
+from api.pages.etag import is_known
+from api.pages.photos import THUMBNAIL_SIDES
+from api.pages.pieces import InPieces
+from api.pages.samples import MOST
 from api.problems import ApiProblem, overloaded
-from api.query import downloaded, read_query
-from api.samples import MOST
+from api.query.query import downloaded, read_query
+from api.query.understand import no_such_listing
+from api.search.answer import HOW_TO_SERVE, listing_of
+from api.server.front import Front
+from api.server.hosts import AllowedHosts
+from api.server.methods import allowed
 from api.state import ApiState
-from api.understand import no_such_listing
 from photosearch.settings.settings import Settings
 from photosearch.version import CODE_VERSION
 

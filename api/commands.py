@@ -33,8 +33,8 @@ def serve(
 ) -> None:
     """Run the REST API and the web page."""
     from api.app import create_app
-    from api.request_log import configure
-    from api.server import server_of
+    from api.server.request_log import configure
+    from api.server.server import server_of
     from photosearch.logs.line_format import log_to_stderr
     from photosearch.processes.open_files import allow_open_files
 

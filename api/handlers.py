@@ -11,10 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api import request_id
-from api.methods import allowed
 from api.problems import ApiProblem, invalid_input, problem_response
 from api.public import public_problem
+from api.server import request_id
+from api.server.methods import allowed
 from index_grpc.errors import InvalidQuery
 from photosearch.embedder.errors import BadVector
 from photosearch.errors import PhotosearchError

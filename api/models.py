@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-from index_grpc.troubles import Trouble
+from index_grpc.serving.not_served import Trouble
 from photosearch.catalogue.left_out import Reason
 
 OnPartial = Literal["fail", "degrade", "wait"]

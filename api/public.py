@@ -9,11 +9,11 @@ served, why the API is not ready), the places are taken out of it.
 
 import re
 
-from api import request_id
 from api.problems import ApiProblem
+from api.server import request_id
 from index_grpc.errors import IndexGrpcError, WindowNotHeld
-from index_grpc.troubles import Trouble, read_troubles
-from index_grpc.wire_errors import DeadlinePassed, ForeignFingerprint, ServerUnavailable
+from index_grpc.server.wire_errors import DeadlinePassed, ForeignFingerprint, ServerUnavailable
+from index_grpc.serving.not_served import Trouble, read_troubles
 from photosearch.catalogue.schema import CatalogueError
 from photosearch.embedder.errors import EmbedderError
 from photosearch.errors import PhotosearchError

@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from api.discovery import Discovery, EndpointDirectory
-from api.embedding import EmbedderShelf
-from api.photo_url import PhotoUrls
-from api.photos import PhotoStore
-from api.planner import Planner, utc_now
+from api.fleet.discovery import Discovery, EndpointDirectory
+from api.fleet.planner import Planner, utc_now
+from api.fleet.repository_watch import RepositoryWatch
+from api.fleet.servers import ServerPool
+from api.pages.photos import PhotoStore
+from api.pages.samples import SampleShelf
+from api.pages.timeline_page import TimelinePage
 from api.public import public_troubles, without_places
-from api.query import Uploads
-from api.repository_watch import RepositoryWatch
-from api.samples import SampleShelf
-from api.search import Searcher
-from api.servers import ServerPool
-from api.timeline_page import TimelinePage
-from api.understand import Understanding
+from api.query.embedding import EmbedderShelf
+from api.query.photo_url import PhotoUrls
+from api.query.query import Uploads
+from api.query.understand import Understanding
+from api.search.search import Searcher
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.images.decoder import Decoder
 from photosearch.repository.repository import Repository

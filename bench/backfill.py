@@ -30,9 +30,9 @@ from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.settings.settings import SETTINGS_FILE, SETTINGS_VARIABLE, Settings, load_settings
 from photosearch.windows import Window
-from photosearch_assets.dagster_home import open_instance
-from photosearch_assets.materialize import Materializer, Summary
-from photosearch_assets.plan import Timeline
+from photosearch_assets.instance.home import open_instance
+from photosearch_assets.materialize.materializer import Materializer, Summary
+from photosearch_assets.planning.plan import Timeline
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import StepResult

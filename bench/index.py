@@ -22,17 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.rows import BenchRow
-from index_grpc.encode import Encoder, EncodeTask
-from index_grpc.exact import exact_neighbours
-from index_grpc.glue import glue_indexes
-from index_grpc.index_files import VECTORS, write_embeddings
-from index_grpc.npy_files import open_npy
-from index_grpc.pack import Pack, PackHit, PackWindow
-from index_grpc.packing import plan_packs
-from index_grpc.quantiser import train_quantiser
-from index_grpc.recall import sample_queries
-from index_grpc.rows import Row
-from index_grpc.search import TreeSearcher
+from index_grpc.index.encode import Encoder, EncodeTask
+from index_grpc.index.exact import exact_neighbours
+from index_grpc.index.glue import glue_indexes
+from index_grpc.index.index_files import VECTORS, write_embeddings
+from index_grpc.index.npy_files import open_npy
+from index_grpc.index.pack import Pack, PackHit, PackWindow
+from index_grpc.index.quantiser import train_quantiser
+from index_grpc.index.recall import sample_queries
+from index_grpc.index.rows import Row
+from index_grpc.index.search import TreeSearcher
+from index_grpc.serving.packing import plan_packs
 from photosearch.settings.settings import Settings
 from photosearch.windows import DAY, HOUR, Granularity, Span, Window, windows_within
 
@@ -190,7 +190,7 @@ def measure_memory(year: Year) -> BenchRow:
     code = (
         "import json, sys, psutil\n"
         "from pathlib import Path\n"
-        "from index_grpc.pack import Pack, PackWindow\n"
+        "from index_grpc.index.pack import Pack, PackWindow\n"
         "from photosearch.windows import Window\n"
         "request = json.load(sys.stdin)\n"
         "windows = [PackWindow(Window.parse(k), Path(f), '1') for k, f in request['windows']]\n"

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from bench.index import clustered_vectors
 from bench.rows import BenchRow
-from index_grpc.client import CHANNEL_OPTIONS, search_request
-from index_grpc.encode import Encoder
-from index_grpc.endpoints import Endpoint, read_endpoints
-from index_grpc.index_files import write_embeddings
-from index_grpc.place_servings import place_servings
-from index_grpc.quantiser import train_quantiser
-from index_grpc.rows import Row
+from index_grpc.index.encode import Encoder
+from index_grpc.index.index_files import write_embeddings
+from index_grpc.index.quantiser import train_quantiser
+from index_grpc.index.rows import Row
+from index_grpc.server.client import CHANNEL_OPTIONS, search_request
+from index_grpc.serving.endpoints import Endpoint, read_endpoints
+from index_grpc.shipping.reconcile import place_servings
 from index_grpc.wire.index_pb2_grpc import IndexServiceStub
 from photosearch.processes.spec import photosearch_argv
 from photosearch.repository.addresses import Address

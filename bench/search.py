@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from bench.rows import BenchRow
-from index_grpc.encode import encode_index
-from index_grpc.index_files import write_embeddings
-from index_grpc.place_servings import place_servings
-from index_grpc.rows import Row
+from index_grpc.index.encode import encode_index
+from index_grpc.index.index_files import write_embeddings
+from index_grpc.index.rows import Row
+from index_grpc.shipping.reconcile import place_servings
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.embedder.build import build_embedder

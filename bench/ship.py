@@ -23,11 +23,11 @@ import numpy as np
 from PIL import Image
 
 from bench.rows import BenchRow
-from index_grpc.encode import encode_index
-from index_grpc.endpoints import read_endpoints
-from index_grpc.index_files import ROWS, EmbeddingsFolder, write_embeddings
-from index_grpc.rows import RowTable
-from index_grpc.servings import read_servings
+from index_grpc.index.encode import encode_index
+from index_grpc.index.index_files import ROWS, EmbeddingsFolder, write_embeddings
+from index_grpc.index.rows import RowTable
+from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.endpoints import read_endpoints
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.processes.supervisor import Supervisor
@@ -36,8 +36,8 @@ from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import SETTINGS_FILE, SETTINGS_VARIABLE, Settings, load_settings
 from photosearch.windows import Granularity, Window
-from photosearch_assets.dagster_home import open_instance
-from photosearch_assets.materialize import Materializer
+from photosearch_assets.instance.home import open_instance
+from photosearch_assets.materialize.materializer import Materializer
 
 TIMES = 5
 HOURS = 40

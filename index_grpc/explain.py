@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel
 
-from index_grpc.endpoints import endpoints_here, has_process
-from index_grpc.find_row import find_row
-from index_grpc.rows import Row
+from index_grpc.index.find_row import find_row
+from index_grpc.index.rows import Row
+from index_grpc.serving.endpoints import endpoints_here, has_process
 from index_grpc.trail import PhotoTrail, Served, TrailStep, WayBack
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.left_out import (

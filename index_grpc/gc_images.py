@@ -8,9 +8,9 @@ a rollback finds it. Whatever goes can be built again from the repository.
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from index_grpc.endpoints import read_endpoints
-from index_grpc.image_contents import ServingImage, serving_images
-from index_grpc.servings import read_servings
+from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.endpoints import read_endpoints
+from index_grpc.shipping.contents import ServingImage, serving_images
 from photosearch.oci.garbage import collect_garbage
 from photosearch.oci.opening import open_registry
 from photosearch.oci.signatures import unneeded_signatures

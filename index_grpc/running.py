@@ -5,7 +5,7 @@ A server has its pack in memory, but one that dies is started again from the sam
 
 from collections.abc import Iterator
 
-from index_grpc.endpoints import endpoints_here
+from index_grpc.serving.endpoints import endpoints_here
 from photosearch.repository.addresses import Address
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window

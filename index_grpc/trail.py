@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from index_grpc.endpoints import Endpoint
-from index_grpc.find_row import find_row
-from index_grpc.image_faults import index_fault
-from index_grpc.rows import Row
-from index_grpc.servings import read_servings
+from index_grpc.index.find_row import find_row
+from index_grpc.index.rows import Row
+from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.endpoints import Endpoint
+from index_grpc.shipping.faults import index_fault
 from photosearch.catalogue.listing import Photo
 from photosearch.errors import PhotosearchError
 from photosearch.images.cache import ImageCache

@@ -9,10 +9,10 @@ so its content is worked out again, and it is compared with the one that was bui
 import hashlib
 from collections.abc import Collection, Iterator
 
-from index_grpc.image_contents import ServingImage, serving_images
-from index_grpc.image_faults import image_faults, image_told, is_of
-from index_grpc.layer_contents import LayerContents, read_layer
-from index_grpc.servings import read_servings
+from index_grpc.serving.desk_folder import read_servings
+from index_grpc.shipping.contents import ServingImage, serving_images
+from index_grpc.shipping.faults import image_faults, image_told, is_of
+from index_grpc.shipping.layer_contents import LayerContents, read_layer
 from index_grpc.verify_servings import changed_servings
 from index_grpc.verify_tags import wrong_tags
 from photosearch.errors import PhotosearchError

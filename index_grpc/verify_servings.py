@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from index_grpc.place_servings import ServingPlacer
-from index_grpc.serving import Serving, read_serving
-from index_grpc.servings import notes_kept, read_servings, serving_files
+from index_grpc.serving.desk_folder import notes_kept, read_servings, serving_files
+from index_grpc.serving.serving import Serving, read_serving
+from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.errors import PhotosearchError
 from photosearch.repository.seal import Seal, seal_of
 from photosearch.settings.settings import Settings

@@ -6,8 +6,8 @@ An index server looks when it loads, which may be at the next restart; this look
 from collections import Counter
 from collections.abc import Iterator
 
-from index_grpc.endpoints import read_endpoints
-from index_grpc.servings import read_servings
+from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.endpoints import read_endpoints
 from photosearch.errors import PhotosearchError
 from photosearch.oci.opening import open_registry
 from photosearch.oci.trust import tell_signature

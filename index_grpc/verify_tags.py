@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from index_grpc.serving_annotations import serving_of
+from index_grpc.shipping.annotations import serving_of
 from photosearch.oci.documents import Index, Manifest, parse_document
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.layout import LayoutRegistry

@@ -6,7 +6,7 @@ a profile or a key file, the identity of the machine or pod. None is ever a sett
 
 obstore tries again by itself on 429, 5xx, resets and dropped connections, with growing,
 random pauses. Whoever writes under a condition must know that a first try may have succeeded
-unheard; see :mod:`photosearch.repository.object_storage`.
+unheard; see :mod:`photosearch.repository.storage.bucket`.
 """
 
 import json

@@ -21,14 +21,14 @@ from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import first_of
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Granularity, Window
-from photosearch_assets import run_locks
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import StepError
 from photosearch_assets.evaluations import evaluations, is_blocking
-from photosearch_assets.foreign_results import ForeignResult, data_version_of
+from photosearch_assets.instance import run_locks
 from photosearch_assets.metadata import metadata_of, strip_entry, with_strips
 from photosearch_assets.partitions import partitions_of, window_of
-from photosearch_assets.runners import runner_for
+from photosearch_assets.runners.foreign_results import ForeignResult, data_version_of
+from photosearch_assets.runners.runners import runner_for
 from photosearch_assets.steps.result import StepResult
 
 WINDOWS_A_RUN = {Granularity.HOURLY: 31 * 24, Granularity.DAILY: 31, Granularity.MONTHLY: 12}

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from index_grpc.loading import load_serving, unpacked_repository
-from index_grpc.serving import Serving
+from index_grpc.server.loading import load_serving, unpacked_repository
+from index_grpc.serving.serving import Serving
 from photosearch.catalogue.listing import Photo
 from photosearch.embedder.embedder import open_embedder
 from photosearch.errors import PhotosearchError

@@ -14,13 +14,13 @@ from pydantic import model_validator
 from photosearch.settings.settings import load_settings
 from photosearch.windows import Granularity
 from photosearch_assets.assets import asset_of
-from photosearch_assets.automation import DEPLOYED, condition_of, sensors_of
 from photosearch_assets.dag import DagStep
-from photosearch_assets.deployment import deployment_of
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.own_steps import own_steps
-from photosearch_assets.reconciler import OWN_ASSETS, reconciler_of
 from photosearch_assets.resources import resources_of
+from photosearch_assets.sensors.automation import DEPLOYED, condition_of, sensors_of
+from photosearch_assets.sensors.reconciler import OWN_ASSETS, reconciler_of
+from photosearch_assets.sensors.shipping import deployment_of
 
 
 class PhotosearchDag(dg.Component, dg.Model, dg.Resolvable):

@@ -13,7 +13,7 @@ from photosearch_assets.errors import AssetsError
 if TYPE_CHECKING:
     import dagster as dg
 
-    from photosearch_assets.commands import Bars
+    from photosearch_assets.materialize.command import Bars
     from photosearch_assets.switch_embedder import EmbedderSwitch
 
 embedder = typer.Typer(no_args_is_help=True, help="Show or change the embedder.")
@@ -28,7 +28,7 @@ _ROUNDS = 5
 def show() -> None:
     """Show the current embedder, the one being prepared and the one before."""
     from photosearch.repository.addresses import Address, Kind
-    from photosearch.repository.prepared import Role, read_noted
+    from photosearch.repository.embedder_roles import Role, read_noted
     from photosearch.repository.readiness import current_fingerprint
     from photosearch.repository.repository import Repository
 
@@ -69,8 +69,8 @@ def use(
         raise AssetsError(
             "either a network or --back", remedy="photosearch embedder use NETWORK, or --back"
         )
-    from photosearch_assets.commands import Bars
-    from photosearch_assets.dagster_home import open_instance
+    from photosearch_assets.instance.home import open_instance
+    from photosearch_assets.materialize.command import Bars
     from photosearch_assets.switch_embedder import EmbedderSwitch
 
     console = Terminal(apart=True)

@@ -17,7 +17,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from photosearch_assets.dag import DagStep
-from photosearch_assets.foreign_results import NOT_REPORTED, ForeignResult
+from photosearch_assets.runners.foreign_results import NOT_REPORTED, ForeignResult
 from photosearch_assets.steps.checks import BLOCKING
 from photosearch_assets.steps.result import CheckOutcome, StepResult
 

@@ -12,8 +12,8 @@ import dagster as dg
 from photosearch.images.cache import ImageCache
 from photosearch.images.decoder import Decoder
 from photosearch.settings.settings import Settings
-from photosearch_assets.foreign_results import ForeignResult
 from photosearch_assets.markdown import literal
+from photosearch_assets.runners.foreign_results import ForeignResult
 from photosearch_assets.steps.photo_strip import as_markdown, strip_of
 from photosearch_assets.steps.result import StepResult
 

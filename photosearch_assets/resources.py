@@ -15,7 +15,7 @@ from pydantic import Field
 
 from photosearch.object_store import schemes_of
 from photosearch.settings.settings import Settings, load_settings
-from photosearch_assets.step_logs import tell_google
+from photosearch_assets.instance.step_logs import tell_google
 
 
 class Stores(dg.ConfigurableResource["Stores"]):

@@ -14,13 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index_grpc.endpoints import read_endpoints
-from index_grpc.place_servings import ServingPlacer
-from index_grpc.serving import Serving
+from index_grpc.serving.endpoints import read_endpoints
+from index_grpc.serving.serving import Serving
+from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.cover import cover
 from photosearch.repository.addresses import Address
+from photosearch.repository.embedder_roles import Role, note, read_noted
 from photosearch.repository.manifest import Manifest
-from photosearch.repository.prepared import Role, note, read_noted
 from photosearch.repository.readiness import current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings, load_settings
@@ -38,8 +38,8 @@ from photosearch_assets.steps.context import StepContext
 if TYPE_CHECKING:
     import dagster as dg
 
-    from photosearch_assets.materialize import Stage
-    from photosearch_assets.progress import Watcher
+    from photosearch_assets.materialize.materializer import Stage
+    from photosearch_assets.runners.progress import Watcher
 
 SERVERS_TIMEOUT_S = 900.0
 FOLLOW_S = 3.0
@@ -118,7 +118,7 @@ class EmbedderSwitch:
         Raises:
             AssetsError: if a run fails.
         """
-        from photosearch_assets.materialize import Materializer
+        from photosearch_assets.materialize.materializer import Materializer
 
         # Runs load the settings themselves, here or in a process of a step's own.
         os.environ["PHOTOSEARCH_EMBEDDER_FINGERPRINT"] = self.fingerprint

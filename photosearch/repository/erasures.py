@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from photosearch.repository.errors import DamagedArtifact, HeadMoved, NewerFormat, StorageError
 from photosearch.repository.manifest import format_of, refuse_newer
 from photosearch.repository.seal import Seal, seal_of, sealed
-from photosearch.repository.storage import Storage, TagMoved
+from photosearch.repository.storage.port import Storage, TagMoved
 
 _log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from photosearch.repository.errors import (
     HeadPinned,
     RepositoryError,
 )
-from photosearch.repository.storage import Storage, TagMoved
+from photosearch.repository.storage.port import Storage, TagMoved
 from photosearch.windows import Granularity, Window, WindowError
 
 _PINNED = "pinned "

@@ -22,7 +22,6 @@ from photosearch.repository.addresses import (
     Kind,
     require_name,
 )
-from photosearch.repository.contents import changed_manifest, contradictions, damages, file_entry
 from photosearch.repository.errors import (
     MAKE_AGAIN,
     ArtifactMissing,
@@ -41,6 +40,7 @@ from photosearch.repository.heads import (
     swap_head,
     window_heads,
 )
+from photosearch.repository.integrity import changed_manifest, contradictions, damages, file_entry
 from photosearch.repository.manifest import (
     Failure,
     Input,
@@ -51,7 +51,7 @@ from photosearch.repository.manifest import (
 )
 from photosearch.repository.retention import NEWEST_TWO, Keep, collect, made_from
 from photosearch.repository.seal import Seal, seal_of, sealed
-from photosearch.repository.storage import Storage, Stored, open_storage
+from photosearch.repository.storage.port import Storage, Stored, open_storage
 from photosearch.settings.settings import Settings
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Window

@@ -21,7 +21,7 @@ from photosearch.repository.addresses import MANIFEST, TOP_FOLDERS, Address, Kin
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
 from photosearch.repository.gc_report import GcReport, Kept, Removed
 from photosearch.repository.manifest import Manifest
-from photosearch.repository.storage import StoredFile
+from photosearch.repository.storage.port import StoredFile
 from photosearch.windows import Window
 
 if TYPE_CHECKING:
@@ -255,7 +255,9 @@ def _delete_staged(
 
 
 def _named_embedders(repository: "Repository") -> frozenset[str] | None:
-    from photosearch.repository.prepared import named_embedders  # which is built on Repository
+    from photosearch.repository.embedder_roles import (
+        named_embedders,  # which is built on Repository
+    )
 
     return named_embedders(repository)
 

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from photosearch.embedder.embedder_file import EMBEDDER_FILE, EmbedderFile
 from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.embedder_roles import Role, read_noted, role_path
 from photosearch.repository.errors import DamagedArtifact
-from photosearch.repository.prepared import Role, read_noted, role_path
 from photosearch.repository.repository import Repository
 from photosearch.repository.version_files import read_file
 from photosearch.terminal.wording import counted

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from index_grpc.image_contents import serving_images
-from index_grpc.index_files import ROWS, VECTORS
+from index_grpc.index.index_files import ROWS, VECTORS
+from index_grpc.shipping.contents import serving_images
 from photosearch.errors import PhotosearchError
 from photosearch.files.walk import content_of, files_below
 from photosearch.images.cache import ImageCache

@@ -23,7 +23,6 @@ from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import counted, first_of
 from photosearch.windows import Granularity
-from photosearch_assets import run_locks
 from photosearch_assets.erasure.images import ask_without, delete_images, delete_unpacked
 from photosearch_assets.erasure.known_vectors import KnownVectors
 from photosearch_assets.erasure.places import Places
@@ -45,6 +44,7 @@ from photosearch_assets.erasure.waiting import (
     one_at_a_time,
 )
 from photosearch_assets.erasure.without import Rewriter
+from photosearch_assets.instance import run_locks
 from photosearch_assets.steps.context import StepContext
 
 _LOOKS = 5

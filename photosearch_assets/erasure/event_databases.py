@@ -14,8 +14,8 @@ from typing import Any
 from photosearch.files.walk import files_below
 from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import counted
-from photosearch_assets.dagster_home import open_instance
-from photosearch_assets.home_paths import CONFIG, count_from_home, databases_folder
+from photosearch_assets.instance.home import open_instance
+from photosearch_assets.instance.home_paths import CONFIG, databases_folder, keep_up
 
 INDEX = "index.db"
 """SQLite's database of all runs' events about assets; each run has one of its own beside it."""
@@ -51,7 +51,7 @@ def find_event_databases(settings: Settings) -> EventDatabases:
     home = settings.dagster_home
     roots, server, other = {home}, False, None
     if (home / CONFIG).exists():
-        count_from_home(home)
+        keep_up(home)
         folder = databases_folder(home)
         if folder is not None:
             roots.add(folder)

@@ -8,12 +8,12 @@ ended, the images go, and with them the layers that hold the listing's rows.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from index_grpc.image_contents import Key, serving_images
-from index_grpc.index_files import ROWS
-from index_grpc.place_servings import place_servings
-from index_grpc.serving_image import remove_unused
-from index_grpc.serving_layers import ROOT
-from index_grpc.servings import read_servings
+from index_grpc.index.index_files import ROWS
+from index_grpc.serving.desk_folder import read_servings
+from index_grpc.shipping.contents import Key, serving_images
+from index_grpc.shipping.image import remove_unused
+from index_grpc.shipping.layers import ROOT
+from index_grpc.shipping.reconcile import place_servings
 from photosearch.files.walk import content_of, files_below
 from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage
 from photosearch.oci.known_layers import KnownLayers

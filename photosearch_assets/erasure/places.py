@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from index_grpc.index_files import ROWS
+from index_grpc.index.index_files import ROWS
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError
 from photosearch.catalogue.listing import catalogue_digest
 from photosearch.files.walk import content_of, files_below

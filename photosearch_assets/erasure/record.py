@@ -18,7 +18,7 @@ from photosearch.repository.erasures import (
     receipt_path,
     write_receipt,
 )
-from photosearch.repository.storage import Storage
+from photosearch.repository.storage.port import Storage
 from photosearch.windows import Window
 from photosearch_assets.erasure.traces import Key, Needles, Trace
 

@@ -26,8 +26,8 @@ import sqlalchemy as sa
 from photosearch.errors import PhotosearchError
 from photosearch.repository.erasures import digest_of
 from photosearch.settings.settings import Settings
-from photosearch_assets.dagster_home import open_instance
 from photosearch_assets.erasure.event_databases import EventFolder, find_event_databases, shown
+from photosearch_assets.instance.home import open_instance
 from photosearch_assets.markdown import readings
 
 GONE = "(erased)"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index_grpc.bfloat16 import to_bfloat16
-from index_grpc.index_files import ROWS, VECTORS
-from index_grpc.rows import Row
+from index_grpc.index.bfloat16 import to_bfloat16
+from index_grpc.index.index_files import ROWS, VECTORS
+from index_grpc.index.rows import Row
 from photosearch.repository.addresses import HEAD, MANIFEST, Address
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
 from photosearch.repository.manifest import Manifest

@@ -9,17 +9,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from index_grpc.endpoints import endpoints_here
+from index_grpc.serving.endpoints import endpoints_here
 from photosearch.errors import PhotosearchError
 from photosearch.files.locks import file_lock
 from photosearch.repository.addresses import Address
 from photosearch.repository.held import held_versions
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
-from photosearch_assets import run_locks
 from photosearch_assets.erasure.images import asked_with
 from photosearch_assets.erasure.places import living_servers
 from photosearch_assets.erasure.record import Record
+from photosearch_assets.instance import run_locks
 
 _POLL_S = 0.2
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue
 
-from index_grpc.index_files import CODES, ROWS, TOKENS, VECTORS
-from index_grpc.npy_files import write_npy
-from index_grpc.recall import measure_recall
+from index_grpc.index.index_files import CODES, ROWS, TOKENS, VECTORS
+from index_grpc.index.npy_files import write_npy
+from index_grpc.index.recall import measure_recall
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing
 from photosearch.repository.manifest import REMARKS, Input, Manifest

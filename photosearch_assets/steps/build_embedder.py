@@ -18,9 +18,9 @@ from photosearch.embedder.registry import resolve_network
 from photosearch.errors import PhotosearchError
 from photosearch.images.fetch import fetch_photos
 from photosearch.repository.addresses import Address
+from photosearch.repository.embedder_roles import Role, note
 from photosearch.repository.manifest import Input, Manifest, canonical_digest
-from photosearch.repository.prepared import Role, note
-from photosearch.repository.storage import TagMoved
+from photosearch.repository.storage.port import TagMoved
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
 from photosearch_assets.steps.context import StepContext

@@ -24,7 +24,7 @@ from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 from photosearch_assets.errors import StepError
-from photosearch_assets.steps.shelf import Shelf
+from photosearch_assets.steps.current import Shelf
 
 if TYPE_CHECKING:
     from photosearch.embedder.embedder import Embedder

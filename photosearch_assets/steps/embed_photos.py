@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from index_grpc.index_files import ROWS, VECTORS, EmbeddingsFolder, write_embeddings
-from index_grpc.rows import Row
+from index_grpc.index.index_files import ROWS, VECTORS, EmbeddingsFolder, write_embeddings
+from index_grpc.index.rows import Row
 from photosearch.embedder.batch import embed_photos as embed_batch
 from photosearch.errors import PhotosearchError
 from photosearch.images.fetch import fetch_photos
@@ -29,10 +29,10 @@ from photosearch.windows import Window
 from photosearch_assets.errors import StepError
 from photosearch_assets.steps.checks import coverage, failure_rate, vector_health
 from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.current import Recipe
+from photosearch_assets.steps.parallel import side_by_side
 from photosearch_assets.steps.photo_strip import spread
 from photosearch_assets.steps.result import Remark, StepResult, Unusable
-from photosearch_assets.steps.shelf import Recipe
-from photosearch_assets.steps.side_by_side import side_by_side
 
 NAME = "embeddings"
 ONE_COLOUR = "came out in one colour"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from index_grpc.encode import EncodedIndex, Encoder, EncodeTask
+from index_grpc.index.encode import EncodedIndex, Encoder, EncodeTask
 from photosearch.errors import PhotosearchError
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import DamagedArtifact
@@ -21,10 +21,10 @@ from photosearch.repository.manifest import Manifest
 from photosearch.windows import Window
 from photosearch_assets.steps.checks import coverage, recall_at_target
 from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.current import Recipe, Shelf, as_input
+from photosearch_assets.steps.parallel import side_by_side
 from photosearch_assets.steps.recall_gate import RecallGate
 from photosearch_assets.steps.result import StepResult
-from photosearch_assets.steps.shelf import Recipe, Shelf, as_input
-from photosearch_assets.steps.side_by_side import side_by_side
 
 NAME = "hourly_index"
 HOW: dict[str, JsonValue] = {"step": "encode", "format": 1}

@@ -17,8 +17,8 @@ from photosearch.images.report import PhotoReport
 from photosearch.windows import Window
 from photosearch_assets.steps.checks import coverage, failure_rate
 from photosearch_assets.steps.context import StepContext
-from photosearch_assets.steps.hours import digests_by_hour, photos_by_hour
 from photosearch_assets.steps.photo_strip import spread
+from photosearch_assets.steps.photos_by_hour import digests_by_hour, photos_by_hour
 from photosearch_assets.steps.result import StepResult, Unusable
 
 NAME = "images"

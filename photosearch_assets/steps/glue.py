@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from index_grpc.glue import glue_indexes
+from index_grpc.index.glue import glue_indexes
 from photosearch.repository.addresses import Kind
 from photosearch.repository.manifest import Manifest
 from photosearch.windows import Granularity, Window
@@ -20,10 +20,10 @@ from photosearch_assets.errors import StepError
 from photosearch_assets.steps import encode_hours
 from photosearch_assets.steps.checks import coverage, recall_at_target
 from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.current import Recipe, Shelf, as_input
 from photosearch_assets.steps.encode_hours import CurrentQuantiser
 from photosearch_assets.steps.recall_gate import RecallGate
 from photosearch_assets.steps.result import StepResult
-from photosearch_assets.steps.shelf import Recipe, Shelf, as_input
 
 DAILY = "daily_index"
 MONTHLY = "monthly_index"

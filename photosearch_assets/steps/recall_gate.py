@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from index_grpc.quantiser import check_quantiser
-from index_grpc.recall import measure_recall
+from index_grpc.index.quantiser import check_quantiser
+from index_grpc.index.recall import measure_recall
 from photosearch.repository.manifest import Manifest
 from photosearch_assets.steps.checks import recall_at_target
 from photosearch_assets.steps.context import StepContext

@@ -21,8 +21,8 @@ _STEPS = {
     "hourly_index": "encode_hours:run",
     "daily_index": "glue:glue_days",
     "monthly_index": "glue:glue_months",
-    "serving_image": "serve:build_images",
-    "index_service": "serve:ask_for_servings",
+    "serving_image": "ship:build_images",
+    "index_service": "ship:ask_for_servings",
 }
 NAMES = tuple(_STEPS)
 

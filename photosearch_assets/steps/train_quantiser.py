@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index_grpc.index_files import EmbeddingsFolder
-from index_grpc.quantiser import train_quantiser
+from index_grpc.index.index_files import EmbeddingsFolder
+from index_grpc.index.quantiser import train_quantiser
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.manifest import Input, Manifest, canonical_digest
 from photosearch.windows import Window

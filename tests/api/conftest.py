@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.discovery import EndpointDirectory
+from api.fleet.discovery import EndpointDirectory
 from tests.api.fixtures import servers, shop
 from tests.api.served import serving
 from tests.api.shop import Servers, Shop

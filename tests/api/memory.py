@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from api.discovery import Fleet, Held, Server
-from api.repository_watch import NOTHING, CurrentIndexes
+from api.fleet.discovery import Fleet, Held, Server
+from api.fleet.repository_watch import NOTHING, CurrentIndexes
 from index_grpc.errors import WindowNotHeld
+from index_grpc.server.wire_errors import ServerUnavailable
 from index_grpc.wire.index_pb2 import Hit, SearchedWindow, SearchResponse
-from index_grpc.wire_errors import ServerUnavailable
 from photosearch.windows import Span, Window
 
 FINGERPRINT = "f" * 8

@@ -10,8 +10,8 @@ from datetime import datetime
 import httpx
 
 from api.app import create_app
-from api.discovery import Discovery
-from api.server import server_of
+from api.fleet.discovery import Discovery
+from api.server.server import server_of
 from api.state import ApiState
 from photosearch.settings.settings import Settings
 from tests.api.shop import NOW

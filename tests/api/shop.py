@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from index_grpc.encode import encode_index
-from index_grpc.endpoints import Endpoint, EndpointWindow, remove_endpoint, write_endpoint
-from index_grpc.glue import glue_indexes
-from index_grpc.index_files import write_embeddings
-from index_grpc.loading import load_serving
-from index_grpc.pack import Pack
-from index_grpc.rows import Row
-from index_grpc.server import IndexServer
-from index_grpc.serving import Serving
+from index_grpc.index.encode import encode_index
+from index_grpc.index.glue import glue_indexes
+from index_grpc.index.index_files import write_embeddings
+from index_grpc.index.pack import Pack
+from index_grpc.index.rows import Row
+from index_grpc.server.loading import load_serving
+from index_grpc.server.server import IndexServer
+from index_grpc.serving.endpoints import Endpoint, EndpointWindow, remove_endpoint, write_endpoint
+from index_grpc.serving.serving import Serving
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.embedder.build import build_embedder

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from api.cursor import Position, mark_of, write_cursor
+from api.query.cursor import Position, mark_of, write_cursor
 from tests.api.conftest import StartApi
 from tests.api.shop import Shop
 

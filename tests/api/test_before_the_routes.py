@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.app import create_app
-from api.hosts import AllowedHosts
-from api.request_log import JsonFormatter
+from api.server.hosts import AllowedHosts
+from api.server.request_log import JsonFormatter
 from photosearch.settings.settings import SettingsError, load_settings
 from tests.api.conftest import StartApi
 from tests.api.shop import Servers, Shop
@@ -237,7 +237,7 @@ def lines() -> Iterator[io.StringIO]:
 
 def logged(lines: io.StringIO) -> list[dict[str, Any]]:
     every = [json.loads(line) for line in lines.getvalue().splitlines()]
-    return [one for one in every if one["logger"] == "api.request_log"]
+    return [one for one in every if one["logger"] == "api.server.request_log"]
 
 
 def test_the_request_log_has_a_line_for_each_request_and_no_secret(

@@ -12,8 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from index_grpc.serving import ServedWindow
-from index_grpc.servings import CrashingServing, RefusedIndex, write_crashing, write_refused
+from index_grpc.serving.desk_folder import (
+    CrashingServing,
+    RefusedIndex,
+    write_crashing,
+    write_refused,
+)
+from index_grpc.serving.serving import ServedWindow
 from photosearch.address import authority, base_url, listen
 from photosearch.settings.settings import load_settings
 from tests.api.conftest import StartApi

@@ -11,13 +11,13 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.compose import Composition, Conversation
-from api.cursor import mark_of
 from api.deadline import Deadline
-from api.planner import Planner
-from api.search import Page, Searcher
-from api.servers import Question, ServerPool
-from api.understand import Asked
+from api.fleet.planner import Planner
+from api.fleet.servers import Question, ServerPool
+from api.query.cursor import mark_of
+from api.query.understand import Asked
+from api.search.compose import Composition, Conversation
+from api.search.search import Page, Searcher
 from index_grpc.wire.index_pb2 import SearchResponse
 from photosearch.catalogue.listing import Listing
 from photosearch.settings.settings import Settings

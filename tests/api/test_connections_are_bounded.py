@@ -13,9 +13,9 @@ import psutil
 import pytest
 import uvicorn
 
-from api.bounds import Limits
-from api.protocols import HAS_HTTPTOOLS, bounded
-from api.server import server_of
+from api.server.bounds import Limits
+from api.server.protocols import HAS_HTTPTOOLS, bounded
+from api.server.server import server_of
 from photosearch.settings.settings import load_settings
 
 BIG = b"x" * (16 << 20)

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from api.discovery import EndpointDirectory
+from api.fleet.discovery import EndpointDirectory
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
 from photosearch.windows import Window

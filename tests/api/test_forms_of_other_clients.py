@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from api.form import FormError, parse_form
+from api.query.form import FormError, parse_form
 from tests.api.shop import Shop
 
 PHOTO = "lamps/item 13.jpg"

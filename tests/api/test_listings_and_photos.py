@@ -9,7 +9,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from api.photos import PhotoStore
+from api.pages.photos import PhotoStore
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.images.photo_error import PhotoUnreachable

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.photo_url import PhotoUrls, own_addresses
 from api.problems import ApiProblem
-from api.public_address import is_public
+from api.query.photo_url import PhotoUrls, own_addresses
+from api.query.public_address import is_public
 from tests.api.conftest import StartApi
 from tests.api.shop import Servers, Shop
 
@@ -455,7 +455,7 @@ def test_this_machine_s_own_addresses_are_not_for_strangers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert "127.0.0.1" in own_addresses()
-    monkeypatch.setattr("api.photo_url.own_addresses", lambda: frozenset({"93.184.216.34"}))
+    monkeypatch.setattr("api.query.photo_url.own_addresses", lambda: frozenset({"93.184.216.34"}))
 
     with pytest.raises(ApiProblem, match="leads to a private address"):
         get("http://93.184.216.34/photo.jpg", allow_private=False)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.plan import Current, Plan, plan_query
-from api.planner import Planner
-from api.servers import ServerPool
+from api.fleet.plan import Current, Plan, plan_query
+from api.fleet.planner import Planner
+from api.fleet.servers import ServerPool
 from photosearch.windows import Span, Window
 from tests.api.memory import MemoryServer, StillDiscovery, StillRepository
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.discovery import EndpointDirectory
+from api.fleet.discovery import EndpointDirectory
 from api.public import without_places
-from index_grpc.servings import RefusedIndex, write_refused
+from index_grpc.serving.desk_folder import RefusedIndex, write_refused
 from photosearch.settings.settings import Settings, load_settings
 from tests.api.served import serving
 from tests.api.shop import Servers, Shop

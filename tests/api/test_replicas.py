@@ -6,10 +6,10 @@ import time
 import numpy as np
 import pytest
 
-from api.discovery import Server
-from api.servers import HEDGE_FROM, NoReply, Question, Reply, ServerPool
+from api.fleet.discovery import Server
+from api.fleet.servers import HEDGE_FROM, NoReply, Question, Reply, ServerPool
 from index_grpc.errors import InvalidQuery
-from index_grpc.wire_errors import DeadlinePassed
+from index_grpc.server.wire_errors import DeadlinePassed
 from photosearch.windows import Window
 from tests.api.memory import FINGERPRINT, MemoryServer, StillDiscovery
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.samples import MOST, SampleShelf
+from api.pages.samples import MOST, SampleShelf
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.settings.settings import load_settings

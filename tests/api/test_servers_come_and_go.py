@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from index_grpc.endpoints import Endpoint, EndpointWindow, remove_endpoint, write_endpoint
+from index_grpc.serving.endpoints import Endpoint, EndpointWindow, remove_endpoint, write_endpoint
 from photosearch.windows import Window
 from tests.api.conftest import StartApi
 from tests.api.shop import Servers, Shop

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from api import photos, pieces
-from api.photos import PhotoBytes, PhotoStore
-from api.pieces import Held, InPieces
+from api.pages import photos, pieces
+from api.pages.photos import PhotoBytes, PhotoStore
+from api.pages.pieces import Held, InPieces
 from photosearch.catalogue.listing import Photo
 from tests.api.conftest import StartApi
 

@@ -22,13 +22,13 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api.app import create_app
-from api.discovery import EndpointDirectory
-from api.plan import Current
-from api.repository_watch import CurrentIndexes
-from api.server import server_of
-from api.servers import ServerPool
+from api.fleet.discovery import EndpointDirectory
+from api.fleet.plan import Current
+from api.fleet.repository_watch import CurrentIndexes
+from api.fleet.servers import ServerPool
+from api.server.server import server_of
 from api.state import ApiState
-from index_grpc.endpoints import Endpoint, EndpointWindow, write_endpoint
+from index_grpc.serving.endpoints import Endpoint, EndpointWindow, write_endpoint
 from index_grpc.wire.index_pb2 import Hit, SearchedWindow, SearchResponse
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from api import photos
-from api.photos import PhotoBytes, PhotoStore
+from api.pages import photos
+from api.pages.photos import PhotoBytes, PhotoStore
 from tests.api.shop import Shop
 
 SIDES = range(64, 84)

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.discovery import Fleet, Held, Server
+from api.fleet.discovery import Fleet, Held, Server
+from api.fleet.plan import Current, plan_query
+from api.fleet.planner import Planner
+from api.fleet.repository_watch import CurrentIndexes
+from api.fleet.servers import ServerPool
 from api.models import GranularityTimeline
-from api.plan import Current, plan_query
-from api.planner import Planner
-from api.repository_watch import CurrentIndexes
-from api.servers import ServerPool
-from api.timeline import Facts, timeline_of
-from api.timeline_page import Page, TimelinePage, page_of
-from index_grpc.troubles import Trouble
+from api.pages.timeline import Facts, timeline_of
+from api.pages.timeline_page import Page, TimelinePage, page_of
+from index_grpc.serving.not_served import Trouble
 from photosearch.repository.readiness import ReadyIndex
 from photosearch.windows import Granularity, Span, Window, windows_within
 from tests.api.memory import FINGERPRINT, StillDiscovery, StillRepository
@@ -184,7 +184,7 @@ def test_the_page_is_worked_out_beside_the_loop(monkeypatch: pytest.MonkeyPatch)
         threads.append(threading.get_ident())
         return page_of(facts)
 
-    monkeypatch.setattr("api.timeline_page.page_of", noted)
+    monkeypatch.setattr("api.pages.timeline_page.page_of", noted)
     asyncio.run(page_of_troubles([], now, [0]).now())
 
     assert len(threads) == 1

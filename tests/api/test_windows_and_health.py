@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.discovery import EndpointDirectory
+from api.fleet.discovery import EndpointDirectory
 from photosearch.repository.addresses import Address
 from photosearch.windows import Window
 from tests.api.conftest import StartApi

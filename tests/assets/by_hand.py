@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from photosearch.windows import Window
-from photosearch_assets.plan import DueWork, Timeline, find_due
+from photosearch_assets.planning.plan import DueWork, Timeline, find_due
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import StepResult

@@ -107,7 +107,7 @@ def context(shop: Shop) -> Iterator[StepContext]:
 
 @pytest.fixture
 def instance(shop: Shop) -> Iterator[dg.DagsterInstance]:
-    from photosearch_assets.dagster_home import open_instance
+    from photosearch_assets.instance.home import open_instance
 
     with open_instance(shop.settings) as instance:
         yield instance

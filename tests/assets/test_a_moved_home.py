@@ -11,10 +11,10 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from photosearch.settings.settings import Settings
-from photosearch_assets.dagster_home import ensure_home, environment, open_instance
 from photosearch_assets.errors import AssetsError
-from photosearch_assets.home_paths import databases_folder
-from photosearch_assets.in_home import in_home
+from photosearch_assets.instance.home import ensure_home, environment, open_instance
+from photosearch_assets.instance.home_paths import databases_folder
+from photosearch_assets.instance.in_home import in_home
 
 FIRST = "0b5ba6cf-6f0e-4cf1-8a6b-4d7b7f5b2a10"
 SECOND = "1b5ba6cf-6f0e-4cf1-8a6b-4d7b7f5b2a11"
@@ -131,7 +131,7 @@ def test_a_home_of_a_former_release_comes_along_too(
     assert text.startswith("# Dagster on one machine.")
     assert "# Ours has eight cores." in text
     assert yaml.safe_load(text)["compute_logs"] == {
-        "module": "photosearch_assets.logs_in_home",
+        "module": "photosearch_assets.instance.logs_in_home",
         "class": "LogsInHome",
         "config": {"base_dir": "logs"},
     }
@@ -139,6 +139,18 @@ def test_a_home_of_a_former_release_comes_along_too(
     again = here.stat().st_mtime_ns
     ensure_home(shop(two))
     assert here.stat().st_mtime_ns == again
+
+
+def test_a_home_that_names_our_classes_where_they_were_is_opened(one: Path) -> None:
+    config = shop(one).dagster_home / "dagster.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("photosearch_assets.instance.", "photosearch_assets."))
+    assert config.read_text() != text
+
+    record(one, SECOND)
+
+    assert recorded(one) == {FIRST, SECOND}
+    assert config.read_text() == text
 
 
 def test_databases_that_a_person_put_elsewhere_stay_there(tmp_path: Path) -> None:

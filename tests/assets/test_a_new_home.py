@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from photosearch.settings.settings import Settings
-from photosearch_assets.dagster_home import open_instance
+from photosearch_assets.instance.home import open_instance
 
 PROCESSES = 4
 HOMES = 3

@@ -8,9 +8,9 @@ import dagster as dg
 import pytest
 
 from photosearch.windows import Granularity, Window
-from photosearch_assets.automation import condition_of
 from photosearch_assets.component import definitions_of
 from photosearch_assets.dag import DagStep, StepGranularity
+from photosearch_assets.sensors.automation import condition_of
 from tests.assets.conftest import START, Shop, hours
 
 STEPS = [

@@ -27,7 +27,7 @@ server.wait_for_termination()
 """
 PARENT = f"""
 import subprocess, sys, time
-from photosearch_assets import code_servers
+from photosearch_assets.processes import code_servers
 asked = code_servers._answers
 def told(path):
     answers = asked(path)

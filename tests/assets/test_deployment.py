@@ -10,12 +10,17 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from index_grpc.place_servings import ServingPlacer
-from index_grpc.serving_image import find_serving_image
-from index_grpc.servings import CrashingServing, read_refused, read_servings, write_crashing
+from index_grpc.serving.desk_folder import (
+    CrashingServing,
+    read_refused,
+    read_servings,
+    write_crashing,
+)
+from index_grpc.shipping.image import find_serving_image
+from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.oci.opening import open_builder
-from photosearch_assets import deployment
 from photosearch_assets.definitions import load
+from photosearch_assets.sensors import shipping
 from tests.assets.by_hand import run_step
 from tests.assets.conftest import Shop, hours
 from tests.assets.sensing import evaluate, queue, run, sensor_named
@@ -37,7 +42,7 @@ class Dagster:
             def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
                 return datetime.now(tz) + dagster.later
 
-        monkeypatch.setattr(deployment, "datetime", Clock)
+        monkeypatch.setattr(shipping, "datetime", Clock)
 
     def tick(self) -> list[Any]:
         """What the sensor asks for now."""

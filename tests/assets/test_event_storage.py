@@ -23,7 +23,7 @@ def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dg.Dags
     if request.param == "ours":
         storage = {
             "custom": {
-                "module": "photosearch_assets.event_storage",
+                "module": "photosearch_assets.instance.event_storage",
                 "class": "PhotosearchSqliteStorage",
                 "config": {"base_dir": str(tmp_path / "storage")},
             }

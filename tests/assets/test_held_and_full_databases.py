@@ -15,10 +15,10 @@ import sqlalchemy as sa
 
 from photosearch.errors import PhotosearchError
 from photosearch.settings.settings import Settings
-from photosearch_assets import sqlite_files
-from photosearch_assets.dagster_home import ensure_home, open_instance
 from photosearch_assets.errors import AssetsError
-from photosearch_assets.sqlite_files import BUSY_TIMEOUT_S, database_url, told_of
+from photosearch_assets.instance import sqlite_files
+from photosearch_assets.instance.home import ensure_home, open_instance
+from photosearch_assets.instance.sqlite_files import BUSY_TIMEOUT_S, database_url, told_of
 
 DATABASES = ["history/runs.db", "schedules/schedules.db", "history/runs/index.db"]
 
@@ -76,7 +76,7 @@ def test_a_database_held_beyond_the_wait_is_told_in_one_line(
     settings: Settings, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_files, "BUSY_TIMEOUT_S", 0)
-    monkeypatch.setattr("photosearch_assets.event_storage.BUSY_TIMEOUT_S", 0)
+    monkeypatch.setattr("photosearch_assets.instance.event_storage.BUSY_TIMEOUT_S", 0)
     with open_instance(settings):
         pass
     home = settings.dagster_home

@@ -6,8 +6,8 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from index_grpc.find_row import find_row
-from index_grpc.index_files import EmbeddingsFolder
+from index_grpc.index.find_row import find_row
+from index_grpc.index.index_files import EmbeddingsFolder
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError
 from photosearch.repository.addresses import Address, Kind
 from photosearch.windows import Window

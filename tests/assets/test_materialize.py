@@ -10,16 +10,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from index_grpc.servings import read_servings
+from index_grpc.serving.desk_folder import read_servings
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing
 from photosearch.repository.addresses import Kind
 from photosearch.repository.readiness import ready_indexes
 from photosearch.windows import Window
-from photosearch_assets.commands import materialize as materialize_command
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import AssetsError
-from photosearch_assets.materialize import Materializer, Summary, stretches
+from photosearch_assets.materialize.command import materialize as materialize_command
+from photosearch_assets.materialize.materializer import Materializer, Summary, stretches
 from photosearch_assets.resources import Stores
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.result import CheckOutcome, StepResult

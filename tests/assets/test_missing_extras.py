@@ -8,10 +8,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from index_grpc.scann_process import ScannProcess
+from index_grpc.index.scann_process import ScannProcess
 from photosearch.extras import MODULES, MissingExtra
 from photosearch_assets.definitions import load
-from photosearch_assets.materialize import Materializer, Stage, _reasons
+from photosearch_assets.materialize.materializer import Materializer, Stage, _reasons
 from photosearch_assets.steps.__main__ import _run
 from photosearch_assets.steps.result import StepResult
 from tests.assets.conftest import Shop
@@ -89,7 +89,7 @@ def test_whatever_a_step_imports_is_named(
     if extra == "assets":  # without it there are no steps
         return
     step = importing(MODULES[extra][0])
-    monkeypatch.setattr("photosearch_assets.runners.own_step", lambda _name: step)
+    monkeypatch.setattr("photosearch_assets.runners.runners.own_step", lambda _name: step)
     job = load().resolve_implicit_global_asset_job_def()
 
     ended = job.execute_in_process(

@@ -13,8 +13,8 @@ import pytest
 
 from photosearch.files.walk import files_below
 from photosearch.settings.settings import Settings
-from photosearch_assets.dagster_home import open_instance
-from photosearch_assets.old_runs import DAY_S, old_runs_files, remove_daily
+from photosearch_assets.instance.home import open_instance
+from photosearch_assets.instance.old_runs import DAY_S, old_runs_files, remove_daily
 
 DAYS = 30
 
@@ -84,7 +84,7 @@ def test_the_logs_and_events_of_an_old_run_go_and_what_it_made_stays(settings: S
 def test_a_process_that_looked_at_a_run_before_looks_again(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photosearch_assets.event_storage._KEPT_ENGINES", 1)
+    monkeypatch.setattr("photosearch_assets.instance.event_storage._KEPT_ENGINES", 1)
     with open_instance(settings) as instance:
         runs = [run(instance), run(instance)]
         for run_id in runs:
@@ -106,7 +106,7 @@ def test_gc_asks_for_it_and_the_daemon_does_it_daily(
 ) -> None:
     pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     asked = pyproject["project"]["entry-points"]["photosearch.gc"].values()
-    assert "photosearch_assets.old_runs:old_runs_files" in asked
+    assert "photosearch_assets.instance.old_runs:old_runs_files" in asked
 
     with open_instance(settings) as instance:
         old = run(instance)
@@ -119,7 +119,7 @@ def test_gc_asks_for_it_and_the_daemon_does_it_daily(
 
 
 def test_gc_needs_no_dagster_for_it() -> None:
-    code = "import sys, photosearch_assets.old_runs; print(*sys.modules)"
+    code = "import sys, photosearch_assets.instance.old_runs; print(*sys.modules)"
     run = [sys.executable, "-c", code]
     loaded = subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()
     assert not {"dagster", "yaml"} & {*loaded}

@@ -12,8 +12,8 @@ import yaml  # type: ignore[import-untyped]
 
 from photosearch_assets.definitions import load
 from photosearch_assets.errors import AssetsError
-from photosearch_assets.foreign_results import NOT_REPORTED
 from photosearch_assets.own_steps import own_steps
+from photosearch_assets.runners.foreign_results import NOT_REPORTED
 from tests.assets.conftest import Shop, defs_of, hours
 
 FIRST, SECOND = (hour.start_text for hour in hours(0, 2))

@@ -13,8 +13,8 @@ from photosearch.repository.addresses import Kind
 from photosearch.repository.manifest import Manifest
 from photosearch.terminal.terminal import Terminal
 from photosearch.windows import Window
-from photosearch_assets.commands import _report_remarks
-from photosearch_assets.materialize import Summary
+from photosearch_assets.materialize.command import _report_remarks
+from photosearch_assets.materialize.materializer import Summary
 from photosearch_assets.metadata import metadata_of
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step

@@ -6,7 +6,7 @@ import pytest
 
 from photosearch.repository.manifest import Failure
 from photosearch.terminal.terminal import Terminal
-from photosearch_assets.commands import _report_unusable
+from photosearch_assets.materialize.command import _report_unusable
 
 
 def told(kinds: int, capsys: pytest.CaptureFixture[str]) -> str:

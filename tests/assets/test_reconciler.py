@@ -16,13 +16,14 @@ import pytest
 
 from photosearch.settings.settings import Settings
 from photosearch.windows import Granularity, Window
-from photosearch_assets import reconciler, run_locks
-from photosearch_assets.attempts import Attempt, read_attempts
 from photosearch_assets.definitions import load
-from photosearch_assets.demands import FETCH, Demand, choose, demands_of
-from photosearch_assets.deployment import ASSETS as DEPLOYED
-from photosearch_assets.plan import DueWork
-from photosearch_assets.reconciler import being_made
+from photosearch_assets.instance import run_locks
+from photosearch_assets.planning.attempts import Attempt, read_attempts
+from photosearch_assets.planning.demands import FETCH, Demand, choose, demands_of
+from photosearch_assets.planning.plan import DueWork
+from photosearch_assets.sensors import reconciler
+from photosearch_assets.sensors.reconciler import being_made
+from photosearch_assets.sensors.shipping import ASSETS as DEPLOYED
 from photosearch_assets.steps.context import StepContext
 from tests.assets.by_hand import TOMORROW, due, run_step
 from tests.assets.conftest import START, Shop, hours
@@ -394,7 +395,7 @@ def _process_of(shop: Shop, run_id: str) -> "subprocess.Popen[bytes]":
     script = (
         "import sys, time\n"
         "from photosearch.settings.settings import load_settings\n"
-        "from photosearch_assets import run_locks\n"
+        "from photosearch_assets.instance import run_locks\n"
         "run_locks.hold(load_settings(), sys.argv[1])\n"
         "time.sleep(60)\n"
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from index_grpc.index_files import EmbeddingsFolder
+from index_grpc.index.index_files import EmbeddingsFolder
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.init.folder_scan import scan_folder

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from photosearch_assets.steps.side_by_side import side_by_side
+from photosearch_assets.steps.parallel import side_by_side
 
 
 def test_results_come_in_the_items_order() -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from index_grpc.index_files import EmbeddingsFolder, IndexFolder
-from index_grpc.search import SearchParameters
+from index_grpc.index.index_files import EmbeddingsFolder, IndexFolder
+from index_grpc.index.search import SearchParameters
 from photosearch.embedder.batch import embed_photos
 from photosearch.repository.addresses import Address, Kind
 from photosearch.settings.settings import SETTINGS_FILE

@@ -11,10 +11,10 @@ import pytest
 
 from photosearch.cli import main
 from photosearch.repository.addresses import Address
-from photosearch.repository.folder import FolderStorage
-from photosearch.repository.prepared import Role, note, read_noted
+from photosearch.repository.embedder_roles import Role, note, read_noted
 from photosearch.repository.readiness import current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
+from photosearch.repository.storage.folder import FolderStorage
 from photosearch.settings.settings import SETTINGS_FILE, load_settings
 from photosearch.windows import Window
 from photosearch_assets import embedder_command, embedder_settings

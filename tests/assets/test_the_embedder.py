@@ -11,7 +11,7 @@ from PIL import Image
 
 from photosearch.embedder import build
 from photosearch.repository.addresses import Address
-from photosearch.repository.prepared import Role, read_noted
+from photosearch.repository.embedder_roles import Role, read_noted
 from photosearch_assets.steps import build_embedder
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.result import StepResult

@@ -11,8 +11,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from photosearch.address import is_loopback
 from photosearch.settings.settings import Settings
-from photosearch_assets.dagit_guard import DagitGuard
-from photosearch_assets.processes import webserver
+from photosearch_assets.processes.dagit_guard import DagitGuard
+from photosearch_assets.processes.specs import webserver
 
 JSON = {"content-type": "application/json"}
 OWN = {"host": "127.0.0.1:3000", "origin": "http://127.0.0.1:3000"}

@@ -8,7 +8,7 @@ from photosearch.repository.repository import Repository
 from photosearch_assets.steps import embed_photos, fetch_images
 from photosearch_assets.steps.build_embedder import run as build_embedder
 from photosearch_assets.steps.context import StepContext
-from photosearch_assets.steps.shelf import Recipe, Shelf
+from photosearch_assets.steps.current import Recipe, Shelf
 from tests.assets.conftest import Shop, hours
 
 (HOUR,) = hours(0, 1)

@@ -16,7 +16,7 @@ import pytest
 from photosearch.processes.spec import ProcessSpec
 from photosearch.settings.settings import SETTINGS_FILE, SETTINGS_VARIABLE
 from photosearch.windows import Granularity, Window
-from photosearch_assets import processes
+from photosearch_assets.processes import specs
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from tests.assets.conftest import Shop
@@ -43,7 +43,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
 @pytest.fixture
 def webserver(shop: Shop) -> Iterator[str]:
     """The address of a running Dagit."""
-    spec = processes.webserver(shop.settings)
+    spec = specs.webserver(shop.settings)
     with _running(spec, shop.root) as process:
         assert spec.ready_url is not None
         _await_answer(spec.ready_url, process)
@@ -53,7 +53,7 @@ def webserver(shop: Shop) -> Iterator[str]:
 @pytest.fixture
 def dagit(shop: Shop, webserver: str) -> Iterator[str]:
     """The address of a running Dagit, with its daemon."""
-    with _running(processes.daemon(shop.settings), shop.root):
+    with _running(specs.daemon(shop.settings), shop.root):
         yield webserver
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from api.discovery import EndpointDirectory
+from api.fleet.discovery import EndpointDirectory
 from tests.api.served import serving
 from tests.api.shop import Servers, Shop
 from tests.browser.slow_line import SlowLine, slow_line

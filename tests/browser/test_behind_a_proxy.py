@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from api.discovery import EndpointDirectory
+from api.fleet.discovery import EndpointDirectory
 from tests.api.served import serving
 from tests.api.shop import Servers, Shop
 

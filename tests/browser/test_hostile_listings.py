@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from api.discovery import EndpointDirectory
+from api.fleet.discovery import EndpointDirectory
 from photosearch.catalogue.listing import Listing, Photo
 from tests.api.served import serving
 from tests.api.shop import Servers, Shop, build_shop, draw_shapes

@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from api.discovery import EndpointDirectory
-from index_grpc.serving import ServedWindow
-from index_grpc.servings import CrashingServing, RefusedIndex, write_crashing, write_refused
+from api.fleet.discovery import EndpointDirectory
+from index_grpc.serving.desk_folder import (
+    CrashingServing,
+    RefusedIndex,
+    write_crashing,
+    write_refused,
+)
+from index_grpc.serving.serving import ServedWindow
 from photosearch.windows import Window
 from tests.api.served import serving
 from tests.api.shop import NOW, Servers, Shop

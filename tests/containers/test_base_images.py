@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.client import describe_once, is_serving_once, search_once
-from index_grpc.serving import Serving
-from index_grpc.serving_image import build_serving_image
+from index_grpc.server.client import describe_once, is_serving_once, search_once
+from index_grpc.serving.serving import Serving
+from index_grpc.shipping.image import build_serving_image
 from photosearch.oci.opening import open_builder
 from photosearch.settings.settings import Settings, load_settings
 from photosearch.windows import Window
@@ -28,7 +28,7 @@ HOURS = ["hourly/2026-11-22T10", "hourly/2026-11-22T11"]
 #: What must be loaded in an image, and what must not be there.
 PARTS = {
     "index-server": (
-        ["index_grpc.server_command", "index_grpc.server", "index_grpc.pack", "scann"],
+        ["index_grpc.server.command", "index_grpc.server.server", "index_grpc.index.pack", "scann"],
         ["torch", "dagster", "fastapi", "sqlalchemy", "onnxruntime", "olot", "api", "controller"],
     ),
     "api": (
@@ -44,7 +44,7 @@ PARTS = {
         ["torch", "fastapi", "onnxruntime", "scann", "api", "controller"],
     ),
     "controller": (
-        ["controller.local", "index_grpc.serving_image", "photosearch.oci.remote"],
+        ["controller.local.deployer", "index_grpc.shipping.image", "photosearch.oci.remote"],
         ["torch", "dagster", "fastapi", "scann", "onnxruntime", "api", "photosearch_assets"],
     ),
 }

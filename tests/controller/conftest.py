@@ -10,12 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from controller.local import LocalDeployer
-from controller.status import DeployerStatus, read_status
-from index_grpc.client import search_once
-from index_grpc.endpoints import Endpoint, read_endpoints
-from index_grpc.place_servings import ServingPlacer
-from index_grpc.servings import RefusedIndex, read_refused
+from controller.local.deployer import LocalDeployer
+from controller.local.status import DeployerStatus, read_status
+from index_grpc.server.client import search_once
+from index_grpc.serving.desk_folder import RefusedIndex, read_refused
+from index_grpc.serving.endpoints import Endpoint, read_endpoints
+from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.errors import PhotosearchError
 from photosearch.oci.opening import open_builder
 from photosearch.settings.settings import Settings
@@ -113,7 +113,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def deployment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    monkeypatch.setattr("controller.local.POLL_S", POLL_S)
+    monkeypatch.setattr("controller.local.deployer.POLL_S", POLL_S)
     made = MadeRepository(settings)
     started = time.monotonic()
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index_grpc.encode import encode_index
-from index_grpc.glue import glue_indexes
-from index_grpc.index_files import write_embeddings
-from index_grpc.rows import Row
+from index_grpc.index.encode import encode_index
+from index_grpc.index.glue import glue_indexes
+from index_grpc.index.index_files import write_embeddings
+from index_grpc.index.rows import Row
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.manifest import Input, Manifest
 from photosearch.repository.repository import Repository

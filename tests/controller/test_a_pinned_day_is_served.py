@@ -2,7 +2,7 @@
 
 import time
 
-from controller.status import State
+from controller.local.status import State
 from photosearch.repository.addresses import Address
 from photosearch.windows import Window
 from tests.controller.conftest import Deployment

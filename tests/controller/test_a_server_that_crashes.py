@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.place_servings import ServingPlacer
-from index_grpc.servings import CrashingServing, RefusedIndex, read_crashing, write_refused
+from index_grpc.serving.desk_folder import (
+    CrashingServing,
+    RefusedIndex,
+    read_crashing,
+    write_refused,
+)
+from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.oci.opening import open_builder
 from tests.controller.conftest import Deployment
 from tests.controller.crashing import Doom

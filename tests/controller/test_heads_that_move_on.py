@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from index_grpc.place_servings import Built, ServingPlacer
-from index_grpc.serving import Serving
-from index_grpc.servings import read_servings, remove_serving
+from index_grpc.serving.desk_folder import read_servings, remove_serving
+from index_grpc.serving.serving import Serving
+from index_grpc.shipping.reconcile import Built, ServingPlacer
 from photosearch.oci.opening import open_builder
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings

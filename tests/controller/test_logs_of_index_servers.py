@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.server_process import log_path
+from controller.local.server_process import log_path
 from photosearch.settings.settings import Settings
 from tests.controller.conftest import Deployment
 from tests.controller.crashing import Doom
@@ -56,7 +56,7 @@ def test_a_log_makes_way_while_its_server_runs_and_the_last_words_are_found(
 def test_logs_of_servers_beyond_the_number_go(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.server_process.LOGS_KEPT", 2)
+    monkeypatch.setattr("controller.local.server_process.LOGS_KEPT", 2)
     folder = log_path(deployment.settings.logs_dir, "x").parent
     folder.mkdir(parents=True)
     for name in ("a.log", "a.log.1", "b.log"):

@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from index_grpc.loading import ServingRefused, load_serving
-from index_grpc.serving import Serving
-from index_grpc.servings import write_serving
+from index_grpc.server.loading import ServingRefused, load_serving
+from index_grpc.serving.desk_folder import write_serving
+from index_grpc.serving.serving import Serving
 from index_grpc.verify_images import damaged_images
-from photosearch.repository.contents import file_entry
+from photosearch.repository.integrity import file_entry
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window

@@ -8,13 +8,13 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from controller import held_serving
-from controller.status import State
-from index_grpc.endpoints import endpoint_path
+from controller.local import held_serving
+from controller.local.status import State
+from index_grpc.serving.endpoints import endpoint_path
 from photosearch.files.locks import file_lock
 from photosearch.repository.addresses import Address
+from photosearch.repository.embedder_roles import Role, note
 from photosearch.repository.errors import StorageError
-from photosearch.repository.prepared import Role, note
 from photosearch.windows import Window
 from tests.controller.conftest import Deployment, index_servers
 from tests.controller.made_repository import FINGERPRINT
@@ -119,7 +119,7 @@ def test_a_server_that_is_silent_is_replaced(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(held_serving, "HEALTH_EVERY_S", 0.1)
-    monkeypatch.setattr("controller.server_process.HEALTH_DEADLINE_S", 0.3)
+    monkeypatch.setattr("controller.local.server_process.HEALTH_DEADLINE_S", 0.3)
     deployment.made.hour(HOURS[0])
     deployment.settle()
     (before,) = deployment.endpoints
@@ -280,7 +280,7 @@ def test_a_repository_that_can_not_be_read_leaves_the_servings_as_they_are(
     def unreadable(*_: object) -> str:
         raise StorageError("the repository can't be read", found="Input/output error")
 
-    monkeypatch.setattr("index_grpc.wanted_servings.current_fingerprint", unreadable)
+    monkeypatch.setattr("index_grpc.serving.desired.current_fingerprint", unreadable)
     deployment.until(lambda: deployment.status.problem is not None)
 
     assert "Input/output error" in (deployment.status.problem or "")

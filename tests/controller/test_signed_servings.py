@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.local import LocalDeployer
-from index_grpc.place_servings import ServingPlacer
-from index_grpc.troubles import read_troubles
+from controller.local.deployer import LocalDeployer
+from index_grpc.serving.not_served import read_troubles
+from index_grpc.shipping.reconcile import ServingPlacer
 from index_grpc.verify_signatures import wrong_signatures
 from photosearch.settings.settings import Settings, load_settings
 from tests.controller.conftest import Deployment

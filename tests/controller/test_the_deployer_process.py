@@ -13,13 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from controller.server_process import adopt_servers, log_path
-from controller.status import read_status
-from index_grpc.announcement import Announcement
-from index_grpc.client import is_serving_once
-from index_grpc.endpoints import read_endpoints
-from index_grpc.place_servings import place_servings
-from index_grpc.serving import Serving
+from controller.local.server_process import adopt_servers, log_path
+from controller.local.status import read_status
+from index_grpc.server.announcement import Announcement
+from index_grpc.server.client import is_serving_once
+from index_grpc.serving.endpoints import read_endpoints
+from index_grpc.serving.serving import Serving
+from index_grpc.shipping.reconcile import place_servings
 from photosearch.files.whole import write_whole
 from photosearch.logs.writer import LogWriter
 from photosearch.processes.spec import SUPERVISED, photosearch_argv

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from photosearch.repository.folder import FolderStorage
+from photosearch.repository.storage.folder import FolderStorage
 from photosearch_assets.erasure import strips
 from photosearch_assets.erasure.places import Places
 

@@ -3,7 +3,7 @@
 import os
 from datetime import UTC, datetime
 
-from index_grpc.endpoints import Endpoint, EndpointWindow, write_endpoint
+from index_grpc.serving.endpoints import Endpoint, EndpointWindow, write_endpoint
 from photosearch.repository.addresses import Address
 from photosearch.windows import Window
 from photosearch_assets.steps.context import StepContext

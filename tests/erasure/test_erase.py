@@ -23,9 +23,9 @@ from photosearch.images.cache import ImageCache
 from photosearch.init.folder_scan import scan_folder
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.erasures import Receipt, digest_of, receipt_path, receipts
-from photosearch.repository.folder import STAGED_MARK
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
+from photosearch.repository.storage.folder import STAGED_MARK
 from photosearch.windows import Window
 from photosearch_assets.erasure.check import still_there
 from photosearch_assets.erasure.erase import STAGES, Erasure, ErasureOptions
@@ -92,7 +92,7 @@ def run_under_way(shop: Shop) -> "subprocess.Popen[bytes]":
     """A process that works on a run until it is killed."""
     work = (
         "import time; from photosearch.settings.settings import load_settings;"
-        "from photosearch_assets import run_locks;"
+        "from photosearch_assets.instance import run_locks;"
         "run_locks.hold(load_settings(), 'run-1'); print('on', flush=True); time.sleep(60)"
     )
     running = subprocess.Popen(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from index_grpc.image_contents import serving_images
-from index_grpc.place_servings import ServingPlacer, place_servings
-from index_grpc.serving_image import pull_serving_image
-from index_grpc.servings import read_servings
+from index_grpc.serving.desk_folder import read_servings
+from index_grpc.shipping.contents import serving_images
+from index_grpc.shipping.image import pull_serving_image
+from index_grpc.shipping.reconcile import ServingPlacer, place_servings
 from photosearch.errors import PhotosearchError
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes, ImageRegistry

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from index_grpc.place_servings import place_servings
+from index_grpc.shipping.reconcile import place_servings
 from photosearch.cli import main
 from photosearch.repository.addresses import Address, Kind
 from photosearch.windows import Window
-from photosearch_assets.processes import daemon, webserver
+from photosearch_assets.processes.specs import daemon, webserver
 from photosearch_assets.steps.context import StepContext
 from tests.assets.conftest import Materialize, Shop, hours, instance, materialize
 from tests.erasure.conftest import DAY

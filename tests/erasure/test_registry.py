@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from index_grpc.gc_images import unneeded_images
-from index_grpc.image_contents import serving_images
-from index_grpc.index_files import CODES, VECTORS
-from index_grpc.place_servings import place_servings
-from index_grpc.servings import read_servings
+from index_grpc.index.index_files import CODES, VECTORS
+from index_grpc.serving.desk_folder import read_servings
+from index_grpc.shipping.contents import serving_images
+from index_grpc.shipping.reconcile import place_servings
 from index_grpc.verify_images import damaged_images
 from photosearch.oci.documents import MANIFEST, Manifest, images_in, parse_document
 from photosearch.oci.errors import ImageMissing, RegistryDown, RegistryRefused

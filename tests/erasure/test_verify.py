@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.image_contents import serving_images
-from index_grpc.place_servings import place_servings
-from index_grpc.servings import read_servings
+from index_grpc.serving.desk_folder import read_servings
+from index_grpc.shipping.contents import serving_images
+from index_grpc.shipping.reconcile import place_servings
 from index_grpc.verify_images import damaged_images
 from photosearch.cli import main
 from photosearch.images.cache import ImageCache

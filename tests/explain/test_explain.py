@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.endpoints import Endpoint, EndpointWindow, endpoint_path, write_endpoint
 from index_grpc.explain import explain
-from index_grpc.place_servings import place_servings
-from index_grpc.serving import Serving
-from index_grpc.servings import read_servings, write_serving
+from index_grpc.serving.desk_folder import read_servings, write_serving
+from index_grpc.serving.endpoints import Endpoint, EndpointWindow, endpoint_path, write_endpoint
+from index_grpc.serving.serving import Serving
+from index_grpc.shipping.reconcile import place_servings
 from index_grpc.trail import PhotoTrail
 from photosearch.cli import main
 from photosearch.oci.opening import open_registry

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from index_grpc.explain import explain
-from index_grpc.place_servings import place_servings
-from index_grpc.servings import read_servings
+from index_grpc.serving.desk_folder import read_servings
+from index_grpc.shipping.reconcile import place_servings
 from index_grpc.trail import TrailStep
 from photosearch.settings.settings import Settings
 from tests.assets.conftest import Shop

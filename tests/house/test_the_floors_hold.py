@@ -8,9 +8,9 @@ import pytest
 LIGHT = {
     "photosearch.windows": ("numpy", "sqlalchemy", "pydantic"),
     "photosearch.cover": ("numpy", "sqlalchemy", "pydantic"),
-    "index_grpc.server": ("dagster", "torch", "fastapi", "sqlalchemy", "onnxruntime"),
+    "index_grpc.server.server": ("dagster", "torch", "fastapi", "sqlalchemy", "onnxruntime"),
     "api.app": ("dagster", "torch", "scann"),
-    "controller.local": ("dagster", "torch", "scann", "fastapi"),
+    "controller.local.deployer": ("dagster", "torch", "scann", "fastapi"),
     "photosearch_assets.definitions": ("torch", "scann", "onnxruntime", "kubernetes"),
 }
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index_grpc.index_files import write_embeddings
-from index_grpc.quantiser import Quantiser, train_quantiser
-from index_grpc.rows import Row
+from index_grpc.index.index_files import write_embeddings
+from index_grpc.index.quantiser import Quantiser, train_quantiser
+from index_grpc.index.rows import Row
 from photosearch.windows import Granularity, Window
 
 DIMENSION = 32

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index_grpc.encode import encode_index
 from index_grpc.errors import DamagedIndex
-from index_grpc.glue import glue_indexes
-from index_grpc.index_files import CODES, ROWS, TOKENS, VECTORS, EmbeddingsFolder
-from index_grpc.npy_files import open_npy, write_npy
-from index_grpc.pack import Pack, PackWindow
-from index_grpc.quantiser import Quantiser
-from index_grpc.search import open_searcher
+from index_grpc.index.encode import encode_index
+from index_grpc.index.glue import glue_indexes
+from index_grpc.index.index_files import CODES, ROWS, TOKENS, VECTORS, EmbeddingsFolder
+from index_grpc.index.npy_files import open_npy, write_npy
+from index_grpc.index.pack import Pack, PackWindow
+from index_grpc.index.quantiser import Quantiser
+from index_grpc.index.search import open_searcher
 from photosearch.windows import Window
 from tests.index.conftest import DrawVectors, MakeEmbeddings
 
@@ -211,7 +211,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from index_grpc.errors import IndexGrpcError
-from index_grpc.search import open_searcher
+from index_grpc.index.search import open_searcher
 
 index, quantiser = Path(sys.argv[1]), Path(sys.argv[2])
 draw = np.random.default_rng(0)

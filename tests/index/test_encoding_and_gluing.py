@@ -8,21 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index_grpc import index_files
-from index_grpc.bfloat16 import from_bfloat16, to_bfloat16
-from index_grpc.encode import Encoder, EncodeTask, encode_index, encode_many
 from index_grpc.errors import (
     DamagedIndex,
     DamagedQuantiser,
     IndexMismatch,
     WorkerDied,
 )
-from index_grpc.glue import glue_indexes
-from index_grpc.index_files import CODES, ROWS, TOKENS, VECTORS, IndexFolder
-from index_grpc.npy_files import open_npy, write_npy
-from index_grpc.quantiser import Quantiser
-from index_grpc.rows import write_rows
-from index_grpc.scann_process import ScannProcess
+from index_grpc.index import index_files
+from index_grpc.index.bfloat16 import from_bfloat16, to_bfloat16
+from index_grpc.index.encode import Encoder, EncodeTask, encode_index, encode_many
+from index_grpc.index.glue import glue_indexes
+from index_grpc.index.index_files import CODES, ROWS, TOKENS, VECTORS, IndexFolder
+from index_grpc.index.npy_files import open_npy, write_npy
+from index_grpc.index.quantiser import Quantiser
+from index_grpc.index.rows import write_rows
+from index_grpc.index.scann_process import ScannProcess
 from photosearch.windows import Window
 from tests.index.conftest import DrawVectors, MakeEmbeddings, rows_of
 
@@ -112,7 +112,9 @@ def test_batches_of_any_size_give_the_same_bytes(
     encode_many(hour_tasks, quantiser.folder)
     small = [EncodeTask(task.embeddings, tmp_path / "small" / task.out.name) for task in hour_tasks]
 
-    monkeypatch.setattr("index_grpc.encode.BATCH_BYTES", 90 * 4 * 32)  # cuts hours in two as well
+    monkeypatch.setattr(
+        "index_grpc.index.encode.BATCH_BYTES", 90 * 4 * 32
+    )  # cuts hours in two as well
     encode_many(small, quantiser.folder)
 
     for one, other in zip(hour_tasks, small, strict=True):
@@ -206,7 +208,7 @@ def test_a_window_that_kills_scann_is_named_and_the_others_are_encoded(
     monkeypatch.setattr(
         index_files.EmbeddingsFolder, "read_vectors", lambda folder: folder.vectors.read()
     )
-    monkeypatch.setattr("index_grpc.encode.count_beyond", lambda bits: 0)
+    monkeypatch.setattr("index_grpc.index.encode.count_beyond", lambda bits: 0)
 
     outcomes = encode_many(hour_tasks[:5], quantiser.folder)
 

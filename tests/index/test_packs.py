@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index_grpc.encode import EncodeTask, encode_many
 from index_grpc.errors import IndexMismatch, InvalidQuery, WindowNotHeld
-from index_grpc.exact import exact_neighbours
-from index_grpc.glue import glue_indexes
-from index_grpc.npy_files import open_npy
-from index_grpc.pack import Pack, PackHit, PackWindow
-from index_grpc.quantiser import Quantiser
-from index_grpc.recall import sample_queries
-from index_grpc.search import ExactSearcher, TreeSearcher
+from index_grpc.index.encode import EncodeTask, encode_many
+from index_grpc.index.exact import exact_neighbours
+from index_grpc.index.glue import glue_indexes
+from index_grpc.index.npy_files import open_npy
+from index_grpc.index.pack import Pack, PackHit, PackWindow
+from index_grpc.index.quantiser import Quantiser
+from index_grpc.index.recall import sample_queries
+from index_grpc.index.search import ExactSearcher, TreeSearcher
 from photosearch.windows import Window
 from tests.index.conftest import DIMENSION, DrawVectors, MakeEmbeddings, Vectors
 

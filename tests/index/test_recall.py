@@ -6,21 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index_grpc.encode import encode_index
 from index_grpc.errors import IndexMismatch
-from index_grpc.exact import exact_neighbours
-from index_grpc.index_files import CODES, TOKENS, IndexFolder
-from index_grpc.npy_files import write_npy
-from index_grpc.quantiser import Quantiser
-from index_grpc.recall import (
+from index_grpc.index.encode import encode_index
+from index_grpc.index.exact import exact_neighbours
+from index_grpc.index.index_files import CODES, TOKENS, IndexFolder
+from index_grpc.index.npy_files import write_npy
+from index_grpc.index.quantiser import Quantiser
+from index_grpc.index.recall import (
     choose_parameters,
     leaf_widths,
     measure_recall,
     recall_of,
     sample_queries,
 )
-from index_grpc.search import load_tree
-from index_grpc.simulate import replay
+from index_grpc.index.search import load_tree
+from index_grpc.index.simulate import replay
 from photosearch.windows import Window
 from tests.index.conftest import DrawVectors, MakeEmbeddings
 

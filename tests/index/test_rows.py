@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index_grpc.errors import DamagedIndex
-from index_grpc.rows import Row, RowTable, read_columns, write_rows
+from index_grpc.index.rows import Row, RowTable, read_columns, write_rows
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

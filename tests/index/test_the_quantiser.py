@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from index_grpc.errors import DamagedQuantiser, UnfitTraining
-from index_grpc.quantiser import (
+from index_grpc.index.quantiser import (
     FILES,
     Quantiser,
     check_quantiser,

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index_grpc.bfloat16 import from_bfloat16
-from index_grpc.encode import Encoder
 from index_grpc.errors import DamagedQuantiser, IndexMismatch, InvalidQuery
-from index_grpc.exact import exact_neighbours
-from index_grpc.index_files import IndexFolder
-from index_grpc.npy_files import open_npy
-from index_grpc.quantiser import Quantiser, train_quantiser
-from index_grpc.search import (
+from index_grpc.index.bfloat16 import from_bfloat16
+from index_grpc.index.encode import Encoder
+from index_grpc.index.exact import exact_neighbours
+from index_grpc.index.index_files import IndexFolder
+from index_grpc.index.npy_files import open_npy
+from index_grpc.index.quantiser import Quantiser, train_quantiser
+from index_grpc.index.search import (
     EmptySearcher,
     ExactSearcher,
     Searcher,
@@ -204,12 +204,12 @@ def test_many_threads_get_the_answers_that_one_gets(
 def test_scann_is_loaded_only_when_something_is_searched_and_tensorflow_never() -> None:
     code = (
         "import sys\n"
-        "import index_grpc.pack, index_grpc.encode, index_grpc.glue, index_grpc.recall\n"
+        "from index_grpc.index import pack, encode, glue, recall\n"
         "assert 'scann' not in sys.modules\n"
         "assert 'google.protobuf' not in sys.modules\n"
         "import numpy as np, tempfile, pathlib\n"
-        "from index_grpc.npy_files import write_npy, open_npy\n"
-        "from index_grpc.search import load_exact\n"
+        "from index_grpc.index.npy_files import write_npy, open_npy\n"
+        "from index_grpc.index.search import load_exact\n"
         "path = pathlib.Path(tempfile.mkdtemp()) / 'v.npy'\n"
         "write_npy(path, np.zeros((3, 4), np.int16))\n"
         "load_exact(open_npy(path, np.int16, 2)).search(np.ones((1, 4)), 2)\n"

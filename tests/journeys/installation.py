@@ -23,7 +23,7 @@ import httpx
 import numpy as np
 import tomlkit
 
-from controller.status import DeployerStatus, read_status
+from controller.local.status import DeployerStatus, read_status
 from photosearch.files.walk import files_below
 from photosearch.settings.settings import SETTINGS_FILE, Settings, load_settings
 from photosearch.windows import Granularity, Window

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from index_grpc.servings import read_refused
+from index_grpc.serving.desk_folder import read_refused
 from photosearch.files.walk import files_below
 from tests.journeys.installation import (
     Installation,

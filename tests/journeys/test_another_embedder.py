@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from photosearch.repository.prepared import Role, note, read_noted
+from photosearch.repository.embedder_roles import Role, note, read_noted
 from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import load_settings

@@ -17,11 +17,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.discovery import EndpointDirectory
-from controller.local import LocalDeployer
-from index_grpc.endpoints import read_endpoints
-from index_grpc.place_servings import ServingPlacer
-from index_grpc.servings import read_refused
+from api.fleet.discovery import EndpointDirectory
+from controller.local.deployer import LocalDeployer
+from index_grpc.serving.desk_folder import read_refused
+from index_grpc.serving.endpoints import read_endpoints
+from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.oci.opening import open_builder
@@ -83,7 +83,7 @@ class Time:
 def test_no_query_fails_and_no_listing_is_twice_or_missing_while_two_days_roll_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.local.POLL_S", 0.2)
+    monkeypatch.setattr("controller.local.deployer.POLL_S", 0.2)
     settings = made_settings(
         tmp_path, drain_s=0.6, small_pack_bytes=0, timeline_start="2026-11-01T00:00:00Z"
     )

@@ -5,10 +5,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from index_grpc.serving import Serving
-from index_grpc.serving_annotations import image_annotations, provenance
-from index_grpc.serving_image import COMMAND, ENVIRONMENT
-from index_grpc.serving_layers import serving_layers
+from index_grpc.serving.serving import Serving
+from index_grpc.shipping.annotations import image_annotations, provenance
+from index_grpc.shipping.image import COMMAND, ENVIRONMENT
+from index_grpc.shipping.layers import serving_layers
 from photosearch.oci.assemble import put_image
 from photosearch.oci.build import ImageBuilder
 from photosearch.oci.documents import LAYER, Descriptor

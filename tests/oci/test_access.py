@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from index_grpc.serving_image import build_serving_image
+from index_grpc.shipping.image import build_serving_image
 from photosearch.oci.documents import this_platform
 from photosearch.oci.errors import ImageMissing, RegistryRefused
 from photosearch.oci.opening import open_builder, open_registry

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from index_grpc.serving import Serving
-from index_grpc.serving_image import (
+from index_grpc.serving.serving import Serving
+from index_grpc.shipping.image import (
     build_serving_image,
     find_serving_image,
     pull_serving_image,
@@ -406,8 +406,8 @@ def test_a_base_layer_whose_digest_is_wrong_is_refused(
 BUILD = """
 import sys, json
 from pathlib import Path
-from index_grpc.serving import Serving
-from index_grpc.serving_image import build_serving_image
+from index_grpc.serving.serving import Serving
+from index_grpc.shipping.image import build_serving_image
 from photosearch.oci.opening import open_builder
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import load_settings

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.image_contents import serving_images
-from index_grpc.serving_image import build_serving_image
+from index_grpc.shipping.contents import serving_images
+from index_grpc.shipping.image import build_serving_image
 from photosearch.oci.documents import CONFIG, Descriptor, to_bytes, write_manifest
 from photosearch.oci.errors import DamagedImage, RegistryRefused
 from photosearch.oci.garbage import collect_garbage

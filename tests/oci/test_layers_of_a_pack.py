@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index_grpc.serving import Serving, ServingError
-from index_grpc.serving_folder import serving_of_folder
-from index_grpc.serving_layers import MOST_INDEX_LAYERS, group_windows
+from index_grpc.serving.serving import Serving, ServingError
+from index_grpc.serving.serving_folder import serving_of_folder
+from index_grpc.shipping.layers import MOST_INDEX_LAYERS, group_windows
 from photosearch.windows import Granularity, Window
 from tests.controller.made_repository import FINGERPRINT, MadeRepository, made_settings
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.place_servings import place_servings
-from index_grpc.servings import read_servings
+from index_grpc.serving.desk_folder import read_servings
+from index_grpc.shipping.reconcile import place_servings
 from index_grpc.verify_images import damaged_images
 from photosearch.oci.documents import REF_NAME
 from photosearch.oci.layout import LayoutRegistry

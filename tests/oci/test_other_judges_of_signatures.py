@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.serving_image import build_serving_image
+from index_grpc.shipping.image import build_serving_image
 from photosearch.oci.opening import open_builder
 from photosearch.oci.signatures import PAYLOAD, SIGNATURE, read_signatures, sign
 from photosearch.oci.signing_keys import read_signing_key

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from index_grpc.image_faults import index_fault
-from index_grpc.loading import ServingRefused, load_serving, unpacked_repository
-from index_grpc.serving import Serving
-from index_grpc.serving_image import build_serving_image, find_serving_image
-from index_grpc.servings import write_serving
+from index_grpc.server.loading import ServingRefused, load_serving, unpacked_repository
+from index_grpc.serving.desk_folder import write_serving
+from index_grpc.serving.serving import Serving
+from index_grpc.shipping.faults import index_fault
+from index_grpc.shipping.image import build_serving_image, find_serving_image
 from index_grpc.verify_images import damaged_images
 from photosearch.oci.build import ImageBuilder
 from photosearch.oci.registry import ImageRegistry
@@ -248,7 +248,7 @@ def test_layers_that_windows_share_are_looked_into_too(
     settings: Settings,
     monkeypatch: Any,
 ) -> None:
-    monkeypatch.setattr("index_grpc.serving_layers.MOST_INDEX_LAYERS", 4)
+    monkeypatch.setattr("index_grpc.shipping.layers.MOST_INDEX_LAYERS", 4)
     hours = [f"hourly/2026-11-{day}T{n:02d}" for day in (21, 22, 23) for n in range(2)]
     manifests = [made.hour(key, rows=2) for key in hours]
     serving = serving_of(*manifests)

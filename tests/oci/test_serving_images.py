@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.announcement import Announcement, read_announcement
-from index_grpc.client import describe_once, is_serving_once, search_once
-from index_grpc.serving import Serving, read_serving
-from index_grpc.serving_image import (
+from index_grpc.server.announcement import Announcement, read_announcement
+from index_grpc.server.client import describe_once, is_serving_once, search_once
+from index_grpc.serving.serving import Serving, read_serving
+from index_grpc.shipping.image import (
     COMMAND,
     ENVIRONMENT,
     build_serving_image,

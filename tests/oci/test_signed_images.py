@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.loading import ServingRefused, unpacked_repository
-from index_grpc.place_servings import ServingPlacer
-from index_grpc.serving import Serving
-from index_grpc.serving_image import build_serving_image
-from index_grpc.servings import read_servings
+from index_grpc.server.loading import ServingRefused, unpacked_repository
+from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.serving import Serving
+from index_grpc.shipping.image import build_serving_image
+from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.oci.build import ImageBuilder
 from photosearch.oci.documents import (
     CONFIG,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.serving_image import build_serving_image, pull_serving_image
+from index_grpc.shipping.image import build_serving_image, pull_serving_image
 from photosearch.oci.documents import (
     CONFIG,
     LAYER,

@@ -11,7 +11,7 @@ from typing import Any
 from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Input, Manifest
 from photosearch.repository.repository import Repository
-from photosearch.repository.storage import Storage, open_storage
+from photosearch.repository.storage.port import Storage, open_storage
 from photosearch.windows import Window
 
 FINGERPRINT = "f1"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.endpoints import Endpoint, EndpointWindow, write_endpoint
+from index_grpc.serving.endpoints import Endpoint, EndpointWindow, write_endpoint
 from photosearch.cli import main
 from photosearch.repository.addresses import Address
 from photosearch.settings.settings import load_settings

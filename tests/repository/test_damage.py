@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from photosearch.repository.addresses import Address
-from photosearch.repository.contents import file_entry
 from photosearch.repository.errors import DamagedArtifact
+from photosearch.repository.integrity import file_entry
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
 from photosearch.windows import Window

@@ -9,7 +9,7 @@ import pytest
 
 from photosearch.repository.erasures import FOLDER, RECEIPT, ErasedListings
 from photosearch.repository.errors import StorageError
-from photosearch.repository.folder import FolderStorage
+from photosearch.repository.storage.folder import FolderStorage
 
 
 class Moody(FolderStorage):

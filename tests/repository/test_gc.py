@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from photosearch.repository.addresses import Address
+from photosearch.repository.embedder_roles import Role, note
 from photosearch.repository.errors import NewerFormat, StorageError
 from photosearch.repository.manifest import Input
-from photosearch.repository.prepared import Role, note
 from photosearch.repository.retention import DROPPED, newest
 from photosearch.windows import Window
 from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, as_input

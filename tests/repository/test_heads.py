@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.embedder_roles import Role, note, read_noted
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, HeadMoved
 from photosearch.repository.heads import Head
-from photosearch.repository.prepared import Role, note, read_noted
-from photosearch.repository.storage import Storage, TagMoved
+from photosearch.repository.storage.port import Storage, TagMoved
 from photosearch.windows import Window
 from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, end_of, in_process
 

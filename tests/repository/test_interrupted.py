@@ -113,7 +113,7 @@ def test_a_lock_that_a_killed_writer_held_is_free(folder_shelf: Shelf) -> None:
 def test_a_writer_that_hangs_with_the_lock_is_reported(
     folder_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photosearch.repository.folder.LOCK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("photosearch.repository.storage.folder.LOCK_TIMEOUT_S", 0.05)
 
     with (
         folder_shelf.repository.storage.fence(HOUR.path),

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photosearch.repository.addresses import Address
+from photosearch.repository.embedder_roles import Role, note, read_noted
 from photosearch.repository.manifest import Manifest, parse_manifest
-from photosearch.repository.prepared import Role, note, read_noted
 from photosearch.repository.seal import Seal, seal_of, sealed
 from photosearch.repository.verify_notes import lost_heads, wrong_roles
 from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf

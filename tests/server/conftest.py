@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index_grpc.server import IndexServer
-from index_grpc.service import HeldIndex, LoadedPack
-from index_grpc.serving import Serving
+from index_grpc.server.server import IndexServer
+from index_grpc.server.service import HeldIndex, LoadedPack
+from index_grpc.serving.serving import Serving
 from photosearch.windows import Window
 
 FINGERPRINT = "f" * 16

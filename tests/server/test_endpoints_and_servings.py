@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index_grpc.endpoints import (
+from index_grpc.running import held_versions
+from index_grpc.serving.endpoints import (
     Endpoint,
     EndpointWindow,
     endpoint_path,
@@ -26,8 +27,7 @@ from index_grpc.endpoints import (
     started_s,
     write_endpoint,
 )
-from index_grpc.running import held_versions
-from index_grpc.serving import Serving, ServingError, read_serving
+from index_grpc.serving.serving import Serving, ServingError, read_serving
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 

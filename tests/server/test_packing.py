@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index_grpc.packing import PackPlan, Policy, choose_windows, plan_packs
+from index_grpc.serving.packing import PackPlan, Policy, choose_windows, plan_packs
 from photosearch.cover import cover
 from photosearch.windows import Granularity, Span, Window
 

@@ -12,9 +12,9 @@ import numpy as np
 import psutil
 import pytest
 
-from index_grpc.announcement import Announcement, read_announcement, read_refusal
-from index_grpc.client import describe_once, is_serving_once, search_once
-from index_grpc.serving import Serving
+from index_grpc.server.announcement import Announcement, read_announcement, read_refusal
+from index_grpc.server.client import describe_once, is_serving_once, search_once
+from index_grpc.serving.serving import Serving
 from photosearch.processes.spec import photosearch_argv
 from photosearch.repository.manifest import Manifest
 from photosearch.settings.settings import Settings

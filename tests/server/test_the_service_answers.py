@@ -15,25 +15,25 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from controller.server_process import ServerProcess
-from index_grpc.announcement import announce
-from index_grpc.client import (
+from controller.local.server_process import ServerProcess
+from index_grpc.errors import InvalidQuery, WindowNotHeld
+from index_grpc.server.announcement import announce
+from index_grpc.server.client import (
     IndexClient,
     describe_once,
     is_serving_once,
     search_once,
     search_request,
 )
-from index_grpc.errors import InvalidQuery, WindowNotHeld
-from index_grpc.server import SEARCH_THREADS, WARM_UP_QUERIES, IndexServer
-from index_grpc.service import LoadedPack
-from index_grpc.wire.index_pb2_grpc import IndexServiceStub
-from index_grpc.wire_errors import (
+from index_grpc.server.server import SEARCH_THREADS, WARM_UP_QUERIES, IndexServer
+from index_grpc.server.service import LoadedPack
+from index_grpc.server.wire_errors import (
     DeadlinePassed,
     ForeignFingerprint,
     IndexServiceError,
     ServerUnavailable,
 )
+from index_grpc.wire.index_pb2_grpc import IndexServiceStub
 from photosearch.address import AddressError
 from photosearch.logs.writer import LogWriter
 from photosearch.settings.settings import Settings
@@ -335,7 +335,7 @@ def test_a_server_with_all_the_calls_it_takes_refuses_more_and_is_not_silent(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = WARM_UP_QUERIES + 1  # because those may all count for a moment after their answers
-    monkeypatch.setattr("index_grpc.server.MAX_CALLS", calls)
+    monkeypatch.setattr("index_grpc.server.server.MAX_CALLS", calls)
     served = serve()
     announce(tmp_path, served.address)
     watched = ServerProcess(tmp_path, psutil.Process(), tmp_path / "log", LogWriter(Settings()))

@@ -14,10 +14,10 @@ import obstore
 from photosearch.object_store import open_object_store
 from photosearch.repository.addresses import HEAD, MANIFEST, Address
 from photosearch.repository.manifest import Manifest
-from photosearch.repository.object_storage import ObjectStorage, placed
 from photosearch.repository.repository import Repository
-from photosearch.repository.storage import StoredFile
-from photosearch.repository.unseen_mark import name_in
+from photosearch.repository.storage.bucket import ObjectStorage, placed
+from photosearch.repository.storage.port import StoredFile
+from photosearch.repository.storage.unseen_mark import name_in
 from tests.repository.artifacts import HOUR, Shelf
 from tests.stores.buckets import Bucket
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.repository.artifact_cache import ArtifactCache
 from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
+from photosearch.repository.storage.local_copies import ArtifactCache
 from tests.repository.artifacts import end_of, in_process
 
 SIZE = 1000

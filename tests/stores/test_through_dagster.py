@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from dagster_gcp.gcs.compute_log_manager import GCSComputeLogManager
 
-from index_grpc.announcement import read_announcement
-from index_grpc.client import is_serving_once, search_once
-from index_grpc.serving import Serving
+from index_grpc.server.announcement import read_announcement
+from index_grpc.server.client import is_serving_once, search_once
+from index_grpc.serving.serving import Serving
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.object_store import StoreUnreachable, open_object_store
@@ -26,8 +26,8 @@ from photosearch.processes.spec import photosearch_argv
 from photosearch.repository.addresses import Kind
 from photosearch.repository.readiness import ready_indexes
 from photosearch.windows import Window
-from photosearch_assets.dagster_home import open_instance
-from photosearch_assets.step_logs import tell_google
+from photosearch_assets.instance.home import open_instance
+from photosearch_assets.instance.step_logs import tell_google
 from photosearch_assets.steps.context import StepContext
 from tests.assets.conftest import START, Shop, draw, shop
 from tests.assets.test_materialize import materialize_all
@@ -238,7 +238,7 @@ def test_step_logs_of_a_repository_in_s3_lie_beside_it(shop: Shop, photos: Bucke
 _PRINTS = """
 import signal
 from photosearch.settings.settings import load_settings
-from photosearch_assets.dagster_home import open_instance
+from photosearch_assets.instance.home import open_instance
 
 # Dagster ends its followers of the log by it; a shell's background jobs may ignore it.
 signal.signal(signal.SIGTERM, signal.SIG_DFL)

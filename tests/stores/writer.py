@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from photosearch.repository.repository import Repository
-from photosearch.repository.storage import TagMoved
+from photosearch.repository.storage.port import TagMoved
 from photosearch.settings.settings import Settings
 from tests.repository.artifacts import HOUR
 

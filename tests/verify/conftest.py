@@ -12,15 +12,20 @@ from pathlib import Path
 import obstore
 import pytest
 
-from index_grpc.place_servings import place_servings
-from index_grpc.servings import CrashingServing, RefusedIndex, write_crashing, write_refused
+from index_grpc.serving.desk_folder import (
+    CrashingServing,
+    RefusedIndex,
+    write_crashing,
+    write_refused,
+)
+from index_grpc.shipping.reconcile import place_servings
 from photosearch.cli import main
 from photosearch.images.cache import ImageCache
 from photosearch.images.report import PhotoReport, ReportedPhoto
 from photosearch.object_store import open_object_store
 from photosearch.repository.addresses import Address
+from photosearch.repository.embedder_roles import Role, note
 from photosearch.repository.erasures import Receipt, digest_of, write_receipt
-from photosearch.repository.prepared import Role, note
 from photosearch.settings.settings import SETTINGS_FILE, SETTINGS_VARIABLE, Settings
 from photosearch.windows import Window
 from tests.controller.made_repository import FINGERPRINT, MadeRepository, made_settings

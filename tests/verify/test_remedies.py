@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.place_servings import place_servings
-from index_grpc.servings import read_crashing, read_refused, read_servings
+from index_grpc.serving.desk_folder import read_crashing, read_refused, read_servings
+from index_grpc.shipping.reconcile import place_servings
 from photosearch.images.cache import ImageCache
 from photosearch.repository.addresses import Address
 from photosearch.repository.erasures import ErasedListings, digest_of, mark_path, receipt_path

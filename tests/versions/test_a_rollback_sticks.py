@@ -9,9 +9,9 @@ from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.readiness import ready_indexes
 from photosearch.windows import Window
-from photosearch_assets.demands import demands_of
 from photosearch_assets.errors import StepError
-from photosearch_assets.materialize import Materializer
+from photosearch_assets.materialize.materializer import Materializer
+from photosearch_assets.planning.demands import demands_of
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import StepResult

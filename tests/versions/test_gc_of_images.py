@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from index_grpc.gc_images import unneeded_images
-from index_grpc.image_contents import serving_images
-from index_grpc.place_servings import ServingPlacer, place_servings
+from index_grpc.shipping.contents import serving_images
+from index_grpc.shipping.reconcile import ServingPlacer, place_servings
 from photosearch.cli import main
 from photosearch.oci.documents import MANIFEST, REF_NAME, Descriptor
 from photosearch.oci.layout import LayoutRegistry

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from index_grpc.gc_images import unneeded_images
-from index_grpc.place_servings import place_servings
-from index_grpc.servings import read_servings
+from index_grpc.serving.desk_folder import read_servings
+from index_grpc.shipping.reconcile import place_servings
 from photosearch.cli import main
 from photosearch.oci.documents import MANIFEST, REF_NAME, Descriptor
 from photosearch.oci.layout import LayoutRegistry

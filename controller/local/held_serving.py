@@ -1,0 +1,303 @@
+"""One Serving under the deployer: its server, its state, what became of its last try."""
+
+import logging
+import signal
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import psutil
+
+from controller.local.server_process import ServerProcess
+from controller.local.status import ServingStatus, State
+from index_grpc.errors import IndexGrpcError
+from index_grpc.server.client import describe_once
+from index_grpc.server.loading import Refusal
+from index_grpc.serving.endpoints import (
+    Endpoint,
+    EndpointWindow,
+    is_announced,
+    next_ready_at,
+    read_endpoints,
+    remove_endpoint,
+    started_s,
+    write_endpoint,
+)
+from index_grpc.serving.serving import Serving
+from photosearch.logs.writer import LogWriter
+from photosearch.processes.backoff import Backoff
+from photosearch.settings.settings import Settings
+from photosearch.windows import Window
+
+_log = logging.getLogger(__name__)
+
+#: A load that takes longer hangs.
+START_TIMEOUT_S = 900.0
+HEALTH_EVERY_S = 5.0
+#: Silent answers in a row after which a server that was ready is killed.
+SILENT_AT_MOST = 3
+#: From SIGTERM to SIGKILL: the server's own linger and grace are 10.3 s.
+END_GRACE_S = 12.0
+#: A server that answered this long failed by accident, not by nature.
+STEADY_S = 60.0
+
+
+@dataclass
+class HeldServing:
+    """A Serving and the process that serves it, moved on one step a look."""
+
+    serving: Serving
+    settings: Settings
+    servings_dir: Path
+    #: Writes what its servers print.
+    logs: LogWriter
+    state: State = State.WAITING
+    process: ServerProcess | None = None
+    wanted: bool = True
+    #: Whether it was ready once: only then can anything depend on it.
+    answered: bool = False
+    reason: str | None = None
+    starts: int = 0
+    backoff: Backoff = field(default_factory=Backoff)
+    unneeded_since: float | None = None
+    announced: bool = False
+    #: What its server refused, or how it crashed as it loaded, until the deployer has taken note.
+    refusal: Refusal | None = None
+    crash: str | None = None
+    #: Crashes in a row as it loaded.
+    crashes: int = 0
+    #: The image that its server was started from, whatever is asked for now.
+    _started_from: str | None = field(init=False)
+    #: As it was announced.
+    _endpoint: Endpoint | None = None
+    _killed_for: str | None = None
+    _ended_at: float | None = None
+    _ready_at: datetime | None = None
+    _ready_since: float = 0.0
+    _health_at: float = 0.0
+    _silent: int = 0
+
+    def __post_init__(self) -> None:
+        self._started_from = self.serving.image
+
+    @cached_property
+    def windows(self) -> list[Window]:
+        """What it holds, in time order."""
+        return self.serving.parsed_windows()
+
+    @cached_property
+    def window_keys(self) -> frozenset[str]:
+        """The keys of what it holds."""
+        return frozenset(served.window for served in self.serving.windows)
+
+    def is_newer_than(self, other: "HeldServing") -> bool:
+        """Whether it became ready later, so that of two versions its is the right one.
+
+        What answers is newer than one whose process has ended, else that would be started
+        again in its stead, and then it in that one's, while their successor waits.
+        """
+        if self._ready_at is None:
+            return False
+        if other.process is None:
+            return True
+        return other._ready_at is not None and self._ready_at > other._ready_at
+
+    def became_ready_after(self, moment: float) -> bool:
+        """Whether it answers, and read its files after ``moment`` (monotonic)."""
+        return self.state is State.READY and self._ready_since > moment
+
+    @property
+    def has_loaded(self) -> bool:
+        """Whether its server has all its files in memory."""
+        return self.process is not None and self.state in (State.READY, State.RETIRING)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether its process was told to end."""
+        return self._ended_at is not None
+
+    def take_image(self, serving: Serving) -> None:
+        """Take the image that is asked for now; one that was built anew may have another digest.
+
+        What runs has all in memory: the next start takes it, and is due at once.
+        """
+        if serving.image != self.serving.image:
+            self.backoff.succeeded()
+            self.crashes = 0
+        self.serving = serving
+
+    def start(self) -> None:
+        """Start a server."""
+        self._started_from = self.serving.image
+        self.process = ServerProcess.start(
+            self.serving, self.servings_dir / self.serving.name, self.settings, self.logs
+        )
+        self.state = State.STARTING
+        self.starts += 1
+        _log.info("%s starts as process %d", self.serving.name, self.process.pid)
+
+    def watch(self, now: float) -> None:
+        """Look at the process: has it ended, is it ready, is it silent?"""
+        if self.process is None:
+            return
+        ended = self.process.exit_text()
+        if ended is not None:
+            self._process_ended(ended, now)
+        elif self.is_ending:
+            assert self._ended_at is not None
+            if now > self._ended_at + END_GRACE_S:
+                self.process.signal(signal.SIGKILL)
+        elif self.state is State.STARTING:
+            self._watch_start(self.process, now)
+        elif now >= self._health_at:
+            self._watch_health(self.process, now)
+
+    def announce(self) -> None:
+        """Write the endpoint file."""
+        assert self.process is not None
+        assert self.process.address is not None
+        if self._ready_at is None:
+            self._ready_at = self._announced_at(self.process.pid) or next_ready_at(
+                self.settings.endpoints_dir
+            )
+        try:
+            held = describe_once(self.process.address).windows
+            began_s = started_s(self.process.pid)
+        except (IndexGrpcError, psutil.NoSuchProcess) as error:
+            self.reason = str(error)
+            return
+        windows = tuple(
+            EndpointWindow(window=w.window, version=w.version, rows=w.rows) for w in held
+        )
+        endpoint = Endpoint(
+            serving=self.serving.name,
+            address=self.process.address,
+            fingerprint=self.serving.fingerprint,
+            quantiser=self.serving.quantiser,
+            image=self._started_from,
+            windows=windows,
+            pid=self.process.pid,
+            started_s=began_s,
+            ready_at=self._ready_at,
+        )
+        write_endpoint(self.settings.endpoints_dir, endpoint)
+        self._endpoint = endpoint
+        self.announced = True
+
+    def withdraw(self) -> None:
+        """Remove the endpoint file."""
+        remove_endpoint(self.settings.endpoints_dir, self.serving.name)
+        self._endpoint = None
+        self.announced = False
+
+    def keep(self, *, anew: bool = False) -> None:
+        """Let it go on answering; ``anew``: it is wanted again, so it is the right one of two.
+
+        Of two endpoints that hold a window the later ready is right. One that is kept only
+        until others answer all it holds must not come before those that do already.
+        """
+        self.unneeded_since = None
+        if self.is_ending:
+            return
+        self.state = State.READY
+        if anew:
+            self._ready_at = next_ready_at(self.settings.endpoints_dir)
+        if anew or not self.announced:
+            self.announce()
+
+    def end(self, now: float) -> None:
+        """Withdraw it and tell its process to end."""
+        self.withdraw()
+        if self.process is not None and not self.is_ending:
+            self.process.signal(signal.SIGTERM)
+            self._ended_at = now
+
+    def status(self) -> ServingStatus:
+        """What is told about it."""
+        return ServingStatus(
+            name=self.serving.name,
+            tier=self.serving.tier,
+            image=self.serving.image,
+            state=self.state,
+            wanted=self.wanted,
+            windows=tuple(served.window for served in self.serving.windows),
+            address=None if self.process is None else self.process.address,
+            pid=None if self.process is None else self.process.pid,
+            starts=self.starts,
+            reason=self.reason,
+        )
+
+    def _announced_at(self, pid: int) -> datetime | None:
+        """When a former deployer announced this same process."""
+        for endpoint in read_endpoints(self.settings.endpoints_dir):
+            if endpoint.serving == self.serving.name and endpoint.pid == pid:
+                return endpoint.ready_at
+        return None
+
+    def _process_ended(self, ended: str, now: float) -> None:
+        assert self.process is not None
+        self.withdraw()
+        self.refusal = self.process.refusal
+        if not self.is_ending:
+            if self.state is not State.STARTING and now > self._ready_since + STEADY_S:
+                self.backoff.succeeded()
+            self.reason = self._story(ended) if self.refusal is None else self.refusal.reason
+            if self.state is State.STARTING and self.refusal is None:
+                self.crashes += 1
+                self.crash = self.reason
+            pause = self.backoff.failed(now)
+            _log.warning("%s: %s; again in %.0f s", self.serving.name, self.reason, pause)
+        self.process.forget()
+        self.process = None
+        self._ready_at = None
+        self.state = State.WAITING
+        self._ended_at = None
+        self._killed_for = None
+
+    def _story(self, ended: str) -> str:
+        """How it ended and what it said before: what a person has to know to mend it."""
+        assert self.process is not None
+        why = self._killed_for
+        if why is None and ended.endswith(signal.SIGKILL.name):
+            why = "as the kernel does when memory runs out"
+        words = self.process.last_words()
+        return (
+            f"{ended}{'' if why is None else f' ({why})'}"
+            f"{'' if not words else f', after {words!r}'}; see {self.process.log}"
+        )
+
+    def _watch_start(self, process: ServerProcess, now: float) -> None:
+        if process.health():
+            self.state = State.READY
+            self.answered = True
+            self._ready_since = now
+            self._silent = 0
+            self.crashes = 0
+            self.announce()
+            _log.info("%s is ready at %s", self.serving.name, process.address)
+        elif now > process.started_at + START_TIMEOUT_S:
+            self._kill(process, f"it was not ready after {START_TIMEOUT_S:.0f} s")
+
+    def _watch_health(self, process: ServerProcess, now: float) -> None:
+        answer = process.health()
+        if answer is None:
+            return
+        self._health_at = now + HEALTH_EVERY_S
+        self._silent = 0 if answer else self._silent + 1
+        if answer:
+            self.reason = None
+            if not self.announced and self.state is State.READY:
+                self.announce()
+            elif self._endpoint is not None and not is_announced(
+                self.settings.endpoints_dir, self._endpoint
+            ):  # lost or damaged: it would hide a server that answers, until that ends
+                write_endpoint(self.settings.endpoints_dir, self._endpoint)
+        elif self._silent >= SILENT_AT_MOST:
+            self._kill(process, "it was silent")
+
+    def _kill(self, process: ServerProcess, why: str) -> None:
+        if self._killed_for is None:
+            _log.warning("%s is killed: %s", self.serving.name, why)
+        self._killed_for = why
+        process.signal(signal.SIGKILL)

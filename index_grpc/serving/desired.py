@@ -1,0 +1,111 @@
+"""Which Servings there should be, by what the repository holds.
+
+Level-triggered: every look reads the HEADs as they are, and plans from nothing else, so that
+no event can be lost. A look is cheap while nothing changed: manifests are read and packs are
+planned again only when a HEAD moved, an hour passed, or other indexes are refused or apart.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from datetime import datetime
+
+from index_grpc.serving.packing import plan_packs
+from index_grpc.serving.serving import Serving
+from photosearch.repository.addresses import Kind
+from photosearch.repository.embedder_roles import next_fingerprint
+from photosearch.repository.heads import Current
+from photosearch.repository.readiness import ReadyIndex, current_fingerprint, ready_indexes
+from photosearch.repository.repository import Repository
+from photosearch.settings.settings import Settings
+from photosearch.windows import Granularity, Window
+
+#: A look may cost at most this share of the time between two looks.
+LOOK_SHARE = 0.05
+RefusedKey = tuple[str, str]  # window key, version
+
+
+class WantedServings:
+    """Looks at the repository; keeps what it saw last."""
+
+    def __init__(
+        self, settings: Settings, repository: Repository, clock: Callable[[], datetime]
+    ) -> None:
+        self._settings = settings
+        self._repository = repository
+        self._clock = clock
+        self._heads: dict[str, dict[Window, Current]] = {}
+        self._ready: dict[str, dict[Window, ReadyIndex]] = {}
+        self._planned_for: tuple[object, ...] | None = None
+        self._plan: list[Serving] = []
+        #: The current embedder's fingerprint at the last look.
+        self.fingerprint: str | None = None
+        self.look_seconds = 0.0
+
+    @property
+    def ready(self) -> dict[Window, ReadyIndex]:
+        """The current embedder's indexes at the last look."""
+        return self._ready.get(self.fingerprint or "", {})
+
+    @property
+    def current(self) -> set[RefusedKey]:
+        """Window and version of every index that a HEAD names, of the next embedder too."""
+        return {
+            (window.key, index.version)
+            for ready in self._ready.values()
+            for window, index in ready.items()
+        }
+
+    def look(self) -> None:
+        """Read the HEADs, and the manifests behind those that moved."""
+        start = time.perf_counter()
+        self.fingerprint = current_fingerprint(self._repository)
+        prepared = next_fingerprint(self._repository)
+        # The current embedder's first: its packs are built and asked for before the next one's.
+        named = dict.fromkeys(one for one in (self.fingerprint, prepared) if one is not None)
+        heads = {one: self._repository.current_versions(one, Kind.INDEX) for one in named}
+        if heads != self._heads or list(heads) != list(self._heads):
+            self._ready = {one: ready_indexes(self._repository, one) for one in named}
+            self._heads = heads
+            self._planned_for = None
+        self.look_seconds = time.perf_counter() - start
+
+    def servings(
+        self, refused: Collection[RefusedKey], apart: Collection[RefusedKey] = ()
+    ) -> list[Serving]:
+        """The Servings that should answer, without the refused indexes; newest first.
+
+        Those of ``apart`` have a Serving each.
+
+        The current embedder's, and after them those of the embedder that is being prepared.
+        """
+        now = self._clock()
+        asked = (Window.holding(Granularity.HOURLY, now), frozenset(refused), frozenset(apart))
+        if asked != self._planned_for:
+            self._plan = self._planned(now, refused, apart)
+            self._planned_for = asked
+        return self._plan
+
+    def pause_s(self, poll_s: float) -> float:
+        """Seconds until the next look, so that looking stays cheap however many windows."""
+        return max(poll_s, self.look_seconds / LOOK_SHARE)
+
+    def _planned(
+        self, now: datetime, refused: Collection[RefusedKey], apart: Collection[RefusedKey]
+    ) -> list[Serving]:
+        servings = []
+        for fingerprint, ready in self._ready.items():
+            usable = {
+                window: index
+                for window, index in ready.items()
+                if (window.key, index.version) not in refused
+            }
+            packs = plan_packs(
+                usable,
+                now,
+                self._settings.packing,
+                pack_bytes=self._settings.pack_bytes,
+                small_pack_bytes=self._settings.small_pack_bytes,
+                apart=apart,
+            )
+            servings += [pack.serving(fingerprint) for pack in reversed(packs)]
+        return servings

@@ -1,0 +1,87 @@
+"""Which indexes and packs can't be served, said for people.
+
+The builder of images and the deployer each tell in files what they refuse, so that packs are
+planned by it. The API, the command line and Dagster show the same to people from here.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from index_grpc.serving.desk_folder import (
+    CrashingServing,
+    RefusedIndex,
+    read_crashing,
+    read_refused,
+)
+from photosearch.settings.settings import Settings
+
+_DAMAGED = (
+    "finer windows answer where they are ready; 'photosearch verify --discard' and "
+    "'photosearch materialize' make it again"
+)
+_CRASHES = (
+    "finer windows answer where they are ready, or the version before while its server runs; "
+    "see the log, or go back to a version that loads with 'photosearch rollback'"
+)
+_APART = "its windows are served each on its own until then, so that the one at fault is found"
+_REFUSED = "what answered before goes on; 'photosearch verify' looks at its image and signature"
+_WHOLE = "what answered before goes on; see the log, and that the machine has memory and disk"
+
+
+class Trouble(BaseModel):
+    """Something that can't be served, why, and what is done and to be done about it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    what: str = Field(description="The Serving with its windows, or the window with its version.")
+    reason: str = Field(description="Why it can't be served.")
+    remedy: str = Field(description="What answers meanwhile, and what to do.")
+    retry_at: datetime = Field(description="When it is tried again by itself.")
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what}: {self.reason}; tried again {self.retry_at:%H:%M:%S} UTC; {self.remedy}"
+        )
+
+
+def read_troubles(settings: Settings) -> list[Trouble]:
+    """All there are; nothing while no server runs that could tell."""
+    return list(_troubles(settings))
+
+
+def _troubles(settings: Settings) -> Iterator[Trouble]:
+    for crashing in read_crashing(settings):
+        yield _of_serving(crashing)
+    for refused in (*read_refused(settings, "deployer"), *read_refused(settings, "builder")):
+        yield _of_index(refused)
+
+
+def _of_serving(crashing: CrashingServing) -> Trouble:
+    first, last = crashing.windows[0].window, crashing.windows[-1].window
+    count = len(crashing.windows)
+    held = first if count == 1 else f"{count} windows, {first} to {last}"
+    times = "once" if crashing.crashes == 1 else f"{crashing.crashes} times"
+    if crashing.refused:
+        return Trouble(
+            what=f"Serving {crashing.name} ({held})",
+            reason=f"its index server refused it {times}: {crashing.reason}",
+            remedy=_REFUSED,
+            retry_at=crashing.retry_at,
+        )
+    return Trouble(
+        what=f"Serving {crashing.name} ({held})",
+        reason=f"its index server crashed {crashing.crashes} times as it loaded: {crashing.reason}",
+        remedy=_APART if crashing.apart else _WHOLE,
+        retry_at=crashing.retry_at,
+    )
+
+
+def _of_index(refused: RefusedIndex) -> Trouble:
+    return Trouble(
+        what=f"{refused.window} version {refused.version}",
+        reason=refused.reason,
+        remedy=_CRASHES if refused.crashed else _DAMAGED,
+        retry_at=refused.retry_at,
+    )

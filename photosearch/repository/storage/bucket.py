@@ -1,0 +1,260 @@
+"""Artifacts in a bucket of S3 or GCS.
+
+Neither has locks, renames, or a delete that looks first. What keeps writers apart is one
+condition: an object is put only if it is absent, or still the one that was seen (by etag on
+S3, by generation on GCS). From that follows how things lie:
+
+* A writer puts its files under a name of its own, ``<version>/<name>/``, and then the manifest
+  if absent, which says that name. So the files of two writers never mix, and what one that
+  lost or was killed left behind can go without touching the other's.
+* An object that readers rely on goes by being replaced with a tombstone, under the condition.
+  Whoever wants to rely on it replaces it too (:meth:`refresh`), and so one of the two sees
+  the other.
+* HEADs lie together below ``heads/``, since a bucket lists by prefix only: to look at all
+  windows of a year takes some ten requests and not the hundreds that all their files would.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import BaseError
+
+from photosearch.object_store import open_object_store, unreachable
+from photosearch.repository.addresses import HEAD, MANIFEST
+from photosearch.repository.errors import StorageError
+from photosearch.repository.manifest import FileEntry
+from photosearch.repository.storage import conditional_put
+from photosearch.repository.storage.conditional_put import TOMBSTONE_SIZE, is_tombstone
+from photosearch.repository.storage.local_copies import ArtifactCache
+from photosearch.repository.storage.port import Stored, StoredFile, TagMoved
+from photosearch.repository.storage.unseen_mark import marked, name_in, new_name, unmarked
+from photosearch.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
+HEADS = "heads"
+_CLOCK = "clock"
+_WRITERS_NAME = re.compile("[0-9a-f]{16}")
+_READ_AT_ONCE = 16
+
+
+class ObjectStorage:
+    """See :class:`photosearch.repository.storage.port.Storage`."""
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        self.url = url
+        self._store = open_object_store(url, settings)
+        root = settings.artifacts_dir / url.replace("://", "/").rstrip("/")
+        self.cache = ArtifactCache(root, settings.artifact_cache_bytes)
+        # By folder and tail, then child: what the listing said when it was read, and its content.
+        self._seen: dict[tuple[str, str], dict[str, tuple[str, bytes]]] = {}
+
+    def now_s(self) -> float:
+        with self._telling(_CLOCK, "written"):
+            obstore.put(self._store, f"{_CLOCK}/now", b"")
+            return max(meta["last_modified"].timestamp() for meta in self._list(_CLOCK))
+
+    def read(self, path: str) -> Stored | None:
+        stored = self._read_marked(path)
+        return None if stored is None else Stored(unmarked(stored.content), stored.tag)
+
+    def read_each(self, folder: str, tail: str) -> dict[str, bytes]:
+        inside = re.compile(re.escape(placed(f"{folder}/\0/{tail}")).replace("\0", "([^/]+)"))
+        with self._telling(folder, "listed"):
+            metas = self._list(placed(f"{folder}/{HEAD}") if tail.endswith(HEAD) else folder)
+        listed = {
+            match[1]: _state(meta) for meta in metas if (match := inside.fullmatch(meta["path"]))
+        }
+        seen = self._seen.get((folder, tail), {})
+        found = {
+            name: seen[name] for name in listed if name in seen and seen[name][0] == listed[name]
+        }
+        changed = [name for name in listed if name not in found]
+        if changed:
+            with ThreadPoolExecutor(min(len(changed), _READ_AT_ONCE)) as pool:
+                contents = pool.map(lambda name: self.read(f"{folder}/{name}/{tail}"), changed)
+                for name, stored in zip(changed, contents, strict=True):
+                    if stored is not None:
+                        found[name] = (listed[name], stored.content)
+        self._seen[folder, tail] = found
+        return {name: content for name, (_, content) in found.items()}
+
+    def exists(self, path: str) -> bool:
+        with self._telling(path, "read"):
+            try:
+                size = obstore.head(self._store, placed(path))["size"]
+            except FileNotFoundError:
+                return False
+        return size != TOMBSTONE_SIZE or self.read(path) is not None
+
+    def folders(self, folder: str) -> list[str]:
+        with self._telling(folder, "listed"):
+            found = obstore.list_with_delimiter(self._store, folder)["common_prefixes"]
+        return sorted(path.rpartition("/")[2] for path in found)
+
+    def files(self, folder: str) -> list[StoredFile]:
+        with self._telling(folder, "listed"):
+            metas = self._list(folder)
+            heads = self._list(f"{HEADS}/{folder}")
+            if "/" not in folder:  # embedders have one of their own, which the listing leaves out
+                with suppress(FileNotFoundError):
+                    heads.append(obstore.head(self._store, f"{HEADS}/{folder}"))
+        abandoned = self._abandoned([meta["path"] for meta in metas])
+        found = [
+            _stored_file(
+                meta,
+                meta["path"],
+                staged=meta["path"].rpartition("/")[0] in abandoned or self._is_gone(meta),
+            )
+            for meta in metas
+        ]
+        found += [
+            _stored_file(meta, f"{meta['path'].removeprefix(f'{HEADS}/')}/{HEAD}", staged=False)
+            for meta in heads
+        ]
+        return found
+
+    def write_version(
+        self, folder: str, files: Mapping[str, Path], last: str, content: bytes
+    ) -> bool:
+        name = new_name()
+        put = {f"{folder}/{name}/{file}": source for file, source in files.items()}
+        try:
+            with self._telling(folder, "written"):
+                for path, source in put.items():
+                    obstore.put(self._store, path, source)
+        except StorageError:
+            self._give_back(put)
+            raise
+        # A failure from here on leaves the files: the manifest may be there all the same, unheard.
+        # If it is not, gc takes them.
+        try:
+            with self._telling(folder, "written"):
+                conditional_put.create(self._store, f"{folder}/{last}", marked(content, name))
+        except TagMoved:
+            stored = self._read_marked(f"{folder}/{last}")
+            # Ours, unheard, which another made young since, still names our files.
+            if stored is None or name_in(stored.content) != name:
+                self._give_back(put)
+                return False
+        self.cache.put(f"{folder}/{name}", files)
+        return True
+
+    def replace(self, path: str, content: bytes, expected: str | None) -> str:
+        with self._telling(path, "written"):
+            return conditional_put.put_if(self._store, placed(path), marked(content), expected)
+
+    def refresh(self, path: str) -> bool:
+        while True:
+            stored = self._read_marked(path)
+            if stored is None:
+                return False
+            content = marked(stored.content, name_in(stored.content) or new_name())
+            with suppress(TagMoved), self._telling(path, "written"):
+                conditional_put.put_if(self._store, placed(path), content, stored.tag)
+                return True
+            # Refreshed by another, or gone: look again.
+
+    def remove(self, path: str, tag: str) -> bool:
+        with self._telling(path, "deleted"):
+            try:
+                conditional_put.bury(self._store, placed(path), tag)
+            except TagMoved:
+                return False
+        return True
+
+    def delete(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            with self._telling(path, "deleted"), suppress(FileNotFoundError):
+                obstore.delete(self._store, placed(path))
+            self.cache.forget(path)
+
+    @contextmanager
+    def fence(self, name: str, *, wait: bool = True) -> Iterator[bool]:
+        yield True
+
+    def local_folder(
+        self, folder: str, files: Mapping[str, FileEntry], *, fresh: bool = False
+    ) -> Path:
+        stored = self._read_marked(f"{folder}/{MANIFEST}")
+        name = None if stored is None else name_in(stored.content)
+        place = folder if name is None else f"{folder}/{name}"
+        return self.cache.folder(
+            place, files, lambda file, to: self._fetch(f"{place}/{file}", to), fresh=fresh
+        )
+
+    def using(self) -> AbstractContextManager[None]:
+        return self.cache.using()
+
+    def _give_back(self, paths: Iterable[str]) -> None:
+        with suppress(StorageError):  # what is left of them goes with gc
+            self.delete(paths)
+
+    def _read_marked(self, path: str) -> Stored | None:
+        with self._telling(path, "read"):
+            stored = conditional_put.get(self._store, placed(path))
+        return None if stored is None or is_tombstone(stored.content) else stored
+
+    def _fetch(self, path: str, to: Path) -> bool:
+        with self._telling(path, "read"):
+            try:
+                found = obstore.get(self._store, path)
+            except FileNotFoundError:
+                return False
+            with to.open("wb") as file:
+                for chunk in found.stream():
+                    file.write(chunk)
+        return True
+
+    def _list(self, folder: str) -> "list[ObjectMeta]":
+        return [meta for chunk in obstore.list(self._store, folder) for meta in chunk]
+
+    def _abandoned(self, paths: Iterable[str]) -> set[str]:
+        """Folders of files that the manifest beside them does not name."""
+        writers: dict[str, set[str]] = {}
+        for path in paths:
+            place, _, file = path.rpartition("/")
+            version, _, name = place.rpartition("/")
+            if file != MANIFEST and _WRITERS_NAME.fullmatch(name):
+                writers.setdefault(version, set()).add(place)
+        abandoned: set[str] = set()
+        for version, places in writers.items():
+            stored = self._read_marked(f"{version}/{MANIFEST}") if len(places) > 1 else None
+            if stored is not None:
+                abandoned |= places - {f"{version}/{name_in(stored.content)}"}
+        return abandoned
+
+    def _is_gone(self, meta: "ObjectMeta") -> bool:
+        return meta["size"] == TOMBSTONE_SIZE and self.read(meta["path"]) is None
+
+    @contextmanager
+    def _telling(self, path: str, done: str) -> Iterator[None]:
+        """Turn the store's errors into ours."""
+        try:
+            yield
+        except (BaseError, OSError) as error:
+            cause = unreachable(self.url, "the model repository", error)
+            raise StorageError(
+                f"{path} could not be {done}: {cause.what}", found=cause.found, remedy=cause.remedy
+            ) from error
+
+
+def placed(path: str) -> str:
+    """Where the object of a repository's path lies in the bucket."""
+    if path == HEAD or path.endswith(f"/{HEAD}"):
+        return f"{HEADS}/{path}".removesuffix(f"/{HEAD}")
+    return path
+
+
+def _state(meta: "ObjectMeta") -> str:
+    return f"{meta['e_tag']} {meta['version']} {meta['last_modified']} {meta['size']}"
+
+
+def _stored_file(meta: "ObjectMeta", path: str, *, staged: bool) -> StoredFile:
+    return StoredFile(path, meta["size"], meta["last_modified"].timestamp(), staged)

@@ -1,0 +1,146 @@
+"""Dagster's home of one machine: its dagster.yaml, and the instance over it.
+
+Written when missing and then left alone, so that it is the user's to change: for PostgreSQL,
+say, or more runs at a time. Two runs by default, one for each core of a small machine. Its paths
+count from its folder (:mod:`photosearch_assets.instance.in_home`), so that they outlive a move.
+"""
+
+import glob
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from photosearch.files.whole import write_whole
+from photosearch.settings.settings import Settings
+from photosearch_assets.errors import AssetsError
+from photosearch_assets.instance.home_paths import CONFIG, keep_up
+from photosearch_assets.instance.in_home import STORAGE, VARIABLE
+from photosearch_assets.instance.step_logs import compute_logs, tell_google
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+CONCURRENT_RUNS = 2
+_CONFIG = """\
+# Dagster on one machine. Written by photosearch once; yours to change. Paths of photosearch's own
+# classes count from this file's folder.
+
+storage:
+  custom:
+    module: photosearch_assets.instance.event_storage
+    class: PhotosearchSqliteStorage
+    config:
+      base_dir: {storage}
+
+# Two cores carry two runs; the queue holds the others.
+concurrency:
+  runs:
+    max_concurrent_runs: {runs}
+
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
+
+# A run whose process was killed is noticed, and the reconciler asks for it again.
+run_monitoring:
+  enabled: true
+  poll_interval_seconds: 10
+  start_timeout_seconds: 180
+
+# What a step prints; in the bucket if the model repository lies in one.
+compute_logs: {logs}
+
+retention:
+  sensor:
+    purge_after_days: {{skipped: 2, failure: 30, success: 30}}
+  schedule:
+    purge_after_days: 30
+
+telemetry:
+  enabled: false
+"""
+
+
+def ensure_home(settings: Settings) -> Path:
+    """The folder for DAGSTER_HOME, with a dagster.yaml."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / CONFIG
+    if config.exists():
+        keep_up(home)
+    else:
+        text = _CONFIG.format(
+            storage=STORAGE,
+            logs=json.dumps(compute_logs(settings)),  # which is YAML too
+            runs=CONCURRENT_RUNS,
+        )
+        write_whole(config, text)
+        # Dagit's first page would be a form for a newsletter.
+        asked = home / ".nux" / "nux.yaml"
+        asked.parent.mkdir(exist_ok=True)
+        asked.write_text("seen: 1\n")
+    _require_found(config)
+    return home
+
+
+def _require_found(config: Path) -> None:
+    """Dagster takes the path of its file for a pattern; unfound, it would go on with defaults."""
+    if glob.glob(str(config)) != [str(config)]:  # noqa: PTH207 (a Path's is no pattern)
+        raise AssetsError(
+            f"Dagster can't find its files in {config.parent}",
+            found="a path that means others as a pattern of files",
+            remedy="rename the folder so that no [ and no * is in its path, or set state_dir",
+        )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What Dagster's processes need in their environment."""
+    _keep_sigterm()
+    tell_google(settings)
+    return {**settings.environment(), VARIABLE: str(ensure_home(settings))}
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator["dg.DagsterInstance"]:
+    """The instance that Dagit shows.
+
+    While it is open this process and its children have its home in their environment.
+
+    Raises:
+        AssetsError: when its databases are held by another program, or the disk refuses.
+    """
+    import dagster as dg
+
+    from photosearch_assets.instance.sqlite_files import database_errors
+
+    _keep_sigterm()
+    tell_google(settings)
+    home = ensure_home(settings)
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = str(home)
+    try:
+        with database_errors(home), dg.DagsterInstance.from_config(str(home)) as instance:
+            yield instance
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
+
+
+def _keep_sigterm() -> None:
+    """Let SIGTERM end this process and its children also as a script's background job.
+
+    A shell starts such jobs with SIGINT ignored, and Dagster makes of SIGTERM whatever SIGINT
+    is: from its first run on, nothing but SIGKILL would end them.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
