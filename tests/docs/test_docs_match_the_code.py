@@ -88,7 +88,7 @@ def test_every_module_that_a_page_names_exists(page: Path) -> None:
 
 @each_page
 def test_every_name_that_a_page_shows_in_code_s_type_is_in_the_code(page: Path) -> None:
-    """Settings, columns, assets, fields, functions: whatever has an underscore."""
+    """Settings, columns, assets, fields, functions, tests: whatever has an underscore."""
     shown = [name.removesuffix("()") for name in in_code_type(TEXT[page])]
     names = {name for name in shown if re.fullmatch(r"_?[a-z0-9]+(?:_[a-z0-9]+)+", name)}
 
@@ -142,4 +142,6 @@ def _words_of_the_code() -> frozenset[str]:
     folders = [folder for folder in FOLDERS if folder != "tests"]
     files = [path for folder in folders for kind in kinds for path in (ROOT / folder).rglob(kind)]
     texts = [PROJECT, (ROOT / "Makefile").read_text(), *(path.read_text() for path in files)]
-    return frozenset(word for text in texts for word in re.findall(r"\w+", text))
+    tests = [path.read_text() for path in (ROOT / "tests").rglob("test_*.py")]
+    names = {name for text in tests for name in re.findall(r"^def (test_\w+)", text, re.M)}
+    return frozenset(names.union(*(re.findall(r"\w+", text) for text in texts)))
