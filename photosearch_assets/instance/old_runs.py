@@ -13,7 +13,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ _RUN = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.db(?:-\w+)
 
 
 def old_runs_files(
-    settings: Settings, grace: timedelta, *, dry_run: bool, tell: Callable[[str], None]
+    settings: Settings, grace: timedelta, *, dry_run: bool
 ) -> Iterator[tuple[str, int, str]]:
     """Remove files of runs to which nothing was added for ``run_log_days``: what, bytes, why.
 
@@ -60,7 +60,7 @@ def remove_daily(settings: Settings) -> None:
     def work() -> None:
         while True:
             with suppress(OSError):  # a disk that refuses now may not tomorrow
-                list(old_runs_files(settings, timedelta(), dry_run=False, tell=print))
+                list(old_runs_files(settings, timedelta(), dry_run=False))
             time.sleep(DAY_S)
 
     threading.Thread(target=work, name="old runs", daemon=True).start()

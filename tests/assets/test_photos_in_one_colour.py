@@ -8,7 +8,6 @@ import dagster as dg
 import pytest
 from PIL import Image
 
-from index_grpc.explain import explain
 from photosearch.repository.addresses import Kind
 from photosearch.repository.manifest import Manifest
 from photosearch.terminal.terminal import Terminal
@@ -19,6 +18,7 @@ from photosearch_assets.metadata import metadata_of
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import Remark, StepResult
+from photosearch_operations.explain.explain import explain
 from tests.assets.conftest import START, Shop, hours
 from tests.erasure.test_erase import erase, files_with
 

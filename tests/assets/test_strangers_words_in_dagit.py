@@ -7,9 +7,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from photosearch.repository.erasures import digest_of
-from photosearch_assets.erasure.strips import CELL, is_one_of
 from photosearch_assets.metadata import metadata_of
 from photosearch_assets.steps.result import StepResult, Unusable
+from photosearch_operations.erasure.strips import CELL, is_one_of
 
 HOSTILE = [
     "![a](https://elsewhere.example/seen.png)",

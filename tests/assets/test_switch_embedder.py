@@ -17,8 +17,8 @@ from photosearch.repository.repository import Repository
 from photosearch.repository.storage.folder import FolderStorage
 from photosearch.settings.settings import SETTINGS_FILE, load_settings
 from photosearch.windows import Window
-from photosearch_assets import embedder_command, embedder_settings
-from photosearch_assets.switch_embedder import EmbedderSwitch
+from photosearch_operations.embedder import command, settings
+from photosearch_operations.embedder.switch import EmbedderSwitch
 from tests.assets.by_hand import run_step
 from tests.assets.conftest import START, Shop, hours
 from tests.embedder.own_networks import write_means
@@ -115,7 +115,7 @@ def test_a_switch_killed_between_any_two_writes_is_done_or_not_and_can_be_taken_
     with monkeypatch.context() as killing, suppress(Killed):
         for place, name in (
             (FolderStorage, "replace"),
-            (embedder_settings, "update_settings_file"),
+            (settings, "update_settings_file"),
         ):
             killing.setattr(place, name, dying(getattr(place, name)))
         switch.switch()
@@ -163,9 +163,9 @@ def test_what_comes_late_while_both_are_compared_is_there_before_the_switch(
     def compare(*_what: object, **_how: object) -> None:
         shop.list_photo("p99.png", late)
 
-    monkeypatch.setattr(embedder_command, "_compare", compare)
+    monkeypatch.setattr(command, "_compare", compare)
     network = str(write_means(shop.root / "means.onnx"))
-    embedder_command.use(network, back=False, yes=False, prepare_only=False)
+    command.use(network, back=False, yes=False, prepare_only=False)
 
     repository = Repository.of(shop.settings)
     fingerprint = current_fingerprint(repository)

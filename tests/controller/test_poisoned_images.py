@@ -8,11 +8,11 @@ import pytest
 from index_grpc.server.loading import ServingRefused, load_serving
 from index_grpc.serving.desk_folder import write_serving
 from index_grpc.serving.serving import Serving
-from index_grpc.verify_images import damaged_images
 from photosearch.repository.integrity import file_entry
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
+from photosearch_operations.verify.images import damaged_images
 from tests.controller.conftest import Deployment
 from tests.controller.made_repository import FINGERPRINT, MadeRepository
 from tests.oci import poison

@@ -7,8 +7,8 @@ import pytest
 from controller.local.deployer import LocalDeployer
 from index_grpc.serving.not_served import read_troubles
 from index_grpc.shipping.reconcile import ServingPlacer
-from index_grpc.verify_signatures import wrong_signatures
 from photosearch.settings.settings import Settings, load_settings
+from photosearch_operations.verify.signatures import wrong_signatures
 from tests.controller.conftest import Deployment
 from tests.oci.keys import PASSWORD, encrypted, make_key
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from photosearch.repository.storage.folder import FolderStorage
-from photosearch_assets.erasure import strips
-from photosearch_assets.erasure.places import Places
+from photosearch_operations.erasure import strips
+from photosearch_operations.erasure.on_this_machine import Places
 
 KILLED = 9
 _CHANGES = ("write_version", "replace", "delete")

@@ -5,11 +5,11 @@ import shutil
 import obstore
 import pytest
 
-from index_grpc.explain import explain
 from photosearch.object_store import open_object_store
 from photosearch.repository.erasures import receipts
 from photosearch.repository.repository import Repository
-from photosearch_assets.erasure.check import still_there
+from photosearch_operations.erasure.check import still_there
+from photosearch_operations.explain.explain import explain
 from tests.assets.by_hand import due
 from tests.assets.conftest import Shop
 from tests.erasure.conftest import DAY, make_all

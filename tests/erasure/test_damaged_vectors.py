@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 
-from photosearch_assets.erasure.known_vectors import rows_with
+from photosearch_operations.erasure.known_vectors import rows_with
 
 
 def test_no_flipped_bit_of_an_arrays_header_ends_the_search() -> None:

@@ -27,10 +27,10 @@ from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
 from photosearch.repository.storage.folder import STAGED_MARK
 from photosearch.windows import Window
-from photosearch_assets.erasure.check import still_there
-from photosearch_assets.erasure.erase import STAGES, Erasure, ErasureOptions
-from photosearch_assets.erasure.waiting import ErasureError
 from photosearch_assets.steps.context import StepContext
+from photosearch_operations.erasure.check import still_there
+from photosearch_operations.erasure.erase import STAGES, Erasure, ErasureOptions
+from photosearch_operations.erasure.waiting import ErasureError
 from tests.assets.by_hand import due, run_step
 from tests.assets.conftest import START, Shop, hours
 from tests.erasure.conftest import DAY, make_all

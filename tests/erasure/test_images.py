@@ -9,8 +9,8 @@ from index_grpc.shipping.reconcile import ServingPlacer, place_servings
 from photosearch.errors import PhotosearchError
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes, ImageRegistry
-from photosearch_assets.erasure.check import still_there
-from photosearch_assets.erasure.erase import STAGES, Erasure, ErasureOptions
+from photosearch_operations.erasure.check import still_there
+from photosearch_operations.erasure.erase import STAGES, Erasure, ErasureOptions
 from tests.assets.by_hand import due
 from tests.assets.conftest import Shop, hours
 from tests.erasure.conftest import DAY, make_all

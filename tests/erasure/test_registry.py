@@ -11,20 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index_grpc.gc_images import unneeded_images
 from index_grpc.index.index_files import CODES, VECTORS
 from index_grpc.serving.desk_folder import read_servings
 from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.reconcile import place_servings
-from index_grpc.verify_images import damaged_images
 from photosearch.oci.documents import MANIFEST, Manifest, images_in, parse_document
 from photosearch.oci.errors import ImageMissing, RegistryDown, RegistryRefused
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes, ImageRegistry
 from photosearch.oci.remote import RemoteRegistry
 from photosearch.repository.erasures import Receipt, receipts
-from photosearch_assets.erasure.check import still_there
-from photosearch_assets.erasure.waiting import ErasureError
+from photosearch_operations.erasure.check import still_there
+from photosearch_operations.erasure.waiting import ErasureError
+from photosearch_operations.gc_images import unneeded_images
+from photosearch_operations.verify.images import damaged_images
 from tests.assets.by_hand import due
 from tests.assets.conftest import START, Shop, hours
 from tests.erasure.conftest import DAY, make_all

@@ -11,10 +11,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from photosearch_assets.erasure import strips
-from photosearch_assets.erasure.check import still_there
-from photosearch_assets.erasure.strips import GONE as MARK
-from photosearch_assets.erasure.strips import DagsterNotCleaned, clean_strips
+from photosearch_operations.erasure import strips
+from photosearch_operations.erasure.check import still_there
+from photosearch_operations.erasure.strips import GONE as MARK
+from photosearch_operations.erasure.strips import DagsterNotCleaned, clean_strips
 from tests.assets.by_hand import due
 from tests.assets.conftest import START, Materialize, Shop, hours, instance, materialize
 from tests.erasure.test_erase import erase, files_with

@@ -9,7 +9,6 @@ import pytest
 from index_grpc.serving.desk_folder import read_servings
 from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.reconcile import place_servings
-from index_grpc.verify_images import damaged_images
 from photosearch.cli import main
 from photosearch.images.cache import ImageCache
 from photosearch.oci.layout import LayoutRegistry
@@ -17,9 +16,10 @@ from photosearch.oci.opening import open_registry
 from photosearch.repository.addresses import Kind
 from photosearch.repository.erasures import receipt_path, receipts
 from photosearch.repository.errors import NewerFormat
-from photosearch_assets.erasure.check import still_there
-from photosearch_assets.erasure.erase import STAGES, Erasure, ErasureOptions
 from photosearch_assets.steps.context import StepContext
+from photosearch_operations.erasure.check import still_there
+from photosearch_operations.erasure.erase import STAGES, Erasure, ErasureOptions
+from photosearch_operations.verify.images import damaged_images
 from tests.assets.conftest import Shop, hours
 from tests.erasure.conftest import make_all
 from tests.erasure.test_erase import GONE, erase, index

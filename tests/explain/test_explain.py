@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.explain import explain
 from index_grpc.serving.desk_folder import read_servings, write_serving
 from index_grpc.serving.endpoints import Endpoint, EndpointWindow, endpoint_path, write_endpoint
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.reconcile import place_servings
-from index_grpc.trail import PhotoTrail
 from photosearch.cli import main
 from photosearch.oci.opening import open_registry
 from photosearch.repository.addresses import Address, Kind
 from photosearch.windows import Window
-from photosearch_assets.erasure.erase import Erasure, ErasureOptions
 from photosearch_assets.steps.context import StepContext
+from photosearch_operations.erasure.erase import Erasure, ErasureOptions
+from photosearch_operations.explain.explain import explain
+from photosearch_operations.explain.trail import PhotoTrail
 from tests.assets.by_hand import run_step
 from tests.assets.conftest import START, Shop, hours
 from tests.erasure.conftest import DAY, make_all

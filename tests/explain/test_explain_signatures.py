@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from index_grpc.explain import explain
 from index_grpc.serving.desk_folder import read_servings
 from index_grpc.shipping.reconcile import place_servings
-from index_grpc.trail import TrailStep
 from photosearch.settings.settings import Settings
+from photosearch_operations.explain.explain import explain
+from photosearch_operations.explain.trail import TrailStep
 from tests.assets.conftest import Shop
 from tests.erasure.conftest import DAY
 from tests.erasure.servers import announce

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from index_grpc.verify_images import _other_bytes
 from photosearch.oci import remote, transport
 from photosearch.oci.base import _small_blob
 from photosearch.oci.client import RegistryClient
@@ -22,6 +21,7 @@ from photosearch.oci.names import ImageName
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes, ImageRegistry
 from photosearch.oci.sign_in import fetch_token
+from photosearch_operations.verify.images import _other_bytes
 from tests.oci.conftest import registry_settings
 
 DIGEST = "sha256:" + "0" * 64

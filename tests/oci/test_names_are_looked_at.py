@@ -10,12 +10,12 @@ import pytest
 
 from index_grpc.serving.desk_folder import read_servings
 from index_grpc.shipping.reconcile import place_servings
-from index_grpc.verify_images import damaged_images
 from photosearch.oci.documents import REF_NAME
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.opening import open_registry
 from photosearch.oci.signatures import signature_tag
 from photosearch.settings.settings import Settings
+from photosearch_operations.verify.images import damaged_images
 from tests.controller.made_repository import MadeRepository, made_settings
 from tests.oci.keys import make_key
 

@@ -11,12 +11,12 @@ from index_grpc.serving.desk_folder import write_serving
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.faults import index_fault
 from index_grpc.shipping.image import build_serving_image, find_serving_image
-from index_grpc.verify_images import damaged_images
 from photosearch.oci.build import ImageBuilder
 from photosearch.oci.registry import ImageRegistry
 from photosearch.repository.addresses import Address
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
+from photosearch_operations.verify.images import damaged_images
 from tests.controller.made_repository import FINGERPRINT, MadeRepository
 from tests.oci import poison
 from tests.oci.test_serving_images import hour, image_manifest, serving_of

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index_grpc.running import held_versions
 from index_grpc.serving.endpoints import (
     Endpoint,
     EndpointWindow,
@@ -30,6 +29,7 @@ from index_grpc.serving.endpoints import (
 from index_grpc.serving.serving import Serving, ServingError, read_serving
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
+from photosearch_operations.in_use import versions_in_use
 
 DAY = Window.parse("daily/2026-11-22")
 HOUR = Window.parse("hourly/2026-11-23T05")
@@ -88,7 +88,7 @@ def test_a_server_of_the_installation_that_a_folder_was_copied_from_is_not_its_o
         assert endpoints_here(original / "endpoints") == [announced]
         assert endpoints_here(copied / "endpoints") == []
         settings = Settings(base_dir=tmp_path, state_dir=Path("two"))
-        assert list(held_versions(settings)) == []
+        assert versions_in_use(settings) == set()
 
         renamed = original.rename(tmp_path / "three")
         assert endpoints_here(renamed / "endpoints") == [announced]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.gc_images import unneeded_images
 from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.reconcile import ServingPlacer, place_servings
 from photosearch.cli import main
@@ -15,6 +14,7 @@ from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes
 from photosearch.settings.settings import Settings
+from photosearch_operations.gc_images import unneeded_images
 from tests.controller.made_repository import MadeRepository, made_settings
 
 HOUR = "hourly/2026-11-22T03"

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.gc_images import unneeded_images
 from index_grpc.serving.desk_folder import read_servings
 from index_grpc.shipping.reconcile import place_servings
 from photosearch.cli import main
@@ -15,6 +14,7 @@ from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes
 from photosearch.oci.signatures import signature_tag, signed_digest
 from photosearch.settings.settings import Settings
+from photosearch_operations.gc_images import unneeded_images
 from tests.controller.made_repository import MadeRepository
 from tests.oci.conftest import docker_registry, settings
 from tests.oci.keys import make_key

@@ -1,16 +1,16 @@
 """``photosearch versions`` and ``photosearch rollback``: looking at a window's past, and going
 back to it."""
 
-from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from index_grpc.shipping.reconcile import place_servings
+from photosearch.errors import PhotosearchError
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import RepositoryError
 from photosearch.repository.heads import Head
-from photosearch.repository.held import held_versions
 from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
 from photosearch.repository.versions import (
@@ -27,8 +27,8 @@ from photosearch.settings.installation import load_installation
 from photosearch.settings.settings import Settings
 from photosearch.terminal.terminal import Terminal, say, say_json
 from photosearch.windows import Window
+from photosearch_operations.in_use import versions_in_use
 
-MOVED = "photosearch.moved"
 _TABLE_WIDTH = 120
 
 
@@ -46,7 +46,7 @@ def versions(
         _show_pinned(repository, as_json=as_json)
         return
     address = index_address(repository, Window.parse(window))
-    lines = version_lines(repository, address, held_versions(settings))
+    lines = version_lines(repository, address, versions_in_use(settings))
     if as_json:
         say_json([_as_json(line) for line in lines])
         return
@@ -82,20 +82,29 @@ def rollback(
         )
     if version is None:
         say(_released(repository, address))
-        _tell_others(settings)
+        _ask_now(settings)
         return
     before = head_if_sound(repository, address)
     chosen = find_version(repository, address, version)
     roll_back(repository, address, chosen, recall_target=settings.recall_target)
     say(*_moved(repository, address, before, chosen.version))
-    _tell_others(settings)
+    _ask_now(settings)
 
 
-def _tell_others(settings: Settings) -> None:
-    """Have what serves look at the HEADs now, and not when its time comes."""
-    for point in entry_points(group=MOVED):
-        for problem in point.load()(settings):
-            say(f"not asked for yet: {problem}", err=True)
+def _ask_now(settings: Settings) -> None:
+    """Build and ask for what is current now, if anything was ever asked for.
+
+    The sensor would see it at its next tick; a person who moved a HEAD waits for it. Whatever
+    fails here is told, and left to the sensor.
+    """
+    if not settings.servings_dir.is_dir():
+        return
+    try:
+        problems = place_servings(settings).failed
+    except PhotosearchError as error:
+        problems = [str(error)]
+    for problem in problems:
+        say(f"not asked for yet: {problem}", err=True)
 
 
 def _released(repository: Repository, address: Address) -> str:

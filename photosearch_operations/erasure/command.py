@@ -24,7 +24,7 @@ def erase(
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt.")] = False,
 ) -> None:
     """Erase a listing for ever, from all versions, caches and servers; again: finish that."""
-    from photosearch_assets.erasure.erase import Erasure, ErasureOptions
+    from photosearch_operations.erasure.erase import Erasure, ErasureOptions
 
     settings = load_installation(makes=True)
     options = ErasureOptions(photo_too=photo_too, wait_s=wait_s)

@@ -26,9 +26,9 @@ import sqlalchemy as sa
 from photosearch.errors import PhotosearchError
 from photosearch.repository.erasures import digest_of
 from photosearch.settings.settings import Settings
-from photosearch_assets.erasure.event_databases import EventFolder, find_event_databases, shown
 from photosearch_assets.instance.home import open_instance
 from photosearch_assets.markdown import readings
+from photosearch_operations.erasure.event_databases import EventFolder, find_event_databases, shown
 
 GONE = "(erased)"
 IMAGE = "data:image/jpeg;base64,"

@@ -15,9 +15,7 @@ from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import counted
 
 
-def wrong_signatures(
-    settings: Settings, *, discard: bool = False, looked_at: list[str] | None = None
-) -> Iterator[str]:
+def wrong_signatures(settings: Settings, *, looked_at: list[str] | None = None) -> Iterator[str]:
     """One line for each image that is asked for or served and that no trusted key signed.
 
     Nothing is discarded: an image without signature is signed where it is built.

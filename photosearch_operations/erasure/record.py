@@ -20,7 +20,7 @@ from photosearch.repository.erasures import (
 )
 from photosearch.repository.storage.port import Storage
 from photosearch.windows import Window
-from photosearch_assets.erasure.traces import Key, Needles, Trace
+from photosearch_operations.erasure.traces import Key, Needles, Trace
 
 
 class Record:

@@ -23,13 +23,16 @@ from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import counted, first_of
 from photosearch.windows import Granularity
-from photosearch_assets.erasure.images import ask_without, delete_images, delete_unpacked
-from photosearch_assets.erasure.known_vectors import KnownVectors
-from photosearch_assets.erasure.places import Places
-from photosearch_assets.erasure.record import Record
-from photosearch_assets.erasure.sources import delete_sources, leave_sources
-from photosearch_assets.erasure.strips import clean_strips
-from photosearch_assets.erasure.traces import (
+from photosearch_assets.instance import run_locks
+from photosearch_assets.steps.context import StepContext
+from photosearch_operations.erasure.images import ask_without, delete_images, delete_unpacked
+from photosearch_operations.erasure.known_vectors import KnownVectors
+from photosearch_operations.erasure.on_this_machine import Places
+from photosearch_operations.erasure.record import Record
+from photosearch_operations.erasure.rewrite import Rewriter
+from photosearch_operations.erasure.sources import delete_sources, leave_sources
+from photosearch_operations.erasure.strips import clean_strips
+from photosearch_operations.erasure.traces import (
     Key,
     Trace,
     are_shared,
@@ -37,15 +40,12 @@ from photosearch_assets.erasure.traces import (
     read_rows,
     read_vectors,
 )
-from photosearch_assets.erasure.waiting import (
+from photosearch_operations.erasure.waiting import (
     ErasureError,
     await_runs,
     await_servers,
     one_at_a_time,
 )
-from photosearch_assets.erasure.without import Rewriter
-from photosearch_assets.instance import run_locks
-from photosearch_assets.steps.context import StepContext
 
 _LOOKS = 5
 _ORDER = [Granularity.HOURLY, Granularity.DAILY, Granularity.MONTHLY]

@@ -13,7 +13,6 @@ from pydantic import BaseModel
 from index_grpc.index.find_row import find_row
 from index_grpc.index.rows import Row
 from index_grpc.serving.endpoints import endpoints_here, has_process
-from index_grpc.trail import PhotoTrail, Served, TrailStep, WayBack
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.left_out import (
     hidden_by_status,
@@ -31,6 +30,7 @@ from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 from photosearch.windows import Granularity, Window
+from photosearch_operations.explain.trail import PhotoTrail, Served, TrailStep, WayBack
 
 _UNKNOWN = "catalogue: no listing has this id"
 

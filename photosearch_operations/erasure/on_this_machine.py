@@ -21,8 +21,8 @@ from photosearch.images.cache import ImageCache
 from photosearch.images.report import PhotoFailure, PhotoReport, ReportedPhoto
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window, WindowError
-from photosearch_assets.erasure.known_vectors import KnownVectors
-from photosearch_assets.erasure.traces import Needles
+from photosearch_operations.erasure.known_vectors import KnownVectors
+from photosearch_operations.erasure.traces import Needles
 
 OUT_OF_DATE = "erased"
 

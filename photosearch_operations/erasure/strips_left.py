@@ -18,9 +18,9 @@ import sqlalchemy as sa
 from photosearch.errors import PhotosearchError
 from photosearch.repository.erasures import Receipt
 from photosearch.settings.settings import Settings
-from photosearch_assets.erasure.event_databases import find_event_databases
-from photosearch_assets.erasure.strips import CELL, FAILURES, IMAGE, is_one_of
 from photosearch_assets.instance.home import open_instance
+from photosearch_operations.erasure.event_databases import find_event_databases
+from photosearch_operations.erasure.strips import CELL, FAILURES, IMAGE, is_one_of
 
 _QUERY = "SELECT event, partition FROM event_logs WHERE partition IS NOT NULL"
 _LINE = re.compile(rf"(?<=\\n)\| {CELL} \| ")

@@ -13,8 +13,6 @@ from index_grpc.serving.desk_folder import read_servings
 from index_grpc.shipping.contents import ServingImage, serving_images
 from index_grpc.shipping.faults import image_faults, image_told, is_of
 from index_grpc.shipping.layer_contents import LayerContents, read_layer
-from index_grpc.verify_servings import changed_servings
-from index_grpc.verify_tags import wrong_tags
 from photosearch.errors import PhotosearchError
 from photosearch.oci.documents import BASE_DIGEST, Descriptor
 from photosearch.oci.errors import DamagedImage, ImageMissing
@@ -25,6 +23,8 @@ from photosearch.oci.registry import ImageRegistry
 from photosearch.settings.settings import Settings
 from photosearch.terminal.masked import masked
 from photosearch.terminal.wording import counted
+from photosearch_operations.verify.servings import changed_servings
+from photosearch_operations.verify.tags import wrong_tags
 
 _REMEDY = "run 'photosearch verify --discard'; its images are built again"
 

@@ -12,8 +12,8 @@ from photosearch.terminal.printable import printable
 from photosearch.terminal.terminal import Terminal, say_json
 
 if TYPE_CHECKING:
-    from index_grpc.explain import Explanation
-    from index_grpc.trail import PhotoTrail
+    from photosearch_operations.explain.explain import Explanation
+    from photosearch_operations.explain.trail import PhotoTrail
 
 _MARKS = {True: "✓", False: "✗", None: " "}
 
@@ -27,7 +27,7 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Trace a listing from the server that finds it back to its photo, or say where it stopped."""
-    from index_grpc.explain import explain as walk
+    from photosearch_operations.explain.explain import explain as walk
 
     try:
         content = None if photo is None else photo.read_bytes()

@@ -13,13 +13,13 @@ from index_grpc.serving.endpoints import endpoints_here
 from photosearch.errors import PhotosearchError
 from photosearch.files.locks import file_lock
 from photosearch.repository.addresses import Address
-from photosearch.repository.held import held_versions
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
-from photosearch_assets.erasure.images import asked_with
-from photosearch_assets.erasure.places import living_servers
-from photosearch_assets.erasure.record import Record
 from photosearch_assets.instance import run_locks
+from photosearch_operations.erasure.images import asked_with
+from photosearch_operations.erasure.on_this_machine import living_servers
+from photosearch_operations.erasure.record import Record
+from photosearch_operations.in_use import versions_in_use
 
 _POLL_S = 0.2
 
@@ -50,7 +50,7 @@ def await_servers(settings: Settings, record: Record, wait_s: float) -> None:
     versions = record.removed
     deadline = time.monotonic() + wait_s
     while True:
-        held = {key for key in held_versions(settings) if key in versions}
+        held = {key for key in versions_in_use(settings) if key in versions}
         record.add_servers(_servers_of(settings, versions))
         asked = asked_with(settings, versions)
         if not held and not asked and not living_servers(record.pending.servers):

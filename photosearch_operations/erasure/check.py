@@ -32,10 +32,10 @@ from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, Newe
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import counted
-from photosearch_assets.erasure.known_vectors import rows_with
-from photosearch_assets.erasure.places import Places
-from photosearch_assets.erasure.sources import sources_again
-from photosearch_assets.erasure.strips_left import strips_left
+from photosearch_operations.erasure.known_vectors import rows_with
+from photosearch_operations.erasure.on_this_machine import Places
+from photosearch_operations.erasure.sources import sources_again
+from photosearch_operations.erasure.strips_left import strips_left
 
 _LISTING = re.compile(rb'"listing_id":"((?:[^"\\]|\\.)*)","photo_id":')
 _SHA256 = re.compile(rb'"sha256":"([0-9a-f]{64})"')
@@ -74,9 +74,7 @@ class _Erased:
         return {sha.decode() for sha in _SHA256.findall(content)} & self.contents
 
 
-def still_there(
-    settings: Settings, *, discard: bool = False, looked_at: list[str] | None = None
-) -> Iterator[str]:
+def still_there(settings: Settings, *, looked_at: list[str] | None = None) -> Iterator[str]:
     """One line for everything of an erased listing that is found somewhere.
 
     None of it is discarded here: running the erasure again does that, and proves it.

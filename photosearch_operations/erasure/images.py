@@ -24,8 +24,8 @@ from photosearch.oci.signatures import signature_tag
 from photosearch.repository.addresses import Address
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
-from photosearch_assets.erasure.record import Record
-from photosearch_assets.erasure.traces import Needles
+from photosearch_operations.erasure.record import Record
+from photosearch_operations.erasure.traces import Needles
 
 _FREED_LATER = (
     "the registry gives the deleted layers to nobody, and frees their bytes when it collects "

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from photosearch_assets.materialize.command import Bars
-    from photosearch_assets.switch_embedder import EmbedderSwitch
+    from photosearch_operations.embedder.switch import EmbedderSwitch
 
 embedder = typer.Typer(no_args_is_help=True, help="Show or change the embedder.")
 WORSE = 0.02
@@ -71,7 +71,7 @@ def use(
         )
     from photosearch_assets.instance.home import open_instance
     from photosearch_assets.materialize.command import Bars
-    from photosearch_assets.switch_embedder import EmbedderSwitch
+    from photosearch_operations.embedder.switch import EmbedderSwitch
 
     console = Terminal(apart=True)
     settings = load_installation(makes=True)
@@ -130,7 +130,7 @@ def _catch_up(
 def drop() -> None:
     """Stop preparing another embedder; what was made of it stays until gc."""
     from photosearch.repository.repository import Repository
-    from photosearch_assets.switch_embedder import give_up
+    from photosearch_operations.embedder.switch import give_up
 
     dropped = give_up(Repository.of(load_installation()))
     Terminal().print(
@@ -144,8 +144,8 @@ def _compare(console: Terminal, switch: "EmbedderSwitch", *, yes: bool) -> None:
     Raises:
         AssetsError: if the next one finds clearly less and nobody said yes.
     """
-    from photosearch_assets.compare_embedders import QUERIES, compare_embedders
     from photosearch_assets.steps.context import StepContext
+    from photosearch_operations.embedder.compare import QUERIES, compare_embedders
 
     with (
         StepContext(switch.settings) as context,

@@ -21,7 +21,7 @@ from photosearch.repository.errors import ArtifactMissing
 from photosearch.repository.manifest import REMARKS, Input, Manifest
 from photosearch.repository.repository import Repository
 from photosearch.windows import Window
-from photosearch_assets.erasure.traces import Key, Needles, Trace
+from photosearch_operations.erasure.traces import Key, Needles, Trace
 
 _ARRAYS = (VECTORS, TOKENS, CODES)
 

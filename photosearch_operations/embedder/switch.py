@@ -26,14 +26,14 @@ from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings, load_settings
 from photosearch.terminal.wording import first_of
 from photosearch.windows import Span
-from photosearch_assets.embedder_settings import (
+from photosearch_assets.errors import AssetsError
+from photosearch_assets.steps import build_embedder
+from photosearch_assets.steps.context import StepContext
+from photosearch_operations.embedder.settings import (
     require_not_overridden,
     settings_of,
     write_embedder_settings,
 )
-from photosearch_assets.errors import AssetsError
-from photosearch_assets.steps import build_embedder
-from photosearch_assets.steps.context import StepContext
 
 if TYPE_CHECKING:
     import dagster as dg

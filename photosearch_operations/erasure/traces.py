@@ -19,7 +19,7 @@ from photosearch.repository.addresses import HEAD, MANIFEST, Address
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
-from photosearch_assets.erasure.known_vectors import KnownVectors
+from photosearch_operations.erasure.known_vectors import KnownVectors
 
 Key = tuple[Address, str]
 
