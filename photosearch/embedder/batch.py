@@ -16,18 +16,11 @@ from numpy.typing import NDArray
 
 from photosearch.embedder.embedder import Embedder
 from photosearch.errors import PhotosearchError
+from photosearch.photo_notes import PhotoFailure
 
 Decoder = Callable[[], NDArray[np.uint8]]
 Prepared = NDArray[np.float32] | PhotosearchError
 _AHEAD = 4
-
-
-@dataclass(frozen=True)
-class EmbedFailure:
-    """A photo that has no vector."""
-
-    photo_id: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -36,7 +29,7 @@ class EmbeddedPhotos:
 
     vectors: NDArray[np.float32]
     photo_ids: list[str]
-    failures: list[EmbedFailure]
+    failures: list[PhotoFailure]
 
 
 def embed_photos(
@@ -53,14 +46,14 @@ def embed_photos(
     """
     rows: list[NDArray[np.float32]] = []
     photo_ids: list[str] = []
-    failures: list[EmbedFailure] = []
+    failures: list[PhotoFailure] = []
     done = 0
 
     def keep(photo_id: str, result: NDArray[np.float32] | PhotosearchError) -> None:
         nonlocal done
         done += 1
         if isinstance(result, PhotosearchError):
-            failures.append(EmbedFailure(photo_id, str(result)))
+            failures.append(PhotoFailure(photo_id=photo_id, reason=str(result)))
         else:
             photo_ids.append(photo_id)
             rows.append(result)

@@ -21,8 +21,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from photosearch.catalogue.listing import Photo
 from photosearch.images.cache import ImageCache
 from photosearch.images.photo_error import PhotoError, PhotoUnreachable
-from photosearch.images.report import PhotoFailure
 from photosearch.images.store import ImageStore
+from photosearch.photo_notes import PhotoFailure
 from photosearch.settings.settings import Settings
 
 _FIRST_PAUSE_S = 0.2

@@ -14,21 +14,13 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from photosearch.catalogue.listing import Photo, catalogue_digest
+from photosearch.photo_notes import PhotoFailure
 from photosearch.windows import Window
 
 if TYPE_CHECKING:
     from photosearch.images.fetch import FetchReport
 
 FIRST_RETRY = timedelta(hours=1)
-
-
-class PhotoFailure(BaseModel):
-    """A photo that could not be had, and why."""
-
-    model_config = ConfigDict(frozen=True)
-
-    photo_id: str
-    reason: str
 
 
 class ReportedPhoto(BaseModel):

@@ -11,14 +11,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
+from photosearch.photo_notes import PhotoFailure, PhotoRemark
 from photosearch.repository.errors import MAKE_AGAIN, DamagedArtifact, NewerFormat
 
 FORMAT = 1
 VERSION_DIGITS = 16
 REMARKS = "remarks"
 """Among the details, and only where there are some."""
+_REMARKS = TypeAdapter(list[PhotoRemark])
 
 
 class _Frozen(BaseModel):
@@ -40,20 +42,6 @@ class FileEntry(_Frozen):
     sha256: str
 
 
-class Failure(_Frozen):
-    """A photo that could not be used."""
-
-    photo_id: str
-    reason: str
-
-
-class Remark(_Frozen):
-    """A photo that was used, and what is odd about it."""
-
-    photo_id: str
-    remark: str
-
-
 class Manifest(_Frozen):
     """An artifact's record, written last and never changed."""
 
@@ -70,7 +58,7 @@ class Manifest(_Frozen):
     recipe_digest: str
     quantiser: str | None = None
     recall: float | None = None
-    failures: list[Failure] = []
+    failures: list[PhotoFailure] = []
     details: dict[str, JsonValue] = {}
     code_version: str
     run_id: str | None = None
@@ -91,11 +79,15 @@ class Manifest(_Frozen):
         )
 
     @property
-    def remarks(self) -> list[Remark]:
+    def remarks(self) -> list[PhotoRemark]:
         """Photos among its rows that someone should look at."""
         found = self.details.get(REMARKS)
         try:
-            return [Remark.model_validate(one) for one in found] if isinstance(found, list) else []
+            return (
+                [PhotoRemark.model_validate(one) for one in found]
+                if isinstance(found, list)
+                else []
+            )
         except ValidationError:  # of a later release
             return []
 

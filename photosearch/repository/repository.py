@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from photosearch.photo_notes import PhotoFailure
 from photosearch.repository.addresses import (
     HEAD,
     MANIFEST,
@@ -42,7 +43,6 @@ from photosearch.repository.heads import (
 )
 from photosearch.repository.integrity import changed_manifest, contradictions, damages, file_entry
 from photosearch.repository.manifest import (
-    Failure,
     Input,
     Manifest,
     content_version,
@@ -87,7 +87,7 @@ class Repository:
         recipe: Mapping[str, JsonValue],
         quantiser: str | None = None,
         recall: float | None = None,
-        failures: Iterable[Failure] = (),
+        failures: Iterable[PhotoFailure] = (),
         details: Mapping[str, JsonValue] | None = None,
         run_id: str | None = None,
         version: str | None = None,

@@ -32,7 +32,7 @@ from photosearch.windows import Window
 from photosearch_assets.errors import AssetsError
 
 if TYPE_CHECKING:
-    from photosearch.repository.manifest import Failure
+    from photosearch.photo_notes import PhotoFailure
     from photosearch_assets.materialize.materializer import Summary
     from photosearch_assets.steps.result import StepResult
 
@@ -186,7 +186,7 @@ def _report_left_out(console: Terminal, settings: Settings, now: datetime) -> No
         console.print(printable(told), style=style, highlight=False, soft_wrap=True)
 
 
-def _report_unusable(console: Terminal, photos: Iterable["Failure"]) -> None:
+def _report_unusable(console: Terminal, photos: Iterable["PhotoFailure"]) -> None:
     """Photos that are in no index, whichever run found that."""
     reasons: Counter[str] = Counter()
     examples: dict[str, str] = {}
@@ -234,7 +234,7 @@ def _report_remarks(console: Terminal, summary: "Summary") -> None:
         console.print(printable(text), style="yellow", highlight=False, soft_wrap=True)
 
 
-def _kind(failure: "Failure") -> str:
+def _kind(failure: "PhotoFailure") -> str:
     """A failure's reason without the photo's own name, so that like ones count together."""
     return failure.reason.replace(failure.photo_id, "…")
 

@@ -6,15 +6,15 @@ they are read from what is current, whichever run made it.
 
 from collections.abc import Iterator
 
+from photosearch.photo_notes import PhotoFailure
 from photosearch.repository.addresses import Kind
-from photosearch.repository.manifest import Failure
 from photosearch.repository.readiness import current_fingerprint
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 from photosearch_assets.steps.current import Shelf
 
 
-def unusable_photos(settings: Settings) -> Iterator[Failure]:
+def unusable_photos(settings: Settings) -> Iterator[PhotoFailure]:
     """Those of the timeline, hour by hour, each with its reason."""
     repository = Repository.of(settings)
     fingerprint = current_fingerprint(repository)

@@ -23,8 +23,9 @@ from photosearch.errors import PhotosearchError
 from photosearch.images.fetch import fetch_photos
 from photosearch.images.pixels import is_one_colour
 from photosearch.images.report import PhotoReport, ReportedPhoto
+from photosearch.photo_notes import PhotoFailure, PhotoRemark
 from photosearch.repository.addresses import Kind
-from photosearch.repository.manifest import REMARKS, Failure, Input, Manifest
+from photosearch.repository.manifest import REMARKS, Input, Manifest
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
 from photosearch_assets.steps.checks import coverage, failure_rate, vector_health
@@ -32,7 +33,7 @@ from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.current import Recipe
 from photosearch_assets.steps.parallel import side_by_side
 from photosearch_assets.steps.photo_strip import spread
-from photosearch_assets.steps.result import Remark, StepResult, Unusable
+from photosearch_assets.steps.result import StepResult
 
 NAME = "embeddings"
 ONE_COLOUR = "came out in one colour"
@@ -195,14 +196,14 @@ def _publish(
     for place, photo in enumerate(kept):
         vectors[place] = hour.vectors[photo.sha256]
     rows = [Row(p.photo_id, p.listing_id, p.listed_at, p.sha256) for p in kept]
-    failures = [Failure(photo_id=f.photo_id, reason=f.reason) for f in hour.report.failures]
+    failures = [*hour.report.failures]
     failures += [
-        Failure(photo_id=photo.photo_id, reason=reasons.get(photo.sha256, "no vector"))
+        PhotoFailure(photo_id=photo.photo_id, reason=reasons.get(photo.sha256, "no vector"))
         for photo in photos
         if photo.sha256 not in hour.vectors
     ]
     remarks = [
-        Remark(photo_id=photo.photo_id, remark=ONE_COLOUR)
+        PhotoRemark(photo_id=photo.photo_id, remark=ONE_COLOUR)
         for photo in kept
         if photo.sha256 in hour.of_one_colour
     ]
@@ -280,8 +281,8 @@ def _result(
         size_bytes=manifest.size_bytes,
         seconds=seconds,
         done=done,
-        failures=tuple(Unusable(photo_id=f.photo_id, reason=f.reason) for f in manifest.failures),
-        remarks=tuple(Remark(photo_id=one.photo_id, remark=one.remark) for one in manifest.remarks),
+        failures=tuple(manifest.failures),
+        remarks=tuple(manifest.remarks),
         checks=(
             coverage(photos, manifest.rows + len(manifest.failures)),
             failure_rate(photos, len(manifest.failures), context.settings.max_failure_rate),

@@ -19,7 +19,7 @@ from photosearch_assets.steps.checks import coverage, failure_rate
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.photo_strip import spread
 from photosearch_assets.steps.photos_by_hour import digests_by_hour, photos_by_hour
-from photosearch_assets.steps.result import StepResult, Unusable
+from photosearch_assets.steps.result import StepResult
 
 NAME = "images"
 _PHOTOS_AT_ONCE = 2048
@@ -141,7 +141,7 @@ def _result(
         size_bytes=sum(photo.bytes for photo in report.photos),
         seconds=seconds,
         done=done,
-        failures=tuple(Unusable(photo_id=f.photo_id, reason=f.reason) for f in report.failures),
+        failures=tuple(report.failures),
         checks=(
             coverage(len(photos), accounted),
             failure_rate(len(photos), len(report.failures), limit),

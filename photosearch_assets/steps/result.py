@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
 
+from photosearch.photo_notes import PhotoFailure, PhotoRemark
 from photosearch.windows import Window
 
 WindowKey = Annotated[
@@ -16,24 +17,6 @@ WindowKey = Annotated[
     PlainValidator(lambda value: value if isinstance(value, Window) else Window.parse(value)),
     PlainSerializer(lambda window: window.key),
 ]
-
-
-class Unusable(BaseModel):
-    """A photo left out of a window, and why."""
-
-    model_config = ConfigDict(frozen=True)
-
-    photo_id: str
-    reason: str
-
-
-class Remark(BaseModel):
-    """A photo that is in a window, and what is odd about it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    photo_id: str
-    remark: str
 
 
 class CheckOutcome(BaseModel):
@@ -75,8 +58,8 @@ class StepResult(BaseModel):
     published: bool = True
     note: str | None = None
     report: str = Field("", description="A table in Markdown, for Dagit.")
-    failures: tuple[Unusable, ...] = ()
-    remarks: tuple[Remark, ...] = ()
+    failures: tuple[PhotoFailure, ...] = ()
+    remarks: tuple[PhotoRemark, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     sample_photos: tuple[str, ...] = Field(
         (), description="Paths of a few photos, for the strip that Dagit shows."

@@ -18,7 +18,8 @@ from photosearch.catalogue.catalogue import Catalogue, CatalogueError
 from photosearch.catalogue.listing import catalogue_digest
 from photosearch.files.walk import content_of, files_below
 from photosearch.images.cache import ImageCache
-from photosearch.images.report import PhotoFailure, PhotoReport, ReportedPhoto
+from photosearch.images.report import PhotoReport, ReportedPhoto
+from photosearch.photo_notes import PhotoFailure
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window, WindowError
 from photosearch_operations.erasure.known_vectors import KnownVectors

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 from PIL import Image
 
+from photosearch.photo_notes import PhotoRemark
 from photosearch.repository.addresses import Kind
 from photosearch.repository.manifest import Manifest
 from photosearch.terminal.terminal import Terminal
@@ -17,7 +18,7 @@ from photosearch_assets.materialize.materializer import Summary
 from photosearch_assets.metadata import metadata_of
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
-from photosearch_assets.steps.result import Remark, StepResult
+from photosearch_assets.steps.result import StepResult
 from photosearch_operations.explain.explain import explain
 from tests.assets.conftest import START, Shop, hours
 from tests.erasure.test_erase import erase, files_with
@@ -116,7 +117,7 @@ def test_an_erased_one_is_no_longer_named(with_blanks: Shop) -> None:
 
 def told(photos: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
     """What ``materialize`` says of an hour with these photos in one colour."""
-    remarks = tuple(Remark(photo_id=photo, remark=SAID) for photo in photos)
+    remarks = tuple(PhotoRemark(photo_id=photo, remark=SAID) for photo in photos)
     result = StepResult(step="embeddings", window=HOUR, remarks=remarks)
     _report_remarks(Terminal(width=120), Summary(results={("embeddings", HOUR): result}))
     return capsys.readouterr().out

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from photosearch.repository.manifest import Failure
+from photosearch.photo_notes import PhotoFailure
 from photosearch.terminal.terminal import Terminal
 from photosearch_assets.materialize.command import _report_unusable
 
@@ -12,7 +12,7 @@ from photosearch_assets.materialize.command import _report_unusable
 def told(kinds: int, capsys: pytest.CaptureFixture[str]) -> str:
     """The report of 1 photo of the first kind of fault, 2 of the second, and so on."""
     failures = [
-        Failure(photo_id=f"{kind}-{number}.jpg", reason=f"fault {kind}")
+        PhotoFailure(photo_id=f"{kind}-{number}.jpg", reason=f"fault {kind}")
         for kind in range(1, kinds + 1)
         for number in range(kind)
     ]

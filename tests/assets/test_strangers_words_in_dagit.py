@@ -6,9 +6,10 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
+from photosearch.photo_notes import PhotoFailure
 from photosearch.repository.erasures import digest_of
 from photosearch_assets.metadata import metadata_of
-from photosearch_assets.steps.result import StepResult, Unusable
+from photosearch_assets.steps.result import StepResult
 from photosearch_operations.erasure.strips import CELL, is_one_of
 
 HOSTILE = [
@@ -36,7 +37,7 @@ def table_of(photo_id: str, reason: str) -> str:
         rows=0,
         size_bytes=0,
         seconds=0.0,
-        failures=(Unusable(photo_id=photo_id, reason=reason),),
+        failures=(PhotoFailure(photo_id=photo_id, reason=reason),),
     )
     return str(metadata_of(result, is_own=True)["failed photos"].value)
 

@@ -13,8 +13,9 @@ from photosearch.catalogue.listing import Photo, catalogue_digest
 from photosearch.images.cache import ImageCache
 from photosearch.images.fetch import FetchedPhoto, FetchReport, fetch_photos
 from photosearch.images.photo_error import ImageStoreError, PhotoError
-from photosearch.images.report import PhotoFailure, PhotoReport
+from photosearch.images.report import PhotoReport
 from photosearch.images.store import ImageStore
+from photosearch.photo_notes import PhotoFailure
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from tests.repository.artifacts import end_of, in_process

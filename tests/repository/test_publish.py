@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue
 
+from photosearch.photo_notes import PhotoFailure
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import (
     ArtifactMissing,
@@ -15,7 +16,7 @@ from photosearch.repository.errors import (
     NewerFormat,
     RepositoryError,
 )
-from photosearch.repository.manifest import Failure, Input, Manifest, parse_manifest, recipe_digest
+from photosearch.repository.manifest import Input, Manifest, parse_manifest, recipe_digest
 from photosearch.repository.repository import Repository
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Window
@@ -28,7 +29,7 @@ def test_a_published_artifact_reads_back_whole(shelf: Shelf) -> None:
         inputs=[Input(kind="catalogue", window=HOUR.window.key, version="c", digest="d")],  # type: ignore[union-attr]
         quantiser="q1",
         recall=0.95,
-        failures=[Failure(photo_id="a.jpg", reason="0 bytes")],
+        failures=[PhotoFailure(photo_id="a.jpg", reason="0 bytes")],
         details={"seconds": 1.5},
         run_id="run-1",
     )
