@@ -4,19 +4,14 @@ Each names the materialisation that it is about, as Dagster does by itself where
 partition: without that Dagit takes it for outdated and shows nothing. So evaluations are
 recorded after the materialisations of their run. That of a window which a gate kept back is
 about the version that stays.
-
-It imports ``dagster._core`` for the type that names a materialisation, which has no other home.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData as Target,
-)
 
 from photosearch_assets.dag import DagStep
+from photosearch_assets.instance.check_targets import Target, latest_target, targets_of_run
 from photosearch_assets.runners.foreign_results import NOT_REPORTED, ForeignResult
 from photosearch_assets.steps.checks import BLOCKING
 from photosearch_assets.steps.result import CheckOutcome, StepResult
@@ -32,10 +27,12 @@ def evaluations(
         for result in results
         if result.window is None or result.photos or step.own_name is None
     ]
-    made = _made(step, checked, context)
+    asset = dg.AssetKey(step.name)
+    keys = {_partition(result) or "" for result in checked if result.published} - {""}
+    made = targets_of_run(context.instance, asset, context.run.run_id, keys)
     for result in checked:
         key = _partition(result)
-        target = made.get(key or "") or _latest(step, key, context.instance)
+        target = made.get(key or "") or latest_target(context.instance, asset, key)
         for check in _outcomes(step, result):
             yield _evaluation(step, key, check, target)
 
@@ -67,34 +64,6 @@ def _as_dagster_tells(check: CheckOutcome) -> dg.AssetCheckResult:
             **({} if check.measured is None else {"measured": round(check.measured, 4)}),
         },
     )
-
-
-def _made(
-    step: DagStep, results: Sequence[StepResult], context: dg.AssetExecutionContext
-) -> Mapping[str, Target]:
-    """The materialisations of this run's windows, by one query."""
-    keys = {_partition(result) or "" for result in results if result.published} - {""}
-    if not keys:
-        return {}
-    ids = context.instance.get_latest_storage_id_by_partition(
-        dg.AssetKey(step.name), dg.DagsterEventType.ASSET_MATERIALIZATION, keys
-    )
-    now = time.time()
-    return {
-        key: Target(storage_id=storage_id, run_id=context.run.run_id, timestamp=now)
-        for key, storage_id in ids.items()
-    }
-
-
-def _latest(step: DagStep, key: str | None, instance: dg.DagsterInstance) -> Target | None:
-    wanted = dg.AssetRecordsFilter(
-        asset_key=dg.AssetKey(step.name), asset_partitions=None if key is None else [key]
-    )
-    for record in instance.fetch_materializations(wanted, limit=1).records:
-        return Target(
-            storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
-        )
-    return None
 
 
 def _evaluation(

@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from photosearch.files.walk import files_below
 from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import counted
+from photosearch_assets.instance.events import events_folder, is_on_a_server
 from photosearch_assets.instance.home import open_instance
 from photosearch_assets.instance.home_paths import CONFIG, databases_folder, keep_up
 
@@ -57,13 +57,12 @@ def find_event_databases(settings: Settings) -> EventDatabases:
             roots.add(folder)
         else:
             with open_instance(settings) as instance:
-                storage: Any = instance.event_log_storage
-                if hasattr(storage, "_base_dir"):
-                    roots.add(Path(storage._base_dir))
-                elif hasattr(storage, "index_connection"):
+                if (folder := events_folder(instance)) is not None:
+                    roots.add(folder)
+                elif is_on_a_server(instance):
                     server = True
                 else:
-                    other = type(storage).__name__
+                    other = type(instance.event_log_storage).__name__
     return EventDatabases(tuple(_folders(roots)), server, other)
 
 

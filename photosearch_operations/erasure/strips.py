@@ -19,13 +19,13 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
 from photosearch.errors import PhotosearchError
 from photosearch.repository.erasures import digest_of
 from photosearch.settings.settings import Settings
+from photosearch_assets.instance.events import connection_to_events
 from photosearch_assets.instance.home import open_instance
 from photosearch_assets.markdown import readings
 from photosearch_operations.erasure.event_databases import EventFolder, find_event_databases, shown
@@ -80,12 +80,9 @@ def clean_strips(
         done.strips += _clean_folder(folder, wanted, done.notes)
         done.looked_at.append(folder.in_words(settings.base_dir))
     if found.has_server:
-        with open_instance(settings) as instance:
-            # Dagster names the connections of its log in no public way.
-            storage: Any = instance.event_log_storage
-            with storage.index_connection() as index:
-                done.strips += wanted.clean(index, _latest(index))
-                server = index.engine.url.render_as_string(hide_password=True)
+        with open_instance(settings) as instance, connection_to_events(instance) as index:
+            done.strips += wanted.clean(index, _latest(index))
+            server = index.engine.url.render_as_string(hide_password=True)
         done.looked_at.append(f"Dagster's events in {server}")
         done.notes.append(
             f"{server} keeps the former rows until it is vacuumed, and in its backups"

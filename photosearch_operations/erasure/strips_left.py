@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from photosearch.errors import PhotosearchError
 from photosearch.repository.erasures import Receipt
 from photosearch.settings.settings import Settings
+from photosearch_assets.instance.events import connection_to_events
 from photosearch_assets.instance.home import open_instance
 from photosearch_operations.erasure.event_databases import find_event_databases
 from photosearch_operations.erasure.strips import CELL, FAILURES, IMAGE, is_one_of
@@ -44,12 +45,10 @@ def strips_left(
                 yield from _in_file(file, erased)
             looked_at.append(folder.in_words(settings.base_dir))
         if found.has_server:
-            with open_instance(settings) as instance:
-                storage: Any = instance.event_log_storage
-                with storage.index_connection() as index:
-                    shown = index.engine.url.render_as_string(hide_password=True)
-                    for told in erased.events(index.execute(sa.text(_QUERY))):
-                        yield f"{shown}: {told}"
+            with open_instance(settings) as instance, connection_to_events(instance) as index:
+                shown = index.engine.url.render_as_string(hide_password=True)
+                for told in erased.events(index.execute(sa.text(_QUERY))):
+                    yield f"{shown}: {told}"
             looked_at.append(f"Dagster's events in {shown}")
     except (PhotosearchError, sa.exc.SQLAlchemyError) as error:
         yield f"Dagster can't be searched for what was erased: {error}"
