@@ -11,11 +11,12 @@ from pydantic import JsonValue
 
 from index_grpc.index.quantiser import check_quantiser
 from index_grpc.index.recall import measure_recall
+from photosearch.repository import missed_recall
 from photosearch.repository.manifest import Manifest
 from photosearch_assets.steps.checks import recall_at_target
 from photosearch_assets.steps.context import StepContext
 
-_NOTES = "missed_recall"
+_FORMER_NOTES = "missed_recall"
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,24 @@ class RecallGate:
         """Whether ``manifest``'s index may become the current one; a miss is noted."""
         passed = recall_at_target(manifest.recall, self.context.settings.recall_target).passed
         if not passed and manifest.quantiser is not None:
-            note = _note(self.context, manifest.quantiser)
-            note.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(f"{manifest.window} {manifest.version} {manifest.recall}\n")
+            missed_recall.note_missed_recall(
+                self.context.repository.storage,
+                manifest.quantiser,
+                f"{manifest.window} {manifest.version} {manifest.recall}",
+            )
         return passed
 
 
 def has_missed_recall(context: StepContext, quantiser: str) -> bool:
     """Whether an index under this quantiser was held back."""
-    return _note(context, quantiser).exists()
-
-
-def _note(context: StepContext, quantiser: str) -> Path:
-    return context.settings.state / _NOTES / f"{quantiser}.txt"
+    storage = context.repository.storage
+    if missed_recall.has_missed_recall(storage, quantiser):
+        return True
+    # A former release noted it on its own machine alone: from now on all know.
+    former = context.settings.state / _FORMER_NOTES / f"{quantiser}.txt"
+    try:
+        missed_recall.note_missed_recall(storage, quantiser, former.read_text().strip())
+    except FileNotFoundError:
+        return False
+    former.unlink(missing_ok=True)
+    return True
