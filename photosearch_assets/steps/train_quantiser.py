@@ -34,6 +34,8 @@ AFTER_MISS = "after_miss"
 """In a quantiser's details: whether it was trained because an index missed its recall."""
 
 _SEED = 0
+_SEED_AFTER_MISS = 1
+"""The same photos and the same seed may come to the quantiser that has just missed."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,12 @@ def _train(context: StepContext, *, after_miss: bool) -> Manifest:
         if (manifest := shelf.current(window)) is not None and manifest.rows
     ]
     catalogue_rows = sum(manifest.rows for manifest in manifests)
-    sample = _sample(context, manifests, catalogue_rows)
+    seed = _SEED_AFTER_MISS if after_miss else _SEED
+    sample = _sample(context, manifests, catalogue_rows, seed)
     digest = canonical_digest([manifest.digest for manifest in manifests])
     with context.work_folder(NAME) as work:
         trained = train_quantiser(
-            sample, work / "quantiser", largest_pack_rows=catalogue_rows, seed=_SEED
+            sample, work / "quantiser", largest_pack_rows=catalogue_rows, seed=seed
         )
         manifest = context.repository.publish(
             address,
@@ -112,7 +115,7 @@ def _train(context: StepContext, *, after_miss: bool) -> Manifest:
             rows=len(sample),
             dimension=trained.dimension,
             inputs=[Input(kind="embeddings", window=None, version=digest[:16], digest=digest)],
-            recipe={"step": "train", "format": 1, "seed": _SEED},
+            recipe={"step": "train", "format": 1, "seed": seed},
             details={
                 "catalogue_rows": catalogue_rows,
                 "leaves": trained.leaves,
@@ -128,12 +131,12 @@ def _train(context: StepContext, *, after_miss: bool) -> Manifest:
 
 
 def _sample(
-    context: StepContext, manifests: Sequence[Manifest], catalogue_rows: int
+    context: StepContext, manifests: Sequence[Manifest], catalogue_rows: int, seed: int
 ) -> NDArray[np.float32]:
     """At most ``quantiser_sample`` rows float32 [n, dim], the same share of every window."""
     shelf = context.shelf(Kind.EMBEDDINGS)
     wanted = min(context.settings.quantiser_sample, catalogue_rows)
-    chosen = np.sort(np.random.default_rng(_SEED).choice(catalogue_rows, wanted, replace=False))
+    chosen = np.sort(np.random.default_rng(seed).choice(catalogue_rows, wanted, replace=False))
     parts = []
     first = 0
     for manifest in manifests:

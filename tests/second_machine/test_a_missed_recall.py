@@ -14,7 +14,7 @@ def test_a_recall_missed_on_one_machine_has_the_quantiser_trained_anew_on_anothe
     machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machines.configure(quantiser_min_photos=100, recall_target=0.5)
-    _train_first(machines.first)
+    quantiser = _trained(machines.first)
 
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -23,11 +23,14 @@ def test_a_recall_missed_on_one_machine_has_the_quantiser_trained_anew_on_anothe
         )
         [missed] = run_step(machines.first, "hourly_index", hours(0, 1))
     [trained] = run_step(machines.second, "quantiser")
+    [again] = run_step(machines.first, "quantiser")
 
     assert not missed.published
     assert trained.done
     assert trained.note is not None
     assert trained.note.startswith("an index missed its recall")
+    assert trained.version not in (None, quantiser), "another one, though of the same photos"
+    assert not again.done, "so one training answers the miss"
 
 
 def test_what_a_former_release_noted_on_its_own_machine_is_known_to_others_once_it_was_read(
@@ -49,10 +52,12 @@ def test_what_a_former_release_noted_on_its_own_machine_is_known_to_others_once_
     assert not former.exists()
 
 
-def _train_first(machine: Shop) -> None:
+def _trained(machine: Shop) -> str:
+    """The version of a first quantiser."""
     machine.list_hours(2, photos=50)
     run_step(machine, "embedder")
     for name in ("images", "embeddings", "hourly_index"):
         run_step(machine, name, hours(0, 2))
     [trained] = run_step(machine, "quantiser")
-    assert trained.done
+    assert trained.version is not None
+    return trained.version
