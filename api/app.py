@@ -22,14 +22,6 @@ from starlette.responses import FileResponse, Response
 from api import handlers, openapi
 from api.apart import IN_PLACE_ROWS, apart
 from api.connected import while_connected
-from api.models import (
-    ListingAnswer,
-    Liveness,
-    Readiness,
-    Samples,
-    SearchAnswer,
-    Timeline,
-)
 from api.pages.etag import is_known
 from api.pages.photos import THUMBNAIL_SIDES
 from api.pages.pieces import InPieces
@@ -42,6 +34,10 @@ from api.server.front import Front
 from api.server.hosts import AllowedHosts
 from api.server.methods import allowed
 from api.state import ApiState
+from photosearch.rest.health import Liveness, Readiness
+from photosearch.rest.listings import ListingAnswer, Samples
+from photosearch.rest.search import SearchAnswer
+from photosearch.rest.timeline import Timeline
 from photosearch.settings.settings import Settings
 from photosearch.version import CODE_VERSION
 

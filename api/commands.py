@@ -15,6 +15,7 @@ import typer
 
 from photosearch.address import AddressError, base_url, listen
 from photosearch.errors import PhotosearchError
+from photosearch.rest.address import api_url
 from photosearch.settings.installation import is_installed, load_installation
 from photosearch.settings.settings import Settings, load_settings
 from photosearch.terminal.masked import masked, masked_text
@@ -149,14 +150,14 @@ def _remedy(url: str | None) -> str:
 
 
 def _url_of_settings() -> str:
-    settings = load_settings()
-    if not settings.api_port:
+    url = api_url(load_settings())
+    if url is None:
         raise CommandError(
             "the settings don't tell the API's port",
             found="api_port = 0: whichever is free",
             remedy="name the address that 'photosearch api' printed with --url, or set api_port",
         )
-    return base_url(settings.api_host, settings.api_port)
+    return url
 
 
 def _listen(settings: Settings) -> list[socket.socket]:

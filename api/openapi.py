@@ -11,8 +11,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.models import SearchRequest
-from api.problems import MEDIA_TYPE, Problem
+from photosearch.rest.problem import MEDIA_TYPE, Problem
+from photosearch.rest.search import SearchRequest
 
 DESCRIPTION = """
 Send a photo, get the listings that look like it. Every answer tells what was searched

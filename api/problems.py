@@ -1,25 +1,19 @@
-"""Every refusal as ``application/problem+json`` (RFC 9457), with our four members.
+"""Refusals as ``application/problem+json``: an error with its HTTP status, and its answer.
 
-``what``, ``found``, ``limit`` and ``remedy`` are always there, null when they say nothing,
-so that a client reads one shape whether its photo was broken, its path unknown or the
-service overloaded. Routes raise :class:`ApiProblem`; what else they raise becomes one in
-:mod:`api.handlers`.
+Routes raise :class:`ApiProblem`; what else they raise becomes one in :mod:`api.handlers`.
 """
 
-import logging
 import reprlib
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from starlette.responses import Response
 
 from photosearch.errors import PhotosearchError
-
-MEDIA_TYPE = "application/problem+json"
-logger = logging.getLogger(__name__)
+from photosearch.rest.problem import MEDIA_TYPE, Problem
 
 #: A text quotes what was sent, a member's or a part's name of megabytes.
 _LONGEST_TEXT = 1000
@@ -34,20 +28,6 @@ _LIMITS = {
     "expected": "one of {}",
 }
 """pydantic's names of a limit, in words."""
-
-
-class Problem(BaseModel):
-    """The body of every answer that is not a success."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str = Field("about:blank", description="Which kind of problem; stable.")
-    title: str = Field(description="The HTTP status in words.")
-    status: int = Field(description="The HTTP status.")
-    what: str = Field(description="What went wrong, a sentence.")
-    found: str | None = Field(description="What was found.")
-    limit: str | None = Field(description="Which limit was crossed.")
-    remedy: str | None = Field(description="What to do.")
 
 
 class ApiProblem(PhotosearchError):

@@ -13,13 +13,14 @@ from api.problems import ApiProblem
 from api.server import request_id
 from index_grpc.errors import IndexGrpcError, WindowNotHeld
 from index_grpc.server.wire_errors import DeadlinePassed, ForeignFingerprint, ServerUnavailable
-from index_grpc.serving.not_served import Trouble, read_troubles
+from index_grpc.serving.not_served import read_troubles
 from photosearch.catalogue.schema import CatalogueError
 from photosearch.embedder.errors import EmbedderError
 from photosearch.errors import PhotosearchError
 from photosearch.images.photo_error import ImageStoreError, PhotoUnreachable
 from photosearch.object_store import StoreUnreachable
 from photosearch.repository.errors import RepositoryError
+from photosearch.rest.timeline import Trouble
 from photosearch.settings.settings import Settings
 
 _PARTS: tuple[tuple[type[PhotosearchError], str, str], ...] = (

@@ -16,15 +16,15 @@ from typing import Literal, NamedTuple
 from api.fleet.discovery import Fleet
 from api.fleet.plan import Plan
 from api.fleet.repository_watch import CurrentIndexes
-from api.models import (
+from photosearch.rest.timeline import (
     CoverWindow,
     Gap,
     GranularityTimeline,
     ServerState,
     Timeline,
+    Trouble,
     WindowRun,
 )
-from index_grpc.serving.not_served import Trouble
 from photosearch.windows import DAY, HOUR, Granularity, Window
 
 State = Literal["ready", "stale", "missing"]

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 from api.fleet.planner import Planner
 from api.pages.timeline import Facts, timeline_of
 from api.query.embedding import EmbedderShelf
-from index_grpc.serving.not_served import Trouble
+from photosearch.rest.timeline import Trouble
 
 COST_FACTOR = 20
 CHEAP_S = 0.01

@@ -20,10 +20,10 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
 from api.apart import IN_PLACE_BYTES, apart
-from api.models import SearchRequest
 from api.problems import ApiProblem, invalid_input, overloaded
 from api.query.form import FormError, parse_form
 from api.query.photo_url import PhotoUrls
+from photosearch.rest.search import SearchRequest
 from photosearch.settings.settings import Settings
 
 #: A vector of 8192 numbers has fewer, and so has any URL or cursor; base64 has none. JSON of

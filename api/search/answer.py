@@ -8,21 +8,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote
 
-from api.models import (
+from api.problems import ApiProblem
+from api.search.compose import Composition, Hit
+from photosearch.catalogue.listing import Listing
+from photosearch.rest.listings import ListingAnswer, ListingPhoto
+from photosearch.rest.search import (
     AnsweredWindow,
     Coverage,
     FailedWindow,
-    Gap,
     HiddenListings,
-    ListingAnswer,
-    ListingPhoto,
     OnPartial,
     Result,
     Staleness,
 )
-from api.problems import ApiProblem
-from api.search.compose import Composition, Hit
-from photosearch.catalogue.listing import Listing
+from photosearch.rest.timeline import Gap
 from photosearch.terminal.wording import first_of
 
 

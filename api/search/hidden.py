@@ -8,10 +8,10 @@ empty page and nothing wrong.
 from collections import Counter
 from collections.abc import Mapping
 
-from api.models import HiddenListings
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.left_out import Reason, gone, hidden_by_status, was_erased
 from photosearch.catalogue.listing import Listing
+from photosearch.rest.search import HiddenListings
 from photosearch.settings.settings import Settings
 
 

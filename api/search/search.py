@@ -18,7 +18,6 @@ from api.apart import IN_PLACE_ROWS, apart
 from api.deadline import Deadline
 from api.fleet.planner import Planner
 from api.fleet.servers import ServerPool
-from api.models import OnPartial, SearchAnswer, SearchRequest
 from api.problems import ApiProblem
 from api.query.cursor import Position, mark_of, write_cursor
 from api.query.query import Query
@@ -28,6 +27,7 @@ from api.search.compose import Composition, Conversation, Hit
 from api.search.hidden import hidden_listings
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing
+from photosearch.rest.search import OnPartial, SearchAnswer, SearchRequest
 from photosearch.settings.settings import Settings
 
 SLACK = 1.25  # rows fetched for each listing wanted: further photos, and listings that sold

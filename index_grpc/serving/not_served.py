@@ -5,9 +5,6 @@ planned by it. The API, the command line and Dagster show the same to people fro
 """
 
 from collections.abc import Iterator
-from datetime import datetime
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from index_grpc.serving.desk_folder import (
     CrashingServing,
@@ -15,6 +12,7 @@ from index_grpc.serving.desk_folder import (
     read_crashing,
     read_refused,
 )
+from photosearch.rest.timeline import Trouble
 from photosearch.settings.settings import Settings
 
 _DAMAGED = (
@@ -28,22 +26,6 @@ _CRASHES = (
 _APART = "its windows are served each on its own until then, so that the one at fault is found"
 _REFUSED = "what answered before goes on; 'photosearch verify' looks at its image and signature"
 _WHOLE = "what answered before goes on; see the log, and that the machine has memory and disk"
-
-
-class Trouble(BaseModel):
-    """Something that can't be served, why, and what is done and to be done about it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    what: str = Field(description="The Serving with its windows, or the window with its version.")
-    reason: str = Field(description="Why it can't be served.")
-    remedy: str = Field(description="What answers meanwhile, and what to do.")
-    retry_at: datetime = Field(description="When it is tried again by itself.")
-
-    def __str__(self) -> str:
-        return (
-            f"{self.what}: {self.reason}; tried again {self.retry_at:%H:%M:%S} UTC; {self.remedy}"
-        )
 
 
 def read_troubles(settings: Settings) -> list[Trouble]:

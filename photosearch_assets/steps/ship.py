@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from index_grpc.serving.endpoints import read_endpoints
-from index_grpc.serving.not_served import Trouble, read_troubles
+from index_grpc.serving.not_served import read_troubles
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.oci.build import BuiltImage
 from photosearch.repository.manifest import canonical_digest
+from photosearch.rest.timeline import Trouble
 from photosearch.terminal.wording import first_of
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError

@@ -16,11 +16,10 @@ from api.fleet.plan import Current, plan_query
 from api.fleet.planner import Planner
 from api.fleet.repository_watch import CurrentIndexes
 from api.fleet.servers import ServerPool
-from api.models import GranularityTimeline
 from api.pages.timeline import Facts, timeline_of
 from api.pages.timeline_page import Page, TimelinePage, page_of
-from index_grpc.serving.not_served import Trouble
 from photosearch.repository.readiness import ReadyIndex
+from photosearch.rest.timeline import GranularityTimeline, Trouble
 from photosearch.windows import Granularity, Span, Window, windows_within
 from tests.api.memory import FINGERPRINT, StillDiscovery, StillRepository
 

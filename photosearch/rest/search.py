@@ -1,4 +1,4 @@
-"""What crosses the REST border: the requests and answers, as OpenAPI shows them.
+"""A search as it crosses the REST border: what is asked, and what is answered.
 
 A request's photo, url, vector, listing_id and cursor exclude one another, so they are one
 model with optional members and a check, not five paths: a client changes one member to go
@@ -11,8 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-from index_grpc.serving.not_served import Trouble
 from photosearch.catalogue.left_out import Reason
+from photosearch.rest.timeline import Gap
 
 OnPartial = Literal["fail", "degrade", "wait"]
 QUERY_MEMBERS = ("photo", "url", "vector", "listing_id")
@@ -84,13 +84,6 @@ class AnsweredWindow(BaseModel):
     stale: bool = Field(False, description="The repository has something newer for it.")
 
 
-class Gap(BaseModel):
-    """A stretch of time that no window answered for."""
-
-    start: datetime
-    end: datetime
-
-
 class FailedWindow(BaseModel):
     """A window that was asked and did not answer."""
 
@@ -146,105 +139,3 @@ class SearchAnswer(BaseModel):
     coverage: Coverage
     timings_ms: dict[str, float] = Field(description="Milliseconds by stage.")
     cursor: str | None = Field(description="Ask with it for the listings that follow.")
-
-
-class ListingPhoto(BaseModel):
-    photo_id: str
-    photo_url: str
-
-
-class ListingAnswer(BaseModel):
-    """A listing as the catalogue has it."""
-
-    listing_id: str
-    title: str | None
-    category: str | None
-    price: float | None
-    status: str | None
-    listed_at: datetime
-    photos: list[ListingPhoto]
-
-
-class Samples(BaseModel):
-    """Some listings to try a search with."""
-
-    listings: list[ListingAnswer]
-
-
-class CoverWindow(BaseModel):
-    """A window of the cover that would answer now."""
-
-    granularity: str
-    window: str
-    start: datetime
-    end: datetime
-    rows: int
-    version: str
-    served_by: str
-    stale: bool
-
-
-class WindowRun(BaseModel):
-    """Neighbouring windows in one state: a year of hours is a handful of runs."""
-
-    start: datetime
-    end: datetime
-    windows: int = Field(description="How many windows the run holds.")
-    state: Literal["ready", "stale", "missing"]
-    served_by: str | None = Field(description="The index server that holds them, if one does.")
-    in_cover: bool = Field(description="Whether queries are answered from them.")
-    rows: int | None = Field(description="Photos in them, where an index says so.")
-
-
-class GranularityTimeline(BaseModel):
-    granularity: Literal["hourly", "daily", "monthly"]
-    windows: int
-    ready: int
-    stale: int
-    missing: int
-    runs: list[WindowRun]
-
-
-class ServerState(BaseModel):
-    """An index server that was discovered."""
-
-    name: str
-    fingerprint: str
-    windows: int
-    rows: int
-    suspect: bool = Field(description="It failed a moment ago; others are asked first.")
-
-
-class Timeline(BaseModel):
-    """The state of every closed window, and the cover that answers now."""
-
-    fingerprint: str | None
-    start: datetime
-    end: datetime = Field(description="End of the last closed hour.")
-    now: datetime
-    newest: datetime | None = Field(
-        description="End of the newest window that answers; if that is later than now, a clock is "
-        "wrong or was."
-    )
-    complete: bool
-    cover: list[CoverWindow]
-    gaps: list[Gap]
-    timeline: list[GranularityTimeline]
-    servers: list[ServerState]
-    troubles: list[Trouble] = Field(description="What can't be served, and why.")
-
-
-class Liveness(BaseModel):
-    """The API runs."""
-
-    status: Literal["ok"] = "ok"
-    version: str
-
-
-class Readiness(BaseModel):
-    """Searches are answered, with vectors of this embedder, by so many index servers."""
-
-    status: Literal["ready"] = "ready"
-    fingerprint: str
-    servers: int
-    windows: int
