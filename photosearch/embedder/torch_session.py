@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from photosearch.embedder.errors import EmbedderError
-from photosearch.embedder.export import torch_is_missing
+from photosearch.embedder.errors import EmbedderError, torch_is_missing
 
 if TYPE_CHECKING:
     from torch import Tensor

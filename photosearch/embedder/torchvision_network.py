@@ -9,8 +9,7 @@ download.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from photosearch.embedder.errors import EmbedderError
-from photosearch.embedder.export import torch_is_missing
+from photosearch.embedder.errors import EmbedderError, torch_is_missing
 from photosearch.embedder.preprocessing import Preprocessing
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from obstore import Bytes
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -21,6 +21,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from photosearch.catalogue.listing import Photo
 from photosearch.images.cache import ImageCache
 from photosearch.images.photo_error import PhotoError, PhotoUnreachable
+from photosearch.images.report import FetchedPhoto, FetchReport
 from photosearch.images.store import ImageStore
 from photosearch.photo_notes import PhotoFailure
 from photosearch.settings.settings import Settings
@@ -29,27 +30,6 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 10.0
 _HANDED_OVER = 8
 """Photos a thread takes at once: one by one, handing over costs as much as a near photo."""
-
-
-@dataclass(frozen=True, slots=True)
-class FetchedPhoto:
-    """What a photo is: the SHA-256 (hex) and the size of its bytes."""
-
-    sha256: str
-    bytes: int
-
-
-@dataclass
-class FetchReport:
-    """What became of the photos; ``fetched`` is by their paths, which several may share,
-    ``failed`` in the order in which they were asked for, and ``unreachable`` of these might be
-    had another time."""
-
-    fetched: dict[str, FetchedPhoto] = field(default_factory=dict)
-    failed: list[PhotoFailure] = field(default_factory=list)
-    unreachable: int = 0
-    from_cache: int = 0
-    downloaded_bytes: int = 0
 
 
 def fetch_photos(

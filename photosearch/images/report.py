@@ -8,8 +8,9 @@ the bytes came (downloaded or from the cache): only what they are decides what f
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,10 +18,28 @@ from photosearch.catalogue.listing import Photo, catalogue_digest
 from photosearch.photo_notes import PhotoFailure
 from photosearch.windows import Window
 
-if TYPE_CHECKING:
-    from photosearch.images.fetch import FetchReport
-
 FIRST_RETRY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPhoto:
+    """What a photo is: the SHA-256 (hex) and the size of its bytes."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass
+class FetchReport:
+    """What became of the photos; ``fetched`` is by their paths, which several may share,
+    ``failed`` in the order in which they were asked for, and ``unreachable`` of these might be
+    had another time."""
+
+    fetched: dict[str, FetchedPhoto] = field(default_factory=dict)
+    failed: list[PhotoFailure] = field(default_factory=list)
+    unreachable: int = 0
+    from_cache: int = 0
+    downloaded_bytes: int = 0
 
 
 class ReportedPhoto(BaseModel):
@@ -58,7 +77,7 @@ class PhotoReport(BaseModel):
     tried_at: datetime | None = None
 
     @classmethod
-    def of(cls, window: Window, photos: Sequence[Photo], fetched: "FetchReport") -> Self:
+    def of(cls, window: Window, photos: Sequence[Photo], fetched: FetchReport) -> Self:
         """The report of ``photos``, all of which were given to the fetch."""
         ordered = sorted(photos, key=lambda one: (one.listed_at, one.photo_id, one.listing_id))
         wanted = {photo.photo_id for photo in photos}

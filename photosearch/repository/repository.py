@@ -7,9 +7,9 @@ readers need no locks and manifests may be cached for ever.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -30,7 +30,6 @@ from photosearch.repository.errors import (
     HeadMoved,
     StorageError,
 )
-from photosearch.repository.gc_report import GcReport
 from photosearch.repository.heads import (
     Current,
     Head,
@@ -42,6 +41,7 @@ from photosearch.repository.heads import (
     window_heads,
 )
 from photosearch.repository.integrity import changed_manifest, contradictions, damages, file_entry
+from photosearch.repository.lineage import made_from
 from photosearch.repository.manifest import (
     Input,
     Manifest,
@@ -49,9 +49,9 @@ from photosearch.repository.manifest import (
     parse_manifest,
     recipe_digest,
 )
-from photosearch.repository.retention import NEWEST_TWO, Keep, collect, made_from
 from photosearch.repository.seal import Seal, seal_of, sealed
-from photosearch.repository.storage.port import Storage, Stored, open_storage
+from photosearch.repository.storage.opening import open_storage
+from photosearch.repository.storage.port import Storage, Stored
 from photosearch.settings.settings import Settings
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Window
@@ -315,24 +315,6 @@ class Repository:
     def forget(self, address: Address, version: str) -> None:
         """Drop a manifest from the memory of this process; the store is untouched."""
         self._manifests.pop((address, version), None)
-
-    def gc(
-        self,
-        *,
-        keep: Keep = NEWEST_TWO,
-        grace: timedelta = timedelta(days=1),
-        in_use: Collection[tuple[Address, str]] = (),
-        dry_run: bool = False,
-    ) -> GcReport:
-        """Delete what no HEAD, no Serving (``in_use``) and no retention rule needs.
-
-        What these were made from stays too, so that every answer can be traced to its
-        photos, and nothing younger than ``grace`` goes. Safe beside running publishes.
-
-        Raises:
-            NewerFormat: if a later release has written here: it knows what it needs.
-        """
-        return collect(self, keep=keep, grace=grace, in_use=in_use, dry_run=dry_run)
 
     def verify(self) -> Iterator[DamagedArtifact]:
         """Read every file of every version; one error for each that is damaged."""

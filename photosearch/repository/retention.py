@@ -11,21 +11,19 @@ the manifest first, so that nobody ever sees a version with files missing.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from photosearch.repository.addresses import MANIFEST, TOP_FOLDERS, Address, Kind
+from photosearch.repository.embedder_roles import named_embedders
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
 from photosearch.repository.gc_report import GcReport, Kept, Removed
+from photosearch.repository.lineage import made_from
 from photosearch.repository.manifest import Manifest
+from photosearch.repository.repository import Repository
 from photosearch.repository.storage.port import StoredFile
-from photosearch.windows import Window
-
-if TYPE_CHECKING:
-    from photosearch.repository.repository import Repository
 
 Keep = Callable[[Address, Sequence[Manifest]], Collection[str]]
 """A retention rule: of an address's manifests, newest first, the versions to keep."""
@@ -71,14 +69,21 @@ class _Found:
 
 
 def collect(
-    repository: "Repository",
+    repository: Repository,
     *,
-    keep: Keep,
-    grace: timedelta,
-    in_use: Collection[_Key],
-    dry_run: bool,
+    keep: Keep = NEWEST_TWO,
+    grace: timedelta = timedelta(days=1),
+    in_use: Collection[_Key] = (),
+    dry_run: bool = False,
 ) -> GcReport:
-    """See :meth:`Repository.gc`."""
+    """Delete what no HEAD, no Serving (``in_use``) and no retention rule needs.
+
+    What these were made from stays too, so that every answer can be traced to its photos, and
+    nothing younger than ``grace`` goes. Safe beside running publishes.
+
+    Raises:
+        NewerFormat: if a later release has written here: it knows what it needs.
+    """
     # By the store's clock: those of the writers, and this machine's, may be wrong.
     oldest_s = repository.storage.now_s() - grace.total_seconds()
     # HEADs before the listing and again after it: something that the listing does not show may
@@ -113,7 +118,7 @@ def collect(
     return GcReport(removed, kept, busy, dry_run)
 
 
-def _current(repository: "Repository") -> list[_Key]:
+def _current(repository: Repository) -> list[_Key]:
     """What the HEADs name now."""
     current = []
     for address in {address for address, _ in repository.everything()}:
@@ -124,8 +129,8 @@ def _current(repository: "Repository") -> list[_Key]:
     return current
 
 
-def _list(repository: "Repository") -> _Found:
-    found = _Found(embedders=_named_embedders(repository))
+def _list(repository: Repository) -> _Found:
+    found = _Found(embedders=named_embedders(repository))
     for top in TOP_FOLDERS:
         for file in repository.storage.files(top):
             located = Address.locate(file.path)
@@ -147,7 +152,7 @@ def _list(repository: "Repository") -> _Found:
 
 
 def _needed(
-    repository: "Repository",
+    repository: Repository,
     found: _Found,
     keep: Keep,
     in_use: Collection[_Key],
@@ -191,22 +196,7 @@ def _needed(
     return needed
 
 
-def made_from(manifest: Manifest) -> Iterator[_Key]:
-    """The versions in this repository that an artifact was made from."""
-    fingerprint = manifest.fingerprint
-    if fingerprint is None or manifest.kind == Kind.EMBEDDER:
-        return
-    yield Address.embedders(), fingerprint
-    if manifest.quantiser is not None:
-        yield Address.quantisers(fingerprint), manifest.quantiser
-    for item in manifest.inputs:
-        if item.kind == Kind.QUANTISER:
-            yield Address.quantisers(fingerprint), item.version
-        elif item.kind in (Kind.EMBEDDINGS, Kind.INDEX) and item.window is not None:
-            yield Address(Kind(item.kind), fingerprint, Window.parse(item.window)), item.version
-
-
-def _delete(repository: "Repository", address: Address, version: str, oldest_s: float) -> bool:
+def _delete(repository: Repository, address: Address, version: str, oldest_s: float) -> bool:
     """Delete one version unless it came into use; False if its address is being written."""
     storage = repository.storage
     with storage.fence(address.path, wait=False) as ours:
@@ -218,10 +208,10 @@ def _delete(repository: "Repository", address: Address, version: str, oldest_s: 
         head = repository.head(address)
         if not _all_older(files, oldest_s):
             return False
-        if address.kind is Kind.EMBEDDER and version in (_named_embedders(repository) or ()):
+        if address.kind is Kind.EMBEDDER and version in (named_embedders(repository) or ()):
             return False
         if head is not None and head.version == version:
-            if head.is_pinned or not _is_dropped(address, _named_embedders(repository)):
+            if head.is_pinned or not _is_dropped(address, named_embedders(repository)):
                 return False
             # Before the version: one killed in between leaves no HEAD that names nothing.
             storage.delete([address.head_path])
@@ -233,7 +223,7 @@ def _delete(repository: "Repository", address: Address, version: str, oldest_s: 
 
 
 def _delete_staged(
-    repository: "Repository", address: Address, listed: Sequence[StoredFile]
+    repository: Repository, address: Address, listed: Sequence[StoredFile]
 ) -> list[StoredFile]:
     """Delete staged files; those that went.
 
@@ -252,14 +242,6 @@ def _delete_staged(
         repository.storage.delete([file.path for file in files])
         gone += files
     return gone
-
-
-def _named_embedders(repository: "Repository") -> frozenset[str] | None:
-    from photosearch.repository.embedder_roles import (
-        named_embedders,  # which is built on Repository
-    )
-
-    return named_embedders(repository)
 
 
 def _is_dropped(address: Address, embedders: frozenset[str] | None) -> bool:

@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 
 from photosearch.catalogue.listing import Photo, catalogue_digest
-from photosearch.images.fetch import FetchReport, fetch_photos
-from photosearch.images.report import PhotoReport
+from photosearch.images.fetch import fetch_photos
+from photosearch.images.report import FetchReport, PhotoReport
 from photosearch.windows import Window
 from photosearch_assets.steps.checks import coverage, failure_rate
 from photosearch_assets.steps.context import StepContext

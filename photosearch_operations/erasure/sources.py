@@ -20,7 +20,7 @@ from photosearch.images.photo_error import PhotoError
 from photosearch.images.store import ImageStore
 from photosearch.object_store import open_object_store, unreachable
 from photosearch.repository.erasures import ErasedListings, Receipt, SourcePhoto, digest_of
-from photosearch.repository.storage.port import open_storage
+from photosearch.repository.storage.opening import open_storage
 from photosearch.settings.settings import Settings
 
 LEFT = "left in the image store"

@@ -18,7 +18,7 @@ import pytest
 
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.repository.erasures import Receipt, digest_of, write_receipt
-from photosearch.repository.storage.port import open_storage
+from photosearch.repository.storage.opening import open_storage
 from tests.api.conftest import StartApi
 from tests.api.shop import Servers, Shop
 

@@ -8,7 +8,7 @@ import pytest
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError
 from photosearch.catalogue.listing import CatalogueSize, catalogue_digest
 from photosearch.repository.erasures import Receipt, digest_of, write_receipt
-from photosearch.repository.storage.port import open_storage
+from photosearch.repository.storage.opening import open_storage
 from photosearch.settings.settings import Settings
 from tests.catalogue.lamps import HOUR_14, TWO
 from tests.catalogue.shops import Run

@@ -12,7 +12,7 @@ from photosearch.catalogue.left_out import Reason, hidden_by_status
 from photosearch.catalogue.survey import Survey
 from photosearch.catalogue.survey_words import left_out_lines, statuses_line, warning
 from photosearch.repository.erasures import Receipt, digest_of, write_receipt
-from photosearch.repository.storage.port import open_storage
+from photosearch.repository.storage.opening import open_storage
 from photosearch.settings.settings import Settings
 from photosearch.windows import HOUR
 from tests.catalogue.lamps import TWO, lamp

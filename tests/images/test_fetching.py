@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from photosearch.catalogue.listing import Photo
 from photosearch.images.cache import ImageCache
-from photosearch.images.fetch import FetchReport, fetch_photos
+from photosearch.images.fetch import fetch_photos
 from photosearch.images.photo_error import ImageStoreError, PhotoError
 from photosearch.images.photo_path import require_relative
+from photosearch.images.report import FetchReport
 from photosearch.images.store import ImageStore
 from photosearch.settings.settings import Settings
 from tests.images.photo_server import PhotoServer, photo_server

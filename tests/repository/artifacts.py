@@ -11,7 +11,8 @@ from typing import Any
 from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Input, Manifest
 from photosearch.repository.repository import Repository
-from photosearch.repository.storage.port import Storage, open_storage
+from photosearch.repository.storage.opening import open_storage
+from photosearch.repository.storage.port import Storage
 from photosearch.windows import Window
 
 FINGERPRINT = "f1"

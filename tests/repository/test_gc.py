@@ -12,7 +12,7 @@ from photosearch.repository.addresses import Address
 from photosearch.repository.embedder_roles import Role, note
 from photosearch.repository.errors import NewerFormat, StorageError
 from photosearch.repository.manifest import Input
-from photosearch.repository.retention import DROPPED, newest
+from photosearch.repository.retention import DROPPED, collect, newest
 from photosearch.windows import Window
 from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, as_input
 
@@ -25,7 +25,7 @@ VECTORS = Address.embeddings(FINGERPRINT, Window.parse("hourly/2026-11-22T14"))
 def test_old_versions_beyond_the_retention_rule_go(shelf: Shelf) -> None:
     made = [shelf.made_current(b"%d" % number) for number in range(5)]
 
-    report = shelf.repository.gc(keep=newest(2), grace=AT_ONCE)
+    report = collect(shelf.repository, keep=newest(2), grace=AT_ONCE)
 
     assert shelf.reopened().versions(HOUR) == [made[4], made[3]]
     assert {item.version for item in report.removed} == {one.version for one in made[:3]}
@@ -40,7 +40,7 @@ def test_what_head_names_stays_however_old(shelf: Shelf) -> None:
     shelf.repository.rollback(HOUR, first.version)
     shelf.make_old(shelf.folder)
 
-    shelf.repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
+    collect(shelf.repository, keep=ONLY_NEEDED, grace=timedelta(days=1))
 
     assert shelf.reopened().versions(HOUR) == [first]
     assert second.version not in "".join(shelf.names())
@@ -50,7 +50,7 @@ def test_nothing_younger_than_the_grace_period_goes(shelf: Shelf) -> None:
     old, young = shelf.publish(b"old"), shelf.publish(b"young")
     shelf.make_old(shelf.version_folder(old))
 
-    shelf.repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
+    collect(shelf.repository, keep=ONLY_NEEDED, grace=timedelta(days=1))
 
     assert shelf.reopened().versions(HOUR) == [young]
 
@@ -59,7 +59,7 @@ def test_what_a_serving_holds_stays(shelf: Shelf) -> None:
     held, other = shelf.publish(b"held"), shelf.publish(b"other")
     shelf.made_current(b"current")
 
-    shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE, in_use=[(HOUR, held.version)])
+    collect(shelf.repository, keep=ONLY_NEEDED, grace=AT_ONCE, in_use=[(HOUR, held.version)])
 
     assert {one.version for one in shelf.repository.versions(HOUR)} > {held.version}
     assert other not in shelf.reopened().versions(HOUR)
@@ -80,7 +80,7 @@ def test_what_the_kept_was_made_from_stays_back_to_the_embedder(shelf: Shelf) ->
     later_vectors = shelf.made_current(b"later vectors", VECTORS)
     later = shelf.made_current(b"later hour", inputs=[as_input(later_vectors)])
 
-    shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+    collect(shelf.repository, keep=ONLY_NEEDED, grace=AT_ONCE)
 
     seen = shelf.reopened()
     assert seen.versions(HOUR) == [later, hour]  # the day was made from the older one
@@ -96,10 +96,10 @@ def test_a_dry_run_tells_and_takes_nothing(shelf: Shelf) -> None:
         shelf.made_current(b"%d" % number)
     before = shelf.names()
 
-    told = shelf.repository.gc(keep=newest(1), grace=AT_ONCE, dry_run=True)
+    told = collect(shelf.repository, keep=newest(1), grace=AT_ONCE, dry_run=True)
 
     assert shelf.names() == before
-    done = shelf.repository.gc(keep=newest(1), grace=AT_ONCE)
+    done = collect(shelf.repository, keep=newest(1), grace=AT_ONCE)
     assert told.removed == done.removed
     assert told.kept == done.kept == 1
 
@@ -122,7 +122,7 @@ def test_a_folder_that_can_not_be_read_ends_a_gc_before_anything_goes(
     with monkeypatch.context() as patched:
         patched.setattr(os, "scandir", refuse)
         with pytest.raises(StorageError, match="Permission denied"):
-            folder_shelf.reopened().gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+            collect(folder_shelf.reopened(), keep=ONLY_NEEDED, grace=AT_ONCE)
         with pytest.raises(StorageError, match="Permission denied"):
             list(folder_shelf.reopened().verify())
 
@@ -139,7 +139,7 @@ def test_half_written_versions_go_when_the_grace_period_is_over(folder_shelf: Sh
     folder_shelf.make_old(folder_shelf.version_folder(killed))
     folder_shelf.make_old(folder_shelf.folder / HOUR.path / "HEAD#12-34")
 
-    report = folder_shelf.repository.gc(keep=newest(1), grace=timedelta(days=1))
+    report = collect(folder_shelf.repository, keep=newest(1), grace=timedelta(days=1))
 
     assert [item.version for item in report.removed if item.version] == [killed.version]
     assert not folder_shelf.version_folder(killed).exists()
@@ -154,7 +154,7 @@ def test_a_publish_that_finds_its_version_there_makes_it_young(shelf: Shelf) -> 
     shelf.make_old(shelf.folder)
 
     shelf.publish(b"1")
-    shelf.repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
+    collect(shelf.repository, keep=ONLY_NEEDED, grace=timedelta(days=1))
 
     assert shelf.repository.set_head(HOUR, made.version).version == made.version
 
@@ -179,7 +179,7 @@ def test_a_version_that_comes_into_use_during_gc_stays(
         return original(name, wait=wait)
 
     monkeypatch.setattr(repository.storage, "fence", meanwhile)
-    report = repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
+    report = collect(repository, keep=ONLY_NEEDED, grace=timedelta(days=1))
 
     assert report.busy == [HOUR]
     assert shelf.reopened().set_head(HOUR, made.version).version == made.version
@@ -191,7 +191,7 @@ def test_an_address_that_is_being_written_is_left_for_the_next_time(folder_shelf
     folder_shelf.made_current(b"2")
 
     with folder_shelf.repository.storage.fence(HOUR.path):
-        report = folder_shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+        report = collect(folder_shelf.repository, keep=ONLY_NEEDED, grace=AT_ONCE)
 
     assert report.busy == [HOUR]
     assert report.removed == []
@@ -219,7 +219,7 @@ def test_gc_beside_running_publishes_never_takes_what_they_made(folder_shelf: Sh
         writer.start()
     removed = 0
     for _ in range(25):
-        report = folder_shelf.reopened().gc(keep=ONLY_NEEDED, grace=timedelta(seconds=0.3))
+        report = collect(folder_shelf.reopened(), keep=ONLY_NEEDED, grace=timedelta(seconds=0.3))
         removed += len(report.removed)
         time.sleep(0.05)
     ended.set()
@@ -241,7 +241,7 @@ def test_where_a_later_release_has_written_nothing_is_taken(shelf: Shelf) -> Non
     before = shelf.names()
 
     with pytest.raises(NewerFormat):
-        shelf.reopened().gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+        collect(shelf.reopened(), keep=ONLY_NEEDED, grace=AT_ONCE)
 
     assert shelf.names() == before
 
@@ -250,7 +250,7 @@ def test_a_damaged_head_keeps_all_its_versions(shelf: Shelf) -> None:
     made = [shelf.made_current(b"%d" % number) for number in range(3)]
     (shelf.folder / HOUR.path / "HEAD").write_bytes(b"")
 
-    shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+    collect(shelf.repository, keep=ONLY_NEEDED, grace=AT_ONCE)
 
     assert shelf.reopened().versions(HOUR) == made[::-1]
 
@@ -273,7 +273,7 @@ def test_what_an_embedder_of_a_role_made_stays(shelf: Shelf, role: str) -> None:
         note(shelf.repository, Role(role), "f7")
     shelf.make_old(shelf.folder)
 
-    shelf.repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
+    collect(shelf.repository, keep=ONLY_NEEDED, grace=timedelta(days=1))
 
     assert shelf.reopened().current(hour) is not None
     assert list(shelf.reopened().verify()) == []
@@ -284,7 +284,7 @@ def test_what_a_dropped_embedder_made_goes_and_can_be_made_again(shelf: Shelf) -
     shelf.repository.set_head(Address.embedders(), "f8")
     shelf.make_old(shelf.folder)
 
-    report = shelf.repository.gc(keep=newest(2), grace=timedelta(days=1))
+    report = collect(shelf.repository, keep=newest(2), grace=timedelta(days=1))
 
     assert {item.reason for item in report.removed} == {DROPPED}
     seen = shelf.reopened()
@@ -308,7 +308,8 @@ def test_what_a_dropped_embedder_made_stays_while_it_is_young_pinned_or_served(
     shelf.repository.set_head(young, of[young].version)  # type: ignore[union-attr]
     shelf.repository.storage.refresh(young.manifest_path(of[young].version))  # type: ignore[union-attr]
 
-    shelf.repository.gc(
+    collect(
+        shelf.repository,
         keep=ONLY_NEEDED,
         grace=timedelta(days=1),
         in_use=[(served, of[served].version)],  # type: ignore[union-attr]
@@ -334,7 +335,7 @@ def test_an_embedder_that_is_prepared_again_while_gc_works_keeps_what_it_made(
         return original(name, wait=wait)
 
     monkeypatch.setattr(repository.storage, "fence", meanwhile)
-    report = repository.gc(keep=ONLY_NEEDED, grace=timedelta(days=1))
+    report = collect(repository, keep=ONLY_NEEDED, grace=timedelta(days=1))
 
     assert report.removed == []
     assert shelf.reopened().current(hour) is not None
@@ -352,6 +353,6 @@ def test_files_that_are_no_artifacts_are_left_alone(shelf: Shelf) -> None:
         file.write_text("mine")
     shelf.make_old(shelf.folder)
 
-    shelf.repository.gc(keep=ONLY_NEEDED, grace=AT_ONCE)
+    collect(shelf.repository, keep=ONLY_NEEDED, grace=AT_ONCE)
 
     assert all(file.exists() for file in strange)

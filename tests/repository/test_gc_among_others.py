@@ -22,7 +22,7 @@ from photosearch.repository.addresses import Address
 from photosearch.repository.errors import ArtifactMissing, HeadPinned
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
-from photosearch.repository.retention import newest
+from photosearch.repository.retention import collect, newest
 from photosearch.windows import Window
 from tests.repository.artifacts import FINGERPRINT, Shelf, as_input
 
@@ -150,7 +150,8 @@ class GcAmongOthers(RuleBasedStateMachine):
 
         repository = Repository(Interrupted(self.shelf.reopened().storage, happen))
         self.gc_is_idle = False
-        repository.gc(
+        collect(
+            repository,
             keep=newest(keep),
             grace=GRACE,
             in_use=[(address, manifest.version) for address, manifest in self.served],

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from photosearch.repository.errors import StorageError
+from photosearch.repository.retention import collect
 from tests.repository.artifacts import HOUR, Shelf, end_of, in_process, kill
 
 # Every call by which a publish changes the disk or takes a lock; killing before each of
@@ -64,7 +65,7 @@ def test_a_kill_at_any_point_leaves_all_or_nothing_and_the_next_publish_finishes
         before = made
 
     assert points > 20
-    folder_shelf.repository.gc(grace=timedelta(0))
+    collect(folder_shelf.repository, grace=timedelta(0))
     assert not any("#" in name for name in folder_shelf.names())
 
 
@@ -88,7 +89,7 @@ def test_a_kill_at_any_moment_leaves_all_or_nothing(folder_shelf: Shelf) -> None
         assert list(seen.verify()) == []
 
     folder_shelf.made_current(b"after")
-    folder_shelf.repository.gc(keep=lambda address, manifests: [], grace=timedelta(0))
+    collect(folder_shelf.repository, keep=lambda address, manifests: [], grace=timedelta(0))
     assert len(folder_shelf.names()) == 4  # HEAD, and the version that it names
 
 

@@ -10,7 +10,7 @@ import pytest
 from photosearch.repository import repository as repository_module
 from photosearch.repository.addresses import MANIFEST, Address
 from photosearch.repository.errors import ArtifactMissing
-from photosearch.repository.retention import newest
+from photosearch.repository.retention import collect, newest
 from photosearch.windows import Window
 from tests.repository.artifacts import FINGERPRINT, HOUR
 from tests.stores.bucket_shelf import BucketShelf
@@ -65,7 +65,7 @@ def test_a_version_that_comes_into_use_at_any_request_of_gc_is_whole_or_made_aga
                 other.made_current(b"old")
 
         shelf.bucket.front.script = meanwhile = Meanwhile(point, use_old)
-        shelf.reopened().gc(keep=ONLY_NEEDED, grace=DAY)
+        collect(shelf.reopened(), keep=ONLY_NEEDED, grace=DAY)
         shelf.bucket.front.script = works
 
         if not meanwhile.has_run:
@@ -96,7 +96,7 @@ def test_what_losers_and_killed_writers_left_goes_and_tombstones_too(shelf: Buck
     shelf.bucket.front.script = works
     shelf.make_old(shelf.folder)
 
-    first = shelf.reopened().gc(keep=ONLY_NEEDED, grace=DAY)
+    first = collect(shelf.reopened(), keep=ONLY_NEEDED, grace=DAY)
 
     assert gone.version in {item.version for item in first.removed}
     assert len(shelf.store.list(HOUR.folder(made.version)).collect()) == len(left)
@@ -104,7 +104,7 @@ def test_what_losers_and_killed_writers_left_goes_and_tombstones_too(shelf: Buck
     assert not storage.exists(HOUR.manifest_path(gone.version))
 
     shelf.make_old(shelf.folder)
-    shelf.reopened().gc(keep=ONLY_NEEDED, grace=DAY)
+    collect(shelf.reopened(), keep=ONLY_NEEDED, grace=DAY)
 
     assert shelf.store.list(HOUR.folder(gone.version)).collect() == []
     assert shelf.made_current(b"gone").version == gone.version
@@ -116,7 +116,7 @@ def test_a_tombstone_that_became_a_version_while_gc_deleted_others_stays(
     again = shelf.made_current(b"again")
     first = shelf.made_current(b"current")
     shelf.make_old(shelf.folder)
-    shelf.reopened().gc(keep=ONLY_NEEDED, grace=DAY)  # a tombstone of it
+    collect(shelf.reopened(), keep=ONLY_NEEDED, grace=DAY)  # a tombstone of it
     goes = Address.index(FINGERPRINT, Window.parse("hourly/2026-11-22T15"))
     shelf.publish(b"goes", goes)
     shelf.make_old(shelf.folder)
@@ -131,7 +131,7 @@ def test_a_tombstone_that_became_a_version_while_gc_deleted_others_stays(
             other.made_current(b"again")
 
     shelf.bucket.front.script = at_the_first_deletion
-    shelf.reopened().gc(keep=ONLY_NEEDED, grace=DAY)
+    collect(shelf.reopened(), keep=ONLY_NEEDED, grace=DAY)
     shelf.bucket.front.script = works
 
     assert done
@@ -148,7 +148,7 @@ def test_a_machine_whose_clock_is_wrong_takes_nothing_young(
     right = time.time()
     monkeypatch.setattr(time, "time", lambda: right + wrong.total_seconds())
 
-    report = shelf.repository.gc(keep=ONLY_NEEDED, grace=DAY)
+    report = collect(shelf.repository, keep=ONLY_NEEDED, grace=DAY)
 
     assert report.removed == []
     assert shelf.reopened().versions(HOUR) == made[::-1]
@@ -173,7 +173,7 @@ def test_the_newest_versions_are_those_that_the_store_had_last(
     time.sleep(1.1)
     third = shelf.made_current(b"third")
 
-    shelf.repository.gc(keep=newest(2), grace=timedelta(seconds=-5))
+    collect(shelf.repository, keep=newest(2), grace=timedelta(seconds=-5))
 
     assert first.created_at > third.created_at
     assert {one.version for one in shelf.reopened().versions(HOUR)} == {

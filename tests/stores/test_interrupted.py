@@ -8,6 +8,7 @@ from subprocess import Popen
 import pytest
 
 from photosearch.repository.errors import HeadMoved, StorageError
+from photosearch.repository.retention import collect
 from tests.repository.artifacts import HOUR
 from tests.stores.bucket_shelf import BucketShelf
 from tests.stores.front import Answer, Ask, Fault, Request, Script, works
@@ -61,7 +62,7 @@ def test_a_kill_before_or_after_any_write_leaves_all_or_nothing(
 
     assert point >= 4  # two files, the manifest, HEAD
     assert list(shelf.reopened().verify()) == []
-    shelf.reopened().gc(keep=lambda address, manifests: [], grace=timedelta(seconds=-5))
+    collect(shelf.reopened(), keep=lambda address, manifests: [], grace=timedelta(seconds=-5))
     assert len(shelf.names()) == 4  # HEAD, and the version that it names
 
 

@@ -3,7 +3,7 @@
 Few operations, each with a meaning that a folder and an object store can both keep: whole
 objects, one create-if-absent, one compare-and-swap. A folder keeps the last two with a
 link and a lock (folder.py); S3 and GCS have them as conditions on etag or generation
-(object_storage.py).
+(bucket.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,12 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
 
-from photosearch.object_store import is_bucket
-from photosearch.repository.errors import RepositoryError
 from photosearch.repository.manifest import FileEntry
-from photosearch.settings.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -111,30 +107,3 @@ class Storage(Protocol):
 
     def using(self) -> AbstractContextManager[None]:
         """Copies made inside the block may go afterwards; otherwise they stay with the process."""
-
-
-def open_storage(url: str, settings: Settings | None = None) -> Storage:
-    """The storage at ``url``; nothing is read or made yet. A bucket's needs the settings.
-
-    Raises:
-        RepositoryError: if nothing stores at such a URL, or a file lies where the folder should.
-    """
-    parts = urlsplit(url)
-    if is_bucket(url) and parts.netloc and settings is not None:
-        from photosearch.repository.storage.bucket import ObjectStorage
-
-        return ObjectStorage(url, settings)
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        raise RepositoryError(
-            "the model repository is a folder, or lies in a bucket",
-            found=url,
-            remedy="set models_url to a folder, or a file://, s3:// or gs:// URL",
-        )
-    from photosearch.repository.storage.folder import FolderStorage
-
-    root = Path(unquote(parts.path))
-    if root.exists() and not root.is_dir():
-        raise RepositoryError(
-            f"the model repository {root} is no folder", found="a file", remedy="correct models_url"
-        )
-    return FolderStorage(root)
