@@ -116,7 +116,7 @@ def _ship(settings: Settings, instance: dg.DagsterInstance, window: Window, numb
     [serving] = [
         one
         for one in read_servings(settings.servings_dir).values()
-        if any((held.window, held.version) == (window.key, version) for held in one.windows)
+        if any((held.window, held.version) == (window, version) for held in one.windows)
     ]
     [endpoint] = [
         one for one in read_endpoints(settings.endpoints_dir) if one.serving == serving.name

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import total_ordering
+from functools import cached_property, lru_cache, total_ordering
 
 from photosearch.errors import PhotosearchError
 
@@ -50,6 +50,7 @@ _START_FORMATS = {
     Granularity.DAILY: "%Y-%m-%d",
     Granularity.MONTHLY: "%Y-%m",
 }
+_START_LENGTHS = {Granularity.HOURLY: 13, Granularity.DAILY: 10, Granularity.MONTHLY: 7}
 _FINER = {
     Granularity.HOURLY: None,
     Granularity.DAILY: Granularity.HOURLY,
@@ -114,26 +115,14 @@ class Window:
         Raises:
             WindowError: if the text is no such key.
         """
-        name, _, start = key.partition("/")
-        try:
-            granularity = Granularity(name)
-            moment = datetime.strptime(start, granularity.start_format).replace(tzinfo=UTC)
-            window = cls(granularity, moment)
-        except ValueError:
-            window = None
-        if window is None or window.key != key:
-            raise WindowError(
-                "a window is written hourly/2026-11-22T14, daily/2026-11-22 or monthly/2026-11",
-                found=repr(key),
-            )
-        return window
+        return _parsed(key)
 
     @property
     def start_text(self) -> str:
         """The start as the granularity writes it, which is also the partition key."""
-        return self.start.strftime(self.granularity.start_format)
+        return self.start.isoformat()[: _START_LENGTHS[self.granularity]]
 
-    @property
+    @cached_property
     def key(self) -> str:
         return f"{self.granularity}/{self.start_text}"
 
@@ -168,6 +157,25 @@ class Window:
 
     def __str__(self) -> str:
         return self.key
+
+
+@lru_cache(maxsize=1 << 16)
+def _parsed(key: str) -> Window:
+    """Kept, because the documents of one installation name the same windows over and over."""
+    name, _, start = key.partition("/")
+    try:
+        granularity = Granularity(name)
+        first_day = "-01" if granularity is Granularity.MONTHLY else ""
+        moment = datetime.fromisoformat(start + first_day).replace(tzinfo=UTC)
+        window = Window(granularity, moment)
+    except ValueError:
+        window = None
+    if window is None or window.key != key:
+        raise WindowError(
+            "a window is written hourly/2026-11-22T14, daily/2026-11-22 or monthly/2026-11",
+            found=repr(key),
+        )
+    return window
 
 
 def windows_within(span: Span, granularity: Granularity) -> Iterator[Window]:

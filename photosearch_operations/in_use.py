@@ -6,7 +6,6 @@ A server has its pack in memory, but one that dies is started again from the sam
 from index_grpc.serving.endpoints import endpoints_here
 from photosearch.repository.addresses import Address
 from photosearch.settings.settings import Settings
-from photosearch.windows import Window
 
 
 def versions_in_use(settings: Settings) -> set[tuple[Address, str]]:
@@ -16,6 +15,6 @@ def versions_in_use(settings: Settings) -> set[tuple[Address, str]]:
         if endpoint.quantiser is not None:
             found.add((Address.quantisers(endpoint.fingerprint), endpoint.quantiser))
         for held in endpoint.windows:
-            address = Address.index(endpoint.fingerprint, Window.parse(held.window))
+            address = Address.index(endpoint.fingerprint, held.window)
             found.add((address, held.version))
     return found

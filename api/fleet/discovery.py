@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from index_grpc.serving.endpoints import Endpoint, read_endpoints
-from photosearch.windows import Window, WindowError
+from photosearch.windows import Window
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +116,6 @@ class EndpointDirectory:
                 kept = tuple(
                     known.get(server_key(server), server)
                     for server in map(_server_of, read_endpoints(self.folder))
-                    if server is not None
                 )
                 if {*kept} != {*self._fleet.servers}:
                     fleet = Fleet(self._fleet.generation + 1, kept)
@@ -151,15 +150,8 @@ class EndpointDirectory:
         return sorted(seen)
 
 
-def _server_of(endpoint: Endpoint) -> Server | None:
-    """An endpoint with its windows parsed; none if it names what is no window."""
-    try:
-        windows = {
-            Window.parse(held.window): Held(held.version, held.rows) for held in endpoint.windows
-        }
-    except WindowError as error:  # one odd server must not hide the others
-        logger.warning("the endpoint of %s can't be used: %s", endpoint.serving, error)
-        return None
+def _server_of(endpoint: Endpoint) -> Server:
+    windows = {held.window: Held(held.version, held.rows) for held in endpoint.windows}
     return Server(
         endpoint.serving, endpoint.address, endpoint.fingerprint, windows, endpoint.ready_at
     )

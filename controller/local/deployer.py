@@ -149,8 +149,8 @@ class LocalDeployer:
 
     def _look(self) -> None:
         self._asked = read_servings(self._settings.servings_dir)
-        asked = chain.from_iterable(one.parsed_windows() for one in self._asked.values())
-        self._asked_until = max((window.end for window in asked), default=None)
+        asked = chain.from_iterable(one.windows for one in self._asked.values())
+        self._asked_until = max((one.window.end for one in asked), default=None)
         try:
             self._wanted.look()
             self._problem = None
@@ -210,8 +210,7 @@ class LocalDeployer:
         """Whether a server has read this index well since. An older one has it in memory,
         which says nothing about the files."""
         return any(
-            held.became_ready_after(moment)
-            and key in {(window.window, window.version) for window in held.serving.windows}
+            held.became_ready_after(moment) and key in keys_of(held.serving)
             for held in self._held.values()
         )
 
@@ -225,7 +224,7 @@ class LocalDeployer:
                 return
             # A backlog moves HEADs every second. To start a server for each would load the
             # machine and never come to an end, so one that holds the same windows goes first.
-            if all(held.window_keys.isdisjoint(other.window_keys) for other in starting):
+            if all(set(held.windows).isdisjoint(other.windows) for other in starting):
                 held.start()
                 starting.append(held)
 

@@ -28,7 +28,7 @@ from index_grpc.serving.serving import Serving
 from photosearch.logs.writer import LogWriter
 from photosearch.processes.backoff import Backoff
 from photosearch.settings.settings import Settings
-from photosearch.windows import Window
+from photosearch.windows import Window, WindowError
 
 _log = logging.getLogger(__name__)
 
@@ -84,12 +84,7 @@ class HeldServing:
     @cached_property
     def windows(self) -> list[Window]:
         """What it holds, in time order."""
-        return self.serving.parsed_windows()
-
-    @cached_property
-    def window_keys(self) -> frozenset[str]:
-        """The keys of what it holds."""
-        return frozenset(served.window for served in self.serving.windows)
+        return [served.window for served in self.serving.windows]
 
     def is_newer_than(self, other: "HeldServing") -> bool:
         """Whether it became ready later, so that of two versions its is the right one.
@@ -162,14 +157,14 @@ class HeldServing:
                 self.settings.endpoints_dir
             )
         try:
-            held = describe_once(self.process.address).windows
+            windows = tuple(
+                EndpointWindow(window=Window.parse(w.window), version=w.version, rows=w.rows)
+                for w in describe_once(self.process.address).windows
+            )
             began_s = started_s(self.process.pid)
-        except (IndexGrpcError, psutil.NoSuchProcess) as error:
+        except (IndexGrpcError, WindowError, psutil.NoSuchProcess) as error:
             self.reason = str(error)
             return
-        windows = tuple(
-            EndpointWindow(window=w.window, version=w.version, rows=w.rows) for w in held
-        )
         endpoint = Endpoint(
             serving=self.serving.name,
             address=self.process.address,
@@ -221,7 +216,7 @@ class HeldServing:
             image=self.serving.image,
             state=self.state,
             wanted=self.wanted,
-            windows=tuple(served.window for served in self.serving.windows),
+            windows=tuple(self.windows),
             address=None if self.process is None else self.process.address,
             pid=None if self.process is None else self.process.pid,
             starts=self.starts,

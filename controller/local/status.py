@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from index_grpc.serving.desk_folder import CrashingServing, RefusedIndex
 from photosearch.files.whole import write_whole
 from photosearch.settings.settings import Settings
+from photosearch.window_key import WindowKey
 
 
 class State(StrEnum):
@@ -37,7 +38,7 @@ class ServingStatus(_Frozen):
     image: str | None
     state: State
     wanted: bool
-    windows: tuple[str, ...]
+    windows: tuple[WindowKey, ...]
     address: str | None
     pid: int | None
     #: How often its process was started.

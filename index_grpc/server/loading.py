@@ -25,7 +25,7 @@ from photosearch.repository.addresses import Address
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
-from photosearch.windows import Window
+from photosearch.window_key import WindowKey
 
 if TYPE_CHECKING:
     from index_grpc.index.pack import PackWindow
@@ -37,7 +37,7 @@ class Refusal(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     serving: str
-    window: str | None
+    window: WindowKey | None
     version: str | None
     reason: str
 
@@ -89,10 +89,9 @@ def load_serving(serving: Serving, repository: Repository, *, recall_target: flo
     with _timed(seconds, "verify"):
         verified = [_verified(serving, served, repository) for served in serving.windows]
         quantiser_folder = _verified_quantiser(serving, repository)
-    windows = serving.parsed_windows()
     pack_windows = [
-        PackWindow(window, folder, manifest.version)
-        for window, (manifest, folder) in zip(windows, verified, strict=True)
+        PackWindow(served.window, folder, manifest.version)
+        for served, (manifest, folder) in zip(serving.windows, verified, strict=True)
     ]
     with _timed(seconds, "load"), _refused_for(serving):
         try:
@@ -109,8 +108,8 @@ def load_serving(serving: Serving, repository: Repository, *, recall_target: flo
         dimension=pack.dimension,
         size_bytes=sum(manifest.size_bytes for manifest in manifests),
         held=[
-            HeldIndex(window, manifest.version, manifest.rows, manifest.run_id)
-            for window, manifest in zip(windows, manifests, strict=True)
+            HeldIndex(served.window, manifest.version, manifest.rows, manifest.run_id)
+            for served, manifest in zip(serving.windows, manifests, strict=True)
         ],
         leaves_to_search=0 if parameters is None else parameters.leaves_to_search,
         reorder=0 if parameters is None else parameters.reorder,
@@ -123,7 +122,7 @@ def _verified(
     serving: Serving, served: ServedWindow, repository: Repository
 ) -> tuple[Manifest, Path]:
     with _refused_for(serving, served):
-        address = Address.index(serving.fingerprint, Window.parse(served.window))
+        address = Address.index(serving.fingerprint, served.window)
         manifest = repository.manifest(address, served.version)
         folder = repository.local_files(address, served.version)
         if manifest.quantiser != serving.quantiser:

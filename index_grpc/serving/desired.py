@@ -21,7 +21,7 @@ from photosearch.windows import Granularity, Window
 
 #: A look may cost at most this share of the time between two looks.
 LOOK_SHARE = 0.05
-RefusedKey = tuple[str, str]  # window key, version
+RefusedKey = tuple[Window, str]  # and the version of its index
 
 
 class WantedServings:
@@ -50,7 +50,7 @@ class WantedServings:
     def current(self) -> set[RefusedKey]:
         """Window and version of every index that a HEAD names, of the next embedder too."""
         return {
-            (window.key, index.version)
+            (window, index.version)
             for ready in self._ready.values()
             for window, index in ready.items()
         }
@@ -97,7 +97,7 @@ class WantedServings:
             usable = {
                 window: index
                 for window, index in ready.items()
-                if (window.key, index.version) not in refused
+                if (window, index.version) not in refused
             }
             packs = plan_packs(
                 usable,

@@ -17,6 +17,8 @@ from index_grpc.serving.serving import ServedWindow, Serving, ServingError, read
 from photosearch.files.whole import write_whole
 from photosearch.repository.seal import sealed_text
 from photosearch.settings.settings import Settings
+from photosearch.window_key import WindowKey
+from photosearch.windows import Window
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class RefusedIndex(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    window: str
+    window: WindowKey
     version: str
     reason: str
     retry_at: datetime
@@ -72,7 +74,7 @@ class RefusedIndex(BaseModel):
     crashed: bool = False
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> tuple[Window, str]:
         """Window and version."""
         return (self.window, self.version)
 

@@ -14,6 +14,7 @@ import psutil
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from photosearch.files.whole import write_whole
+from photosearch.window_key import WindowKey
 
 _log = logging.getLogger(__name__)
 
@@ -22,11 +23,11 @@ _SAME_START_S = 2.0
 
 
 class EndpointWindow(BaseModel):
-    """A window that a server holds: its key, its index's version and its rows."""
+    """A window that a server holds, its index's version and its rows."""
 
     model_config = ConfigDict(frozen=True)
 
-    window: str
+    window: WindowKey
     version: str
     rows: int
 

@@ -43,7 +43,7 @@ def _troubles(settings: Settings) -> Iterator[Trouble]:
 def _of_serving(crashing: CrashingServing) -> Trouble:
     first, last = crashing.windows[0].window, crashing.windows[-1].window
     count = len(crashing.windows)
-    held = first if count == 1 else f"{count} windows, {first} to {last}"
+    held = first.key if count == 1 else f"{count} windows, {first} to {last}"
     times = "once" if crashing.crashes == 1 else f"{crashing.crashes} times"
     if crashing.refused:
         return Trouble(

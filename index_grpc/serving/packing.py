@@ -63,17 +63,17 @@ def plan_packs(
     *,
     pack_bytes: int,
     small_pack_bytes: int,
-    apart: Collection[tuple[str, str]] = (),
+    apart: Collection[tuple[Window, str]] = (),
 ) -> list[PackPlan]:
     """Divide the windows that should answer into packs, in time order of their first window.
 
     Every window of :func:`choose_windows` is in exactly one pack; a pack has one quantiser.
     The smallest packs of a quantiser are joined while they are within ``small_pack_bytes``.
-    Those of ``apart`` (window key and version) have a pack each.
+    Those of ``apart`` (window and version) have a pack each.
     """
     groups: dict[tuple[str, str | None], list[Window]] = {}
     for window in choose_windows(ready, now):
-        alone = policy == "each" or (window.key, ready[window].version) in apart
+        alone = policy == "each" or (window, ready[window].version) in apart
         tier = "each" if alone else _tier(window, now)
         groups.setdefault((tier, ready[window].quantiser), []).append(window)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from index_grpc.errors import IndexGrpcError
+from photosearch.window_key import WindowKey
 from photosearch.windows import Window
 
 
@@ -26,7 +27,7 @@ class ServedWindow(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    window: str
+    window: WindowKey
     version: str
 
 
@@ -66,8 +67,8 @@ class Serving(BaseModel):
         for (before, _), (after, _) in itertools.pairwise(ordered):
             if after.start < before.end:
                 raise ServingError("windows of a Serving overlap", found=f"{before} and {after}")
-        served = tuple(ServedWindow(window=w.key, version=version) for w, version in ordered)
-        content = [fingerprint, quantiser, [[s.window, s.version] for s in served]]
+        served = tuple(ServedWindow(window=w, version=version) for w, version in ordered)
+        content = [fingerprint, quantiser, [[s.window.key, s.version] for s in served]]
         digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
         # A DNS label, as the names of services in a cluster must be.
         start = ordered[0][0].key.replace("/", "-").lower()
@@ -78,10 +79,6 @@ class Serving(BaseModel):
             quantiser=quantiser,
             windows=served,
         )
-
-    def parsed_windows(self) -> list[Window]:
-        """The windows, in time order."""
-        return [Window.parse(served.window) for served in self.windows]
 
 
 def read_serving(file: Path) -> Serving:

@@ -23,7 +23,7 @@ SERVING_FILE = "serving.json"
 
 def image_annotations(serving: Serving) -> dict[str, str]:
     """What belongs to the image's digest: it follows from the versions."""
-    windows = [[served.window, served.version] for served in serving.windows]
+    windows = [[served.window.key, served.version] for served in serving.windows]
     return {
         "org.opencontainers.image.title": f"photosearch indexes {serving.name}",
         "org.opencontainers.image.version": serving.name,

@@ -48,8 +48,8 @@ def image_faults(image: ServingImage, told: Serving, read: ReadLayer) -> Iterato
 def claims_of(serving: Serving) -> set[Key]:
     """All that an image of this Serving should hold."""
     claimed: set[Key] = {
-        (Address.index(serving.fingerprint, window), served.version)
-        for window, served in zip(serving.parsed_windows(), serving.windows, strict=True)
+        (Address.index(serving.fingerprint, served.window), served.version)
+        for served in serving.windows
     }
     if serving.quantiser is not None:
         claimed.add((Address.quantisers(serving.fingerprint), serving.quantiser))

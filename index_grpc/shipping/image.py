@@ -40,8 +40,10 @@ def build_serving_image(
     """
     base = builder.read_base()
     manifests = {
-        window: repository.manifest(Address.index(serving.fingerprint, window), served.version)
-        for window, served in zip(serving.parsed_windows(), serving.windows, strict=True)
+        served.window: repository.manifest(
+            Address.index(serving.fingerprint, served.window), served.version
+        )
+        for served in serving.windows
     }
     planned = PlannedImage(
         tag=serving.name,

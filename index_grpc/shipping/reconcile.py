@@ -31,7 +31,6 @@ from photosearch.repository.addresses import Address
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, RepositoryError
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
-from photosearch.windows import Window
 
 FIRST_RETRY_S = 30.0
 LAST_RETRY_S = 600.0
@@ -219,7 +218,7 @@ class ServingPlacer:
     def _damages(self, serving: Serving) -> Iterable[tuple[RefusedKey, str]]:
         """The windows of a Serving whose files are not what their manifests say."""
         for served in serving.windows:
-            address = Address.index(serving.fingerprint, Window.parse(served.window))
+            address = Address.index(serving.fingerprint, served.window)
             try:
                 for damage in self.repository.check(address, served.version):
                     raise damage

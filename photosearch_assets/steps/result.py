@@ -5,18 +5,10 @@ The same record feeds a materialisation's metadata, the asset checks, the progre
 neither Dagster nor files.
 """
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic import BaseModel, ConfigDict, Field
 
 from photosearch.photo_notes import PhotoFailure, PhotoRemark
-from photosearch.windows import Window
-
-WindowKey = Annotated[
-    Window,
-    PlainValidator(lambda value: value if isinstance(value, Window) else Window.parse(value)),
-    PlainSerializer(lambda window: window.key),
-]
+from photosearch.window_key import WindowKey
 
 
 class CheckOutcome(BaseModel):

@@ -107,7 +107,7 @@ def _rows(context: StepContext, servings: Iterable[Serving]) -> int:
     total = 0
     for fingerprint in {serving.fingerprint for serving in names}:
         ready = ready_indexes(context.repository, fingerprint)
-        held = {w for s in names if s.fingerprint == fingerprint for w in s.parsed_windows()}
+        held = {w.window for s in names if s.fingerprint == fingerprint for w in s.windows}
         total += sum(index.rows for window, index in ready.items() if window in held)
     return total
 
@@ -139,7 +139,7 @@ def _serving_table(
 
 
 def _span(serving: Serving) -> str:
-    keys = [served.window for served in serving.windows]
+    keys = [served.window.key for served in serving.windows]
     return keys[0] if len(keys) == 1 else f"{len(keys)}, {keys[0]} to {keys[-1]}"
 
 

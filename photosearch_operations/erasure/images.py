@@ -39,8 +39,7 @@ def asked_with(settings: Settings, versions: Collection[Key]) -> set[str]:
         name
         for name, serving in read_servings(settings.servings_dir).items()
         for served in serving.windows
-        if (Address.index(serving.fingerprint, Window.parse(served.window)), served.version)
-        in versions
+        if (Address.index(serving.fingerprint, served.window), served.version) in versions
     }
 
 

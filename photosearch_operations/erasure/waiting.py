@@ -14,7 +14,6 @@ from photosearch.errors import PhotosearchError
 from photosearch.files.locks import file_lock
 from photosearch.repository.addresses import Address
 from photosearch.settings.settings import Settings
-from photosearch.windows import Window
 from photosearch_assets.instance import run_locks
 from photosearch_operations.erasure.images import asked_with
 from photosearch_operations.erasure.on_this_machine import living_servers
@@ -90,6 +89,5 @@ def _servers_of(settings: Settings, versions: set[tuple[Address, str]]) -> set[i
         endpoint.pid
         for endpoint in endpoints_here(settings.endpoints_dir)
         for held in endpoint.windows
-        if (Address.index(endpoint.fingerprint, Window.parse(held.window)), held.version)
-        in versions
+        if (Address.index(endpoint.fingerprint, held.window), held.version) in versions
     }

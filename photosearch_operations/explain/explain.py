@@ -122,7 +122,7 @@ class _Walk:
                 address = Address.index(fingerprint, window)
                 for endpoint in self._endpoints:
                     versions = {held.window: held.version for held in endpoint.windows}
-                    version = versions.get(window.key)
+                    version = versions.get(window)
                     if version is None or endpoint.fingerprint != fingerprint:
                         continue
                     if self._row(address, version, photo):

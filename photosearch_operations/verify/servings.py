@@ -51,7 +51,7 @@ def _of_serving(path: Path) -> str | None:
         content = path.read_bytes()
         serving = read_serving(path)
         named = Serving.of(
-            zip(serving.parsed_windows(), (one.version for one in serving.windows), strict=True),
+            ((one.window, one.version) for one in serving.windows),
             fingerprint=serving.fingerprint,
             quantiser=serving.quantiser,
         ).name

@@ -101,8 +101,8 @@ class Servers:
         server.serve(loaded)
         assert isinstance(loaded.pack, Pack)
         self._running[serving.name] = server, loaded.pack
-        self._windows[serving.name] = serving.parsed_windows()
-        self._announce(serving.name, server.address, serving.parsed_windows())
+        self._windows[serving.name] = [served.window for served in serving.windows]
+        self._announce(serving.name, server.address, self._windows[serving.name])
         return serving.name
 
     def announce_silence(self, windows: Sequence[Window]) -> str:
@@ -122,7 +122,7 @@ class Servers:
                 quantiser=None,
                 windows=tuple(
                     EndpointWindow(
-                        window=one.key,
+                        window=one,
                         version=self.shop.versions[one],
                         rows=len(self.shop.photos_in(one)),
                     )

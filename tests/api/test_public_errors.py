@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from api.fleet.discovery import EndpointDirectory
 from api.public import without_places
-from index_grpc.serving.desk_folder import RefusedIndex, write_refused
+from index_grpc.serving.desk_folder import RefusedIndex, write_crashing, write_refused
 from photosearch.settings.settings import Settings, load_settings
 from tests.api.served import serving
 from tests.api.shop import Servers, Shop
@@ -85,6 +85,8 @@ def dead_servers(settings: Settings, folder: Path) -> Settings:
 def refused_index(settings: Settings, folder: Path) -> Settings:
     changed = settings.model_copy(update={"state_dir": folder / "state"})
     shutil.copytree(settings.state, changed.state)
+    write_crashing(changed, [])  # what other tests told of in the same shop
+    write_refused(changed, "builder", [])
     now = datetime.now(UTC)
     refused = RefusedIndex(
         window="daily/2026-11-02",

@@ -194,17 +194,9 @@ def test_broken_endpoint_files_hide_no_other_server(start_api: StartApi, servers
     without_zone = re.sub(r'("ready_at": "[^"]*)(Z|\+00:00)"', r'\1"', written)
     assert without_zone != written
     (servers.endpoints / "no-zone.json").write_text(without_zone)
-    (servers.endpoints / "odd.json").write_text(
-        Endpoint(
-            serving="odd",
-            address="127.0.0.1:1",
-            fingerprint="f" * 64,
-            quantiser=None,
-            windows=(EndpointWindow(window="weekly/2026-W44", version="1", rows=1),),
-            pid=1,
-            ready_at=datetime.now(UTC),
-        ).model_dump_json()
-    )
+    odd = written.replace(MONTH.key, "weekly/2026-W44")
+    assert odd != written
+    (servers.endpoints / "odd.json").write_text(odd)
     api = start_api()
 
     first = search(api)
@@ -225,7 +217,7 @@ def test_a_server_of_another_embedder_is_never_asked(start_api: StartApi, server
             address="127.0.0.1:1",
             fingerprint="f" * 64,
             quantiser=None,
-            windows=(EndpointWindow(window="monthly/2026-11", version="1", rows=1),),
+            windows=(EndpointWindow(window=MONTH, version="1", rows=1),),
             pid=1,
             ready_at=datetime.now(UTC),
         ),

@@ -295,7 +295,7 @@ def test_what_a_bad_hour_has_no_part_in_is_made_and_shipped_all_the_same(
         Window.parse("daily/2026-01-02")
     ]
     served = {
-        held.window
+        held.window.key
         for one in read_servings(shop.settings.servings_dir).values()
         for held in one.windows
     }

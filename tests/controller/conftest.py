@@ -47,7 +47,7 @@ class Deployment:
             assert time.monotonic() < limit, self.status
             self.place()
             self.deployer.reconcile()
-            missing = self.always - {w.window for e in self.endpoints for w in e.windows}
+            missing = self.always - {w.window.key for e in self.endpoints for w in e.windows}
             assert not missing, f"nobody answers {missing}"
             time.sleep(0.03)
 
@@ -85,7 +85,7 @@ class Deployment:
     def served(self) -> dict[str, str]:
         """The version that answers each window; of two the later ready, as for the API."""
         ordered = sorted(self.endpoints, key=lambda endpoint: endpoint.ready_at)
-        return {w.window: w.version for endpoint in ordered for w in endpoint.windows}
+        return {w.window.key: w.version for endpoint in ordered for w in endpoint.windows}
 
     def finds(self, hour: str, number: int = 0, edition: int = 0) -> bool:
         """Whether the servers find an hour's row by its own vector."""

@@ -31,7 +31,7 @@ def crashing(deployment: Deployment) -> list[CrashingServing]:
 
 
 def blamed(deployment: Deployment) -> list[str]:
-    return [one.window for one in deployment.refused if one.crashed]
+    return [one.window.key for one in deployment.refused if one.crashed]
 
 
 def test_what_answered_goes_on_and_the_new_version_is_told_with_its_last_words(
@@ -106,8 +106,8 @@ def test_only_what_no_server_has_loaded_is_taken_out_of_a_pack(
     doom.befall(deployment.made.hour(HOURS[3]))
     deployment.until(lambda: bool(crashing(deployment)))
     [told] = crashing(deployment)
-    assert [one.window for one in told.windows] == HOURS[:4]
-    assert [one.window for one in told.apart] == HOURS[3:4]
+    assert [one.window.key for one in told.windows] == HOURS[:4]
+    assert [one.window.key for one in told.apart] == HOURS[3:4]
     assert told.crashes == 3
     deployment.until(lambda: blamed(deployment) == [HOURS[3]])
 
@@ -123,7 +123,7 @@ def test_the_hours_answer_for_a_day_whose_server_crashes(
 
     assert deployment.finds_day_row()
     [refused] = deployment.refused
-    assert refused.window == DAY
+    assert refused.window.key == DAY
     assert "killed by SIGKILL (as the kernel does when memory runs out)" in refused.reason
 
     doom.none()

@@ -57,7 +57,7 @@ def test_one_that_is_asked_for_is_refused_by_its_window_and_built_again(
         time.sleep(0.03)
 
     [refused] = deployment.refused
-    assert (refused.window, refused.version) == (NEXT, made.version)
+    assert (refused.window.key, refused.version) == (NEXT, made.version)
     assert f"the content of version {made.version}" not in refused.reason
     assert "the content of version" in refused.reason
     assert deployment.served() == before
@@ -110,4 +110,4 @@ def test_content_of_the_repository_that_does_not_make_its_version_is_refused_by_
         load_serving(serving, Repository.of(settings), recall_target=0.9)
 
     refusal = refused.value.refusal
-    assert (refusal.window, refusal.version) == (NEXT, hours[1].version)
+    assert (str(refusal.window), refusal.version) == (NEXT, hours[1].version)

@@ -34,7 +34,7 @@ def test_an_index_is_served_once_its_server_answers(deployment: Deployment) -> N
 
     (endpoint,) = deployment.endpoints
     assert deployment.finds(HOURS[0])
-    assert [(w.window, w.rows) for w in endpoint.windows] == [(HOURS[0], 20)]
+    assert [(w.window.key, w.rows) for w in endpoint.windows] == [(HOURS[0], 20)]
     assert psutil.Process(endpoint.pid).is_running()
     assert endpoint.address == deployment.status.servings[0].address
 
@@ -144,7 +144,7 @@ def test_the_previous_serving_answers_while_a_damaged_index_is_refused(
     deployment.until(lambda: bool(deployment.refused))
 
     (refused,) = deployment.refused
-    assert (refused.window, refused.version) == (HOURS[0], damaged.version)
+    assert (refused.window.key, refused.version) == (HOURS[0], damaged.version)
     assert "vectors.npy" in refused.reason
     assert deployment.served() == {HOURS[0]: good.version}
     assert deployment.pids == pids
@@ -164,7 +164,7 @@ def test_a_damaged_window_does_not_hold_up_the_others_of_its_pack(
 
     assert deployment.served()[HOURS[2]] == third.version
     assert HOURS[1] not in deployment.served()
-    assert [refused.window for refused in deployment.refused] == [HOURS[1]]
+    assert [refused.window.key for refused in deployment.refused] == [HOURS[1]]
 
 
 def test_the_hours_take_over_from_a_damaged_day_until_it_is_repaired(
@@ -173,7 +173,7 @@ def test_the_hours_take_over_from_a_damaged_day_until_it_is_repaired(
     damaged = deployment.made.day(DAY, hours=[3])
     deployment.made.flip_a_bit(damaged)
     deployment.until(lambda: len(deployment.served()) == 24)
-    assert [refused.window for refused in deployment.refused] == [DAY]
+    assert [refused.window.key for refused in deployment.refused] == [DAY]
     assert deployment.finds_day_row()
 
     deployment.made.glue(DAY)  # the same version, whole again
@@ -240,7 +240,7 @@ def test_a_damaged_index_of_the_next_embedder_is_refused_once_and_holds_up_nothi
 
     assert {e.fingerprint for e in deployment.endpoints} == {FINGERPRINT}
     [refused] = deployment.refused
-    assert (refused.window, refused.times) == (HOURS[0], 1)
+    assert (refused.window.key, refused.times) == (HOURS[0], 1)
     assert deployment.placer.compare().is_settled  # until the pause is over
 
 

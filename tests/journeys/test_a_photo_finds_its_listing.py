@@ -94,7 +94,7 @@ def test_what_is_whole_is_served_beside_an_index_that_no_image_can_be_made_of(
         # The server that was there before holds the damaged hour in its memory.
         assert [first_listing(search(client, hard_picture(n))) for n in range(4)] == names
         [refused] = read_refused(shop.settings, "builder")
-        assert refused.window == closed_hour(3).key
+        assert refused.window == closed_hour(3)
         assert "vectors.npy" in refused.reason
         assert "vectors.npy" in printed
 

@@ -36,8 +36,10 @@ def put_poisoned(
     it; ``claimed``: it says so of another Serving. Returns the image's digest."""
     claimed = claimed or serving
     manifests = {
-        window: repository.manifest(Address.index(serving.fingerprint, window), served.version)
-        for window, served in zip(serving.parsed_windows(), serving.windows, strict=True)
+        served.window: repository.manifest(
+            Address.index(serving.fingerprint, served.window), served.version
+        )
+        for served in serving.windows
     }
     described = []
     for planned in serving_layers(serving, manifests, repository):
@@ -124,8 +126,10 @@ def files_of(serving: Serving, repository: Repository) -> Files:
     """All files of a Serving as its image has them."""
     found: Files = {}
     manifests = {
-        window: repository.manifest(Address.index(serving.fingerprint, window), served.version)
-        for window, served in zip(serving.parsed_windows(), serving.windows, strict=True)
+        served.window: repository.manifest(
+            Address.index(serving.fingerprint, served.window), served.version
+        )
+        for served in serving.windows
     }
     for planned in serving_layers(serving, manifests, repository):
         found |= {file.path: _content(file) for file in planned.layer.files}

@@ -158,7 +158,7 @@ def test_a_serving_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "serving.json").write_text(serving.model_dump_json())
 
     assert read_serving(tmp_path / "serving.json") == serving
-    assert serving.parsed_windows() == [DAY, HOUR]
+    assert [served.window for served in serving.windows] == [DAY, HOUR]
 
 
 def test_a_serving_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:

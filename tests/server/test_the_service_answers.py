@@ -135,7 +135,7 @@ def test_a_server_says_what_it_holds(serve: Serve) -> None:
     assert description.quantiser == ""
     assert (description.rows, description.dimension, description.size_bytes) == (60, 8, 4_000)
     assert description.max_k == 50
-    assert [w.window for w in description.windows] == [w.window for w in served.serving.windows]
+    assert [w.window for w in description.windows] == [w.window.key for w in served.serving.windows]
     assert description.windows[0].run_id == "run-1"
 
 
