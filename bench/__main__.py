@@ -30,6 +30,7 @@ def main() -> None:
     if unknown := set(arguments.modules) - {*MODULES, *ON_REQUEST}:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}: {known}")
 
+    os.environ.pop("DAGSTER_HOME", None)  # a person's own Dagster is no place for thousands of runs
     progress = Console(stderr=True)
     rows: list[BenchRow] = []
     for name in arguments.modules:

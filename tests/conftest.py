@@ -16,6 +16,8 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+os.environ.pop("DAGSTER_HOME", None)  # a developer's own Dagster is none of the tests'
+
 _STARTED_WITHIN_S = 30
 _INITDB_OPTIONS = (
     *("--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"),

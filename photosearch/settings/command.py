@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from photosearch.settings.dagster_home import VARIABLE
 from photosearch.settings.settings import Settings, load_settings
 from photosearch.terminal.masked import masked_setting
 from photosearch.terminal.printable import printable
@@ -21,7 +22,13 @@ def settings(
         Terminal(soft_wrap=True).print(settings_page(), end="")
         return
     current = load_settings()
-    table = Table("setting", "value", "meaning", title=_title(current), title_justify="left")
+    table = Table(
+        *("setting", "value", "meaning"),
+        title=_title(current),
+        title_justify="left",
+        caption=_caption(current),
+        caption_justify="left",
+    )
     for name, field in Settings.model_fields.items():
         table.add_row(
             name, printable(_written(masked_setting(getattr(current, name)))), field.description
@@ -32,6 +39,12 @@ def settings(
 def _title(current: Settings) -> str:
     there = current.file.is_file()
     return printable(current.file if there else f"{current.file} is not there: defaults hold")
+
+
+def _caption(current: Settings) -> str:
+    home = current.dagster_home
+    why = "" if home == current.own_dagster_home else f", as {VARIABLE} says"
+    return printable(f"Dagster's home is {home}{why}")
 
 
 def settings_page() -> str:

@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from photosearch.address import asked_name, host_of, origin_of, proxy_of
 from photosearch.errors import PhotosearchError
+from photosearch.settings.dagster_home import named_home
 from photosearch.settings.home import expanded
 from photosearch.terminal.masked import masked_setting, masked_text
 from photosearch.windows import require_month_aligned
@@ -458,9 +459,18 @@ class Settings(BaseSettings):
         return self.state / "artifacts"
 
     @property
-    def dagster_home(self) -> Path:
-        """Folder of Dagster's runs, events and logs."""
+    def own_dagster_home(self) -> Path:
+        """Folder of a Dagster of this installation's own: its runs, events and logs."""
         return self.state / "dagster"
+
+    @property
+    def dagster_home(self) -> Path:
+        """The home of the Dagster that is used: DAGSTER_HOME's, or this installation's own.
+
+        Raises:
+            DagsterHomeError: if DAGSTER_HOME is no folder.
+        """
+        return named_home(self.own_dagster_home) or self.own_dagster_home
 
     @property
     def servings_dir(self) -> Path:

@@ -1,8 +1,9 @@
-"""Dagster's home of one machine: its dagster.yaml, and the instance over it.
+"""Dagster's home: the one that DAGSTER_HOME names, or our own, and the instance over it.
 
-Written when missing and then left alone, so that it is the user's to change: for PostgreSQL,
-say, or more runs at a time. Two runs by default, one for each core of a small machine. Its paths
-count from its folder (:mod:`photosearch_assets.instance.in_home`), so that they outlive a move.
+In another's home nothing is written, and what its dagster.yaml says holds. Ours gets one when it
+is missing, which is then left alone, so that it is the user's to change: for more runs at a time,
+say. Two runs by default, one for each core of a small machine. Its paths count from its folder
+(:mod:`photosearch_assets.instance.in_home`), so that they outlive a move.
 """
 
 import glob
@@ -10,16 +11,20 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml  # type: ignore[import-untyped]
+
 from photosearch.files.whole import write_whole
+from photosearch.settings.dagster_home import VARIABLE, naming
 from photosearch.settings.settings import Settings
+from photosearch.terminal.masked import masked_text
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.instance.home_paths import CONFIG, keep_up
-from photosearch_assets.instance.in_home import STORAGE, VARIABLE
+from photosearch_assets.instance.in_home import STORAGE
 from photosearch_assets.instance.step_logs import compute_logs, tell_google
 
 if TYPE_CHECKING:
@@ -69,8 +74,15 @@ telemetry:
 
 
 def ensure_home(settings: Settings) -> Path:
-    """The folder for DAGSTER_HOME, with a dagster.yaml."""
+    """The folder for DAGSTER_HOME; our own with a dagster.yaml.
+
+    Raises:
+        DagsterHomeError: if DAGSTER_HOME is set, and is no folder.
+        AssetsError: if the dagster.yaml of our own can't be read or written, or not be found.
+    """
     home = settings.dagster_home
+    if home != settings.own_dagster_home:
+        return home
     home.mkdir(parents=True, exist_ok=True)
     config = home / CONFIG
     if config.exists():
@@ -104,7 +116,12 @@ def environment(settings: Settings) -> dict[str, str]:
     """What Dagster's processes need in their environment."""
     _keep_sigterm()
     tell_google(settings)
-    return {**settings.environment(), VARIABLE: str(ensure_home(settings))}
+    home = ensure_home(settings)
+    return {**settings.environment(), **_naming(settings, home)}
+
+
+def _naming(settings: Settings, home: Path) -> dict[str, str]:
+    return naming(home, is_own=home == settings.own_dagster_home)
 
 
 @contextmanager
@@ -114,25 +131,51 @@ def open_instance(settings: Settings) -> Iterator["dg.DagsterInstance"]:
     While it is open this process and its children have its home in their environment.
 
     Raises:
-        AssetsError: when its databases are held by another program, or the disk refuses.
+        DagsterHomeError: if DAGSTER_HOME is set, and is no folder.
+        AssetsError: when its dagster.yaml is none, its databases are held by another program, or
+            the disk refuses.
     """
-    import dagster as dg
-
     from photosearch_assets.instance.sqlite_files import database_errors
 
     _keep_sigterm()
     tell_google(settings)
     home = ensure_home(settings)
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = str(home)
+    moved_by = "state_dir" if home == settings.own_dagster_home else VARIABLE
+    with (
+        _environment(_naming(settings, home)),
+        database_errors(home, moved_by),
+        _opened(home) as instance,
+    ):
+        yield instance
+
+
+def _opened(home: Path) -> "dg.DagsterInstance":
+    import dagster as dg
+    from dagster_shared.check import CheckError
+
     try:
-        with database_errors(home), dg.DagsterInstance.from_config(str(home)) as instance:
-            yield instance
+        return dg.DagsterInstance.from_config(str(home))
+    except (dg.DagsterError, CheckError, ImportError, yaml.YAMLError) as error:
+        raise AssetsError(
+            f"Dagster can't be opened with {home / CONFIG}",
+            found=" ".join(masked_text(error).split()),
+            remedy="correct it, or install what it names",
+        ) from error
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Have these in the environment of this process meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
     finally:
-        if before is None:
-            del os.environ[VARIABLE]
-        else:
-            os.environ[VARIABLE] = before
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _keep_sigterm() -> None:

@@ -10,9 +10,9 @@ DAGSTER_HOME: without it Dagster does not find the file either, and
 import os
 from pathlib import Path
 
+from photosearch.settings.dagster_home import VARIABLE
 from photosearch_assets.errors import AssetsError
 
-VARIABLE = "DAGSTER_HOME"
 STORAGE = "storage"
 """The databases' folder, below Dagster's home."""
 

@@ -5,7 +5,8 @@ or for the databases of their events, one a run: some hundred kilobytes for ever
 listed. What a run made, with metadata and checks, lies in another database and stays, and so
 does the run itself; what goes is its page's list of events, and its steps' output.
 
-It looks at files alone, so that ``photosearch gc`` need not wait for Dagster's import.
+It looks at files alone, so that ``photosearch gc`` need not wait for Dagster's import. The home
+that DAGSTER_HOME names is its owner's: it may have runs that are not ours, and rules of its own.
 """
 
 import os
@@ -37,7 +38,7 @@ def old_runs_files(
     if not settings.run_log_days:
         return
     age_s = max(grace.total_seconds(), settings.run_log_days * DAY_S)
-    home = settings.dagster_home
+    home = settings.own_dagster_home
     for what, folder in (
         ("step logs of run", home / LOGS),
         ("events of run", home / STORAGE / "history" / "runs"),

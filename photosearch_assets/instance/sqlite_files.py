@@ -50,8 +50,10 @@ def open_by_uri() -> None:
 
 
 @contextmanager
-def database_errors(home: Path) -> Iterator[None]:
+def database_errors(home: Path, moved_by: str) -> Iterator[None]:
     """Tell in our words when Dagster's databases in ``home`` are held or its disk is full.
+
+    ``moved_by`` is the setting that says where the home is.
 
     Raises:
         AssetsError: in place of whatever Dagster made of it.
@@ -61,13 +63,13 @@ def database_errors(home: Path) -> Iterator[None]:
     except PhotosearchError:  # says already what it is
         raise
     except Exception as error:
-        told = told_of(error, home)
+        told = told_of(error, home, moved_by)
         if told is None:
             raise
         raise told from error
 
 
-def told_of(error: BaseException, home: Path) -> AssetsError | None:
+def told_of(error: BaseException, home: Path, moved_by: str) -> AssetsError | None:
     """What to do about an error that comes from a database or the disk below it; none if it
     comes from elsewhere."""
     for cause in _causes(error):
@@ -80,13 +82,13 @@ def told_of(error: BaseException, home: Path) -> AssetsError | None:
                 remedy="end what holds it, such as a backup or a viewer, then run this again",
             )
         if isinstance(cause, sqlite3.Error) and text in _REFUSED:
-            return _refusal(OSError(_REFUSED[text], text), home)
+            return _refusal(OSError(_REFUSED[text], text), home, moved_by)
         if isinstance(cause, OSError) and refused(cause):
-            return _refusal(cause, home)
+            return _refusal(cause, home, moved_by)
     return None
 
 
-def _refusal(error: OSError, home: Path) -> AssetsError:
+def _refusal(error: OSError, home: Path, moved_by: str) -> AssetsError:
     free = shutil.disk_usage(home).free
     if error.errno == errno.EIO and free < _LITTLE:
         # What SQLite says where it finds no room for its shared memory.
@@ -94,7 +96,7 @@ def _refusal(error: OSError, home: Path) -> AssetsError:
     return AssetsError(
         f"Dagster can't write below {home}",
         found=f"{error.strerror}, {free / 1e6:.1f} MB free on that disk",
-        remedy=remedy_for(error, "state_dir"),
+        remedy=remedy_for(error, moved_by),
     )
 
 

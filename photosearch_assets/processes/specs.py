@@ -67,7 +67,7 @@ def _lacking() -> str | None:
 
 
 def _workspace(settings: Settings) -> Path:
-    path = settings.dagster_home / "workspace.yaml"
+    path = settings.own_dagster_home / "workspace.yaml"  # also beside another's home
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_WORKSPACE)
     return path

@@ -1,8 +1,8 @@
 """Where the events of this installation's Dagster lie.
 
-Whatever dagster.yaml says now, databases that lie in Dagster's home are this installation's: they
-may be of the time before somebody moved to PostgreSQL. SQLite's are files that are looked at as
-they are. Those of a server are reached through Dagster.
+Whatever dagster.yaml says now, databases that lie in this installation's own home are its own: they
+may be of the time before somebody moved to PostgreSQL, or to a Dagster that DAGSTER_HOME names.
+SQLite's are files that are looked at as they are. Those of a server are reached through Dagster.
 """
 
 from collections import defaultdict
@@ -47,22 +47,24 @@ def find_event_databases(settings: Settings) -> EventDatabases:
 
     Raises:
         AssetsError: if dagster.yaml can't be read, or leads to the databases of another place.
+        DagsterHomeError: if DAGSTER_HOME is set, and is no folder.
     """
-    home = settings.dagster_home
-    roots, server, other = {home}, False, None
-    if (home / CONFIG).exists():
-        keep_up(home)
-        folder = databases_folder(home)
-        if folder is not None:
-            roots.add(folder)
-        else:
-            with open_instance(settings) as instance:
-                if (folder := events_folder(instance)) is not None:
-                    roots.add(folder)
-                elif is_on_a_server(instance):
-                    server = True
-                else:
-                    other = type(instance.event_log_storage).__name__
+    own, home = settings.own_dagster_home, settings.dagster_home
+    roots, server, other = {own}, False, None
+    folder = None
+    if home == own and (own / CONFIG).exists():
+        keep_up(own)
+        folder = databases_folder(own)
+    if folder is not None:
+        roots.add(folder)
+    elif home != own or (own / CONFIG).exists():
+        with open_instance(settings) as instance:
+            if (folder := events_folder(instance)) is not None:
+                roots.add(folder)
+            elif is_on_a_server(instance):
+                server = True
+            else:
+                other = type(instance.event_log_storage).__name__
     return EventDatabases(tuple(_folders(roots)), server, other)
 
 

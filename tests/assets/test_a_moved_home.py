@@ -236,12 +236,10 @@ def test_a_path_that_counts_from_the_home_needs_one(monkeypatch: pytest.MonkeyPa
             in_home("storage")
 
 
-def test_an_instance_leaves_the_environment_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DAGSTER_HOME", "/a/home/of/another/project")
+def test_an_instance_leaves_the_environment_as_it_was(tmp_path: Path) -> None:
+    before = dict(os.environ)
 
     with open_instance(shop(tmp_path)):
-        assert os.environ["DAGSTER_HOME"] == str(shop(tmp_path).dagster_home)
+        assert os.environ["DAGSTER_HOME"] == str(shop(tmp_path).own_dagster_home)
 
-    assert os.environ["DAGSTER_HOME"] == "/a/home/of/another/project"
+    assert dict(os.environ) == before

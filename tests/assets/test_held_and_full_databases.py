@@ -110,7 +110,7 @@ def test_a_refusal_is_found_below_whatever_it_became(tmp_path: Path, number: int
         except OSError as error:
             raise RuntimeError("of Dagster's own") from error
     except RuntimeError as error:
-        found = told_of(error, tmp_path)
+        found = told_of(error, tmp_path, "state_dir")
 
     assert found is not None
     assert found.remedy is not None
