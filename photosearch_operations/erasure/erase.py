@@ -53,7 +53,7 @@ _ORDER = [Granularity.HOURLY, Granularity.DAILY, Granularity.MONTHLY]
 
 @dataclass(frozen=True)
 class ErasureOptions:
-    """``photo_too`` also deletes the source photo; ``wait_s`` for servers and runs to end."""
+    """``photo_too`` also deletes the source photo; ``wait_s`` for others to end."""
 
     photo_too: bool = False
     wait_s: float = 120.0
@@ -86,14 +86,18 @@ class Erasure:
         """Erase, or finish an erasure that was killed.
 
         Raises:
-            ErasureError: if there is nothing of the listing, or a server or a run that began
-                before goes on for longer than ``wait_s``; running it again finishes.
+            ErasureError: if there is nothing of the listing, or a server, a run that began
+                before or an erasure on another machine goes on for longer than ``wait_s``;
+                running it again finishes.
+            LeaseLost: if this was held up until another erasure took its place.
         """
-        with one_at_a_time(self.settings, self._tell):
+        storage, wait_s = self.repository.storage, self.options.wait_s
+        with one_at_a_time(self.settings, storage, wait_s, self._tell) as lease:
             # Of the same listing another may just have ended.
             self.record = Record(self.repository.storage, self.listing_id)
             self._vectors = KnownVectors(self.record.receipt.vectors)
             for stage in STAGES:
+                lease.require()
                 stage(self)
         return self.record.receipt
 

@@ -3,22 +3,34 @@
 Servers and runs are waited for by looking at what is there. A server that was withdrawn still
 has its pack in memory until its process ends, so its process is watched and not only its
 endpoint.
+
+Another erasure is waited for by a lease in the repository, which all machines see. On one
+machine a lock says sooner whether its holder lives: the kernel lets go of it whatever way the
+process ends.
 """
 
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from index_grpc.serving.endpoints import endpoints_here
 from photosearch.errors import PhotosearchError
 from photosearch.files.locks import file_lock
 from photosearch.repository.addresses import Address
+from photosearch.repository.lease import Holder, Lease, LeaseHeld, leased
+from photosearch.repository.storage.port import Storage
 from photosearch.settings.settings import Settings
 from photosearch_assets.instance import run_locks
 from photosearch_operations.erasure.images import asked_with
 from photosearch_operations.erasure.on_this_machine import living_servers
 from photosearch_operations.erasure.record import Record
 from photosearch_operations.in_use import versions_in_use
+
+LEASE_S = 60.0
+"""So long another machine waits for an erasure that was killed."""
 
 _POLL_S = 0.2
 
@@ -28,8 +40,14 @@ class ErasureError(PhotosearchError):
 
 
 @contextmanager
-def one_at_a_time(settings: Settings, tell: Callable[[str], None]) -> Iterator[None]:
-    """Wait for another erasure on this machine: each makes versions of the other's windows."""
+def one_at_a_time(
+    settings: Settings, storage: Storage, wait_s: float, tell: Callable[[str], None]
+) -> Iterator[Lease]:
+    """Wait for other erasures: each makes versions of the other's windows.
+
+    Raises:
+        ErasureError: if one on another machine goes on for longer than ``wait_s``.
+    """
     lock = settings.state / "erasure.lock"
     with ExitStack() as stack:
         try:
@@ -37,7 +55,39 @@ def one_at_a_time(settings: Settings, tell: Callable[[str], None]) -> Iterator[N
         except BlockingIOError:
             tell("waiting for another erasure to end")
             stack.enter_context(file_lock(lock))
-        yield
+        here = _place_of(lock)
+        holder = Holder(name=f"{socket.gethostname()}, process {os.getpid()}", place=here)
+        try:
+            lease = stack.enter_context(
+                leased(
+                    storage,
+                    "erasure",
+                    holder,
+                    wait_s=wait_s,
+                    lasts_s=LEASE_S,
+                    # Who held the lock that is ours now has ended, and had no time to say so.
+                    is_dead=lambda other: bool(here) and other.place == here,
+                    tell=lambda who: tell(f"{who}, another erasure"),
+                )
+            )
+        except LeaseHeld as held:
+            raise ErasureError(
+                "another erasure is under way",
+                found=held.found,
+                limit=held.limit,
+                remedy="let it end, then run this again; one that was killed runs out by itself",
+            ) from held
+        yield lease
+
+
+def _place_of(lock: Path) -> str:
+    """What no lock of another kernel, nor of another boot, has; empty if that is not known."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+    status = lock.stat()
+    return f"{boot}-{status.st_dev:x}-{status.st_ino:x}"
 
 
 def await_servers(settings: Settings, record: Record, wait_s: float) -> None:
