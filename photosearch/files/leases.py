@@ -6,12 +6,12 @@ one more lock. So whoever cleans sees every pin that was made before, and whoeve
 that a name found afterwards stays.
 """
 
-import fcntl
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from tempfile import mkstemp
+
+from photosearch.files.locks import file_lock, new_locked, take
 
 _GUARD = "guard"
 _PIN = ".pin"
@@ -22,14 +22,13 @@ class Pin:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with _guarded(folder, fcntl.LOCK_SH):
-            self._file, self._path = mkstemp(suffix=_PIN, dir=folder)
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+        with _guarded(folder, shared=True):
+            self._file, self._path = new_locked(folder, suffix=_PIN)
 
     def add(self, names: Iterable[str]) -> None:
         """Keep these too; a name has no line break."""
         lines = "".join(f"{name}\n" for name in names).encode()
-        with _guarded(self._folder, fcntl.LOCK_SH):
+        with _guarded(self._folder, shared=True):
             os.write(self._file, lines)
 
     def release(self) -> None:
@@ -54,28 +53,16 @@ def pinned(folder: Path, names: Iterable[str]) -> Iterator[None]:
 @contextmanager
 def unpinned(folder: Path) -> Iterator[frozenset[str]]:
     """The names that living processes have pinned; no other is pinned while the block runs."""
-    with _guarded(folder, fcntl.LOCK_EX):
+    with _guarded(folder, shared=False):
         names: set[str] = set()
         for path in folder.glob(f"*{_PIN}"):
             with suppress(FileNotFoundError), path.open("rb+") as file:
-                if _is_held(file.fileno()):
-                    names.update(file.read().decode().splitlines())
-                else:
+                if take(file, within_s=0.0):  # its owner is gone
                     path.unlink()
+                else:
+                    names.update(file.read().decode().splitlines())
         yield frozenset(names)
 
 
-def _is_held(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    return False
-
-
-@contextmanager
-def _guarded(folder: Path, kind: int) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _GUARD).open("ab") as guard:
-        fcntl.flock(guard, kind)
-        yield
+def _guarded(folder: Path, *, shared: bool) -> AbstractContextManager[None]:
+    return file_lock(folder / _GUARD, shared=shared)

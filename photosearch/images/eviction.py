@@ -6,7 +6,6 @@ bound. What a running step has pinned stays, however old and however full: a bou
 passed for an hour is better than a photo that is fetched twice.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photosearch.files.leases import unpinned
+from photosearch.files.locks import take
 
 _COUNT = "bytes"
 _SWEPT = "swept"
@@ -90,7 +90,7 @@ def _copies(cache: Path) -> Iterator[_Copy]:
 def _counted(cache: Path, added: int) -> int | None:
     """The count with ``added``; None if there was none yet."""
     with (cache / _COUNT).open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        take(file)
         file.seek(0)
         text = file.read()
         if not text:
@@ -104,7 +104,7 @@ def _counted(cache: Path, added: int) -> int | None:
 
 def _count_from(cache: Path, size: int) -> None:
     with (cache / _COUNT).open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        take(file)
         file.truncate(0)
         file.write(b"%d" % size)
 

@@ -4,12 +4,12 @@ A writer that is killed leaves one that nobody reads, and whose lock died with i
 writer takes it away.
 """
 
-import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from photosearch.files.locks import new_locked, take
 
 
 class Staging:
@@ -23,9 +23,8 @@ class Staging:
         """A file of this writer's own, open; gone at the end if it was not renamed."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self.sweep()
-        descriptor, name = tempfile.mkstemp(dir=self._folder)
+        descriptor, name = new_locked(self._folder)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
             os.fchmod(descriptor, 0o644)
             yield Path(name), descriptor
         finally:
@@ -37,8 +36,8 @@ class Staging:
         """Take away what killed writers left: whoever lives holds the lock on his file."""
         for left in self._folder.iterdir() if self._folder.exists() else ():
             with suppress(OSError), left.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(file.fileno()).st_size:  # else someone may just have made it
+                # An empty one may just have been made.
+                if take(file, within_s=0.0) and os.fstat(file.fileno()).st_size:
                     left.unlink()
 
 

@@ -1,10 +1,9 @@
 """A lock that one process at a time holds, and that its death releases.
 
 The kernel drops the lock however the process ends, so nothing stale is left to clean; a
-child does not inherit it. Written on fcntl because that is all a lock library would add here.
+child does not inherit it.
 """
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from photosearch.errors import PhotosearchError
+from photosearch.files.locks import take
 from photosearch.processes.dying import await_release
 
 
@@ -30,7 +30,7 @@ def only_one(path: Path, what: str, otherwise: str = "use another state_dir") ->
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
-        if not await_release(lambda: _take(file), lambda: _holder(file)):
+        if not await_release(lambda: take(file, within_s=0.0), lambda: _holder(file)):
             pid = _holder(file)
             raise AlreadyRunning(
                 f"{what} runs already",
@@ -42,14 +42,6 @@ def only_one(path: Path, what: str, otherwise: str = "use another state_dir") ->
         file.write(str(os.getpid()))
         file.flush()
         yield
-
-
-def _take(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _holder(file: IO[str]) -> int | None:

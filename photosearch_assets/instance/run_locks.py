@@ -6,12 +6,11 @@ run's process locks a file of the run's name; the kernel lets go of it whatever 
 process ends.
 """
 
-import fcntl
 import os
 import time
 from pathlib import Path
-from tempfile import mkstemp
 
+from photosearch.files.locks import is_held, new_locked
 from photosearch.settings.settings import Settings
 
 KEPT_S = 24 * 3600.0
@@ -33,8 +32,7 @@ def hold(settings: Settings, run_id: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_old(settings)
     # Locked before it has its name: a run whose file is found unlocked is taken for dead.
-    descriptor, draft = mkstemp(prefix=_DRAFT, dir=path.parent)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    descriptor, draft = new_locked(path.parent, prefix=_DRAFT)
     Path(draft).replace(path)
     _held[run_id] = descriptor
 
@@ -42,7 +40,7 @@ def hold(settings: Settings, run_id: str) -> None:
 def is_dead(settings: Settings, run_id: str) -> bool:
     """Whether a process worked on ``run_id`` and is gone; False when none ever said so."""
     path = _file(settings, run_id)
-    return run_id not in _held and path.exists() and not _is_locked(path)
+    return run_id not in _held and path.exists() and not is_held(path)
 
 
 def was_held(settings: Settings, run_id: str) -> bool:
@@ -55,7 +53,7 @@ def living(settings: Settings) -> set[str]:
     folder = _folder(settings)
     paths = folder.iterdir() if folder.is_dir() else ()
     names = [path.name for path in paths if not path.name.startswith(_DRAFT)]
-    return {name for name in names if name not in _held and _is_locked(folder / name)}
+    return {name for name in names if name not in _held and is_held(folder / name)}
 
 
 def forget(settings: Settings, run_id: str) -> None:
@@ -69,22 +67,8 @@ def _remove_old(settings: Settings) -> None:
             is_old = time.time() - path.stat().st_mtime > KEPT_S
         except FileNotFoundError:
             continue
-        if is_old and not _is_locked(path):
+        if is_old and not is_held(path):
             path.unlink(missing_ok=True)
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # not in another asker's way
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _folder(settings: Settings) -> Path:

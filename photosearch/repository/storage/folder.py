@@ -10,25 +10,22 @@ power cut a version with a manifest is whole. The last move of HEAD may be undon
 next run sees that and moves it again.
 """
 
-import fcntl
 import os
 import shutil
 import threading
 import time
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from photosearch.files.disk import remedy_for, sync
+from photosearch.files.locks import lock_name, open_lock, take
 from photosearch.files.walk import ABSENT, unless_absent
 from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
 from photosearch.repository.storage.port import Stored, StoredFile, TagMoved
 
 LOCKS = ".locks"
-# Locks are shared by hash: the windows of a year would leave 17,520 lock files otherwise.
-LOCK_COUNT = 256
 LOCK_TIMEOUT_S = 600.0
 STAGED_MARK = "#"
 _Mark = tuple[int, int, int]
@@ -212,38 +209,20 @@ class FolderStorage:
 
     @contextmanager
     def _locked(self, use: str, name: str, *, wait: bool) -> Iterator[bool]:
-        """Hold flock on one of a few files; each holder opens its own, so threads wait too."""
-        number = zlib.crc32(name.encode()) % LOCK_COUNT
-        path = f"{LOCKS}/{use}-{number:02x}"
+        path = f"{LOCKS}/{lock_name(use, name)}"
         with _telling(path, "locked"):
-            try:
-                descriptor = os.open(f"{self._root}/{path}", os.O_RDWR | os.O_CREAT, 0o666)
-            except FileNotFoundError:
-                Path(self._root, LOCKS).mkdir(parents=True, exist_ok=True)
-                descriptor = os.open(f"{self._root}/{path}", os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = open_lock(f"{self._root}/{path}")
         try:
-            yield _take(descriptor, name, wait=wait)
+            is_ours = take(descriptor, within_s=LOCK_TIMEOUT_S if wait else 0.0)
+            if wait and not is_ours:
+                raise StorageError(
+                    f"{name} is being written by another process",
+                    found=f"no end after {LOCK_TIMEOUT_S:.0f} s",
+                    remedy="end that process and run this again",
+                )
+            yield is_ours
         finally:
             os.close(descriptor)  # which lets the lock go, as the end of the process would
-
-
-def _take(descriptor: int, name: str, *, wait: bool) -> bool:
-    deadline = time.monotonic() + LOCK_TIMEOUT_S
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not wait:
-                return False
-        else:
-            return True
-        if time.monotonic() > deadline:
-            raise StorageError(
-                f"{name} is being written by another process",
-                found=f"no end after {LOCK_TIMEOUT_S:.0f} s",
-                remedy="end that process and run this again",
-            )
-        time.sleep(0.002)
 
 
 @contextmanager
