@@ -1,18 +1,13 @@
 """The JSON documents of an image: manifest, configuration, index, descriptors.
 
-Their shapes are olot's models of the OCI schemas. What olot does with an image folder is not
-used: it renames the base's configuration and manifest in place, puts every file below
-``/models/`` with the time it has on the disk, and so gives other digests on each machine.
-
 A document's digest is that of its bytes, so bytes are made in one place, here: sorted keys,
-no spaces. Base images keep fields that the models do not know.
+no spaces. Base images keep fields that the schemas do not know.
 """
 
 import hashlib
 import json
 import platform
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -20,12 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from photosearch.oci.errors import NoImage
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # olot's models are of pydantic 1's style
-    from olot.oci.oci_config import OCIManifestConfig
-    from olot.oci.oci_image_index import OCIImageIndex
-    from olot.oci.oci_image_manifest import OCIImageManifest
+from photosearch.oci.schemas import ConfigShape, IndexShape, ManifestShape
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -151,11 +141,11 @@ def parse_document(content: bytes, name: str) -> Manifest | Index:
     document = _document(content, name)
     kind = document.get("mediaType", INDEX if "manifests" in document else MANIFEST)
     if _DOCKER.get(kind, kind) == INDEX:
-        index = _checked(OCIImageIndex, document, name)
+        index = _checked(IndexShape, document, name)
         return Index(
             tuple(_descriptor(each) for each in document["manifests"]), index.annotations or {}
         )
-    manifest = _checked(OCIImageManifest, document, name)
+    manifest = _checked(ManifestShape, document, name)
     return Manifest(
         _descriptor(document["config"]),
         tuple(_descriptor(each) for each in document["layers"]),
@@ -183,14 +173,12 @@ def parse_config(content: bytes, name: str) -> dict[str, Any]:
         NoImage: if it is none.
     """
     document = _document(content, name)
-    _checked(OCIManifestConfig, document, name)
+    _checked(ConfigShape, document, name)
     return document
 
 
 def _descriptor(document: Mapping[str, Any]) -> Descriptor:
     kind = document["mediaType"]
-    if document["size"] < 0:
-        raise NoImage("a blob has less than no bytes", found=f"{document['size']} bytes")
     where = document.get("platform")
     return Descriptor(
         media_type=_DOCKER.get(kind, kind),
