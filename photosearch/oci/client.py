@@ -1,37 +1,33 @@
-"""Requests to a registry: who we are, how long we wait, what an answer means.
+"""Requests to a registry: who we are, and what an answer means.
 
-oras makes the addresses and knows credentials (sign_in.py). Its way of sending is overridden,
-because it waits without limit, keeps a token that has expired or lacks a right, sends a body
-before it is let in, reads a layer into memory to send it, and sleeps two minutes before it
-says that nobody listens.
+How long we wait and how much is taken says transport.py, and sign_in.py what we show.
 """
 
-import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, cast
-from urllib.parse import urlsplit
 
-import requests
-from oras.container import Container
-from oras.provider import Registry
-from urllib3.exceptions import HTTPError
+import httpx
 
+from photosearch.oci.docker_config import basic, stored_credentials
 from photosearch.oci.errors import RegistryDown, RegistryRefused
 from photosearch.oci.names import ImageName
 from photosearch.oci.registry import BlobContent
-from photosearch.oci.sign_in import BUSY, credentials, fetch_token, is_basic
-from photosearch.oci.transport import Transport, take_whole
+from photosearch.oci.sign_in import SignIn
+from photosearch.oci.transport import STREAM, Transport
+from photosearch.oci.trying import BUSY, TlsFailed
 
 #: An error tells so much of what a registry says.
 _TOLD_CHARACTERS = 300
+_DONE = (200, 201, 202, 204)
+_ABSENT = 404
 
 
-class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
+class RegistryClient:
     """One repository of a registry; the name's tag and digest are of no account.
 
-    ``verify``: True for the system's certificates, or a file of certificates.
+    ``certificates``: a file of those to be trusted, in place of the system's.
     """
 
     def __init__(
@@ -39,35 +35,29 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
         name: ImageName,
         *,
         insecure: bool = False,
-        verify: bool | Path = True,
+        certificates: Path | None = None,
         user: str | None = None,
         password: str | None = None,
     ) -> None:
-        super().__init__(
-            hostname=name.host,
-            insecure=insecure,
-            tls_verify=str(verify) if isinstance(verify, Path) else verify,
-        )
         self.name = name.repository
-        self.container = Container(self.name)
-        # oras takes a host without a dot for a part of the path.
-        self.container.registry = name.host
-        self.container.namespace, _, self.container.repository = name.path.rpartition("/")
-        self._user = user
-        self._password = password
-        self._credentials_read = False
-        self._basic: str | None = None
-        # On every later request too: a layer is not sent twice only to be let in.
-        self._authorization: str | None = None
-        # Else requests puts what ~/.netrc has in place of our own Authorization.
-        self.session.auth = lambda request: request
-        adapter = Transport()
-        for scheme in ("http://", "https://"):
-            self.session.mount(scheme, adapter)
+        self.host = name.host
+        self.path = name.path
+        self._origin = f"{'http' if insecure else 'https'}://{name.host}"
+
+        def credentials() -> str | None:
+            return stored_credentials(name.host) if user is None else basic(user, password or "")
+
+        self._client = httpx.Client(
+            transport=Transport(certificates),
+            auth=SignIn(self._origin, credentials),
+            follow_redirects=True,
+            # Harbor takes who sends its cookies back for a browser, and wants more of it.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
 
     def url(self, path: str) -> str:
         """The address of something in this repository."""
-        return f"{self.prefix}://{self.container.registry}/v2/{self.container.api_prefix}/{path}"
+        return f"{self._origin}/v2/{self.path}/{path}"
 
     def send(
         self,
@@ -77,11 +67,9 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
         what: str,
         body: bytes | BlobContent | None = None,
         headers: Mapping[str, str] | None = None,
-        stream: bool = False,
-        expected: tuple[int, ...] = (200, 201, 202, 204),
         absent: bool = False,
         passing: tuple[int, ...] = (),
-    ) -> requests.Response:
+    ) -> httpx.Response:
         """One request, signed in when asked to; ``what`` is the sentence of an error.
 
         With ``absent``, an answer that there is no such thing is returned as any other.
@@ -90,125 +78,90 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras has no types
         Raises:
             RegistryRefused: if the registry can't be reached or refuses.
         """
-        with self.telling(what):
-            response = self.do_request(
-                url, method, data=cast(Any, body), headers=dict(headers or {}), stream=stream
+        length = {} if body is None else {"Content-Length": f"{len(body)}"}
+        with self._telling(what):
+            request = self._client.build_request(
+                method, url, headers={**(headers or {}), **length}, content=body
             )
-        if response.status_code in expected or (absent and response.status_code == 404):
+            response = self._client.send(request)
+        if response.status_code in _DONE or (absent and response.status_code == _ABSENT):
             return response
-        with response:
-            raise self._refusal(response, what, method, passing)
-
-    def do_request(
-        self,
-        url: str,
-        method: str = "GET",
-        data: Any = None,
-        headers: dict[str, str] | None = None,
-        json: dict[str, Any] | None = None,
-        stream: bool = False,
-    ) -> requests.Response:
-        """In place of oras's own."""
-        response = self._send(url, method, data, headers, json, stream)
-        if response.status_code != 401 or not self._sign_in(response):
-            return response
-        response.close()
-        return self._send(url, method, data, headers, json, stream)
+        raise self._refusal(response, what, passing)
 
     @contextmanager
-    def telling(self, what: str) -> Iterator[None]:
-        """Turn what requests raises into our errors, and urllib3 while a body is read."""
+    def stream(
+        self, url: str, *, what: str, headers: Mapping[str, str] | None = None
+    ) -> Iterator[Iterator[bytes] | None]:
+        """The bytes at an address as they come; None if there is no such thing.
+
+        Raises:
+            RegistryRefused: if the registry can't be reached or refuses, also while they are read.
+        """
+        with self._telling(what):
+            request = self._client.build_request(
+                "GET", url, headers=headers, extensions={STREAM: True}
+            )
+            response = self._client.send(request, stream=True)
+        try:
+            if response.status_code == _ABSENT:
+                yield None
+            elif response.status_code in _DONE:
+                yield self._pieces(response, what)
+            else:
+                with suppress(httpx.HTTPError):
+                    response.read()
+                raise self._refusal(response, what)
+        finally:
+            response.close()
+
+    def _pieces(self, response: httpx.Response, what: str) -> Iterator[bytes]:
+        with self._telling(what):
+            yield from response.iter_raw()
+
+    @contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        """Turn what httpx raises into our errors."""
         try:
             yield
-        except requests.exceptions.SSLError as error:
+        except TlsFailed as error:
             raise RegistryRefused(
                 what,
-                found=f"TLS failed: {_cause(error)}",
+                found=f"TLS failed: {_cut(str(error))}",
                 remedy="set registry_ca_file, or registry_insecure if it speaks plain HTTP",
             ) from error
-        # ValueError: an address that is none, which the registry told.
-        except (requests.exceptions.RequestException, HTTPError, ValueError) as error:
+        # An address that is none, which the registry told, is a ValueError or an InvalidURL.
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise RegistryDown(
                 what,
-                found=f"{self.container.registry} does not answer: {_cause(error)}",
+                found=f"{self.host} does not answer: {_cut(str(error))}",
                 remedy="see that the registry runs and registry_url names it",
             ) from error
 
-    def _send(
-        self, url: str, method: str, data: Any, headers: Any, json: Any, stream: bool
-    ) -> requests.Response:
-        signed = dict(headers or {})
-        # A Location or a next page may lie on any host, and that is shown nothing of ours.
-        if self._authorization is not None and self._is_ours(url):
-            signed["Authorization"] = self._authorization
-        response: requests.Response = self.session.request(
-            method,
-            url,
-            data=data,
-            json=json,
-            headers=signed,
-            stream=stream,
-            verify=self._tls_verify,
-        )
-        return response
-
-    def _sign_in(self, response: requests.Response) -> bool:
-        """Answer a registry's challenge; whether it is worth asking again."""
-        if not self._is_ours(response.url):  # a host that was led to asks for the password
-            return False
-        if not self._credentials_read:
-            self._basic = credentials(self._user, self._password, self.container.registry)
-            self._credentials_read = True
-        if is_basic(response):
-            if self._basic is None or self._authorization is not None:
-                return False
-            self._authorization = f"Basic {self._basic}"
-            return True
-        token = fetch_token(response, self._basic, self.session, self._tls_verify)
-        self._authorization = None if token is None else f"Bearer {token}"
-        return token is not None
-
-    def _is_ours(self, url: str) -> bool:
-        return _origin(url) == _origin(f"{self.prefix}://{self.container.registry}")
-
     def _refusal(
-        self, response: requests.Response, what: str, method: str, passing: tuple[int, ...]
+        self, response: httpx.Response, what: str, passing: tuple[int, ...] = ()
     ) -> RegistryRefused:
-        status, reason = response.status_code, _cut(response.reason or "")
+        status, reason = response.status_code, _cut(response.reason_phrase)
         remedy = _REMEDIES.get(status, _SEE_LOG if status >= 500 else None)
         kind = RegistryDown if status in (*BUSY, *passing) else RegistryRefused
+        is_delete = response.request.method == "DELETE"
         return kind(
             what,
-            found=f"{status} {reason}{_told(response)} from {self.container.registry}",
-            remedy=_LET_DELETE if (method, status) == ("DELETE", 405) else remedy,
+            found=f"{status} {reason}{_told(response)} from {self.host}",
+            remedy=_LET_DELETE if is_delete and status == 405 else remedy,
         )
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port, which registries write or leave out where it is the usual one."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
-def _told(response: requests.Response) -> str:
+def _told(response: httpx.Response) -> str:
     """What the registry says of it, if it says anything."""
     try:
-        take_whole(response)
         errors = response.json()["errors"]
         return ": " + _cut("; ".join(str(e.get("message") or e.get("code")) for e in errors))
-    except (requests.exceptions.RequestException, HTTPError):
-        return ""
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (httpx.StreamError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ""
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= _TOLD_CHARACTERS else f"{text[:_TOLD_CHARACTERS]}…"
-
-
-def _cause(error: BaseException) -> str:
-    reason = getattr(error.args[0] if error.args else error, "reason", None) or error
-    return _cut(str(reason))
 
 
 _SEE_LOG = "see the registry's log (a full disk?), then run this again"
@@ -221,6 +174,3 @@ _REMEDIES = {
     429: "the registry asks for fewer requests: wait, then run this again",
     507: "free space on the registry's disk, then run this again",
 }
-
-# oras logs what becomes an error here.
-logging.getLogger("oras").setLevel(logging.CRITICAL)

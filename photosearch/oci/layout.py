@@ -4,9 +4,6 @@ Any tool that knows the format (skopeo, buildah, podman) reads the images in it.
 written beside and linked to their digest when they are on the disk; ``index.json`` is replaced
 whole under a lock, after all that it names. Other tools may keep images here too; they know
 of no lock, and an image whose tag one of them lost is built again.
-
-olot reads and checks the folder's own documents; oras's layouts hold one image for transfer
-and read a file into memory to move it, so blobs are written here.
 """
 
 import hashlib

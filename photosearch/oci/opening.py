@@ -98,7 +98,7 @@ def _remote(settings: Settings, name: ImageName, *, signed_in: bool) -> ImageReg
         client = RegistryClient(
             name,
             insecure=settings.registry_insecure,
-            verify=True if certificates is None else settings.base_dir / certificates,
+            certificates=None if certificates is None else settings.base_dir / certificates,
             user=settings.registry_user,
             password=None if password is None else password.get_secret_value(),
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlencode, urljoin
 
-import requests
+import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from photosearch.files.locks import locked_by_name
@@ -32,7 +32,6 @@ from photosearch.oci.documents import (
 )
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryDown, RegistryRefused
 from photosearch.oci.registry import Blob, BlobContent, ImageRegistry
-from photosearch.oci.transport import streamed
 
 ATTEMPTS = 3
 #: No timeline has as many; a registry that goes on would be listened to for ever.
@@ -57,11 +56,11 @@ class RemoteRegistry:
     def blob_size(self, digest: str) -> int | None:
         what = f"the blobs of {self.client.name} can't be read"
         url = self.client.url(f"blobs/{digest}")
-        with self.client.send("HEAD", url, what=what, absent=True) as response:
-            if response.status_code == 404:
-                return None
-            told = response.headers.get("Content-Length", "")
-            return int(told) if told.isdecimal() and len(told) < 20 else -1
+        response = self.client.send("HEAD", url, what=what, absent=True)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        told = response.headers.get("Content-Length", "")
+        return int(told) if told else -1
 
     def put_blob(
         self,
@@ -79,26 +78,24 @@ class RemoteRegistry:
     def open_blob(self, digest: str) -> Iterator[Iterator[bytes]]:
         what = f"the blob {digest} of {self.client.name} can't be read"
         url = self.client.url(f"blobs/{digest}")
-        with self.client.send("GET", url, what=what, stream=True, absent=True) as response:
-            if response.status_code == 404:
+        with self.client.stream(url, what=what) as pieces:
+            if pieces is None:
                 raise ImageMissing(
                     f"{self.client.name} has no blob {digest}",
                     remedy="the sensor builds the image that names it again",
                 )
-            yield self._chunks(response, what)
+            yield pieces
 
     def document(self, reference: str) -> tuple[bytes, str] | None:
         what = f"the image {reference} of {self.client.name} can't be read"
         url = self.client.url(f"manifests/{reference}")
         accept = {"Accept": ", ".join(ACCEPTED)}
-        with self.client.send(
-            "GET", url, what=what, headers=accept, stream=True, absent=True
-        ) as response:
-            if response.status_code == 404:
+        with self.client.stream(url, what=what, headers=accept) as pieces:
+            if pieces is None:
                 return None
             content = b""
-            for chunk in self._chunks(response, what):
-                content += chunk
+            for piece in pieces:
+                content += piece
                 if len(content) > MOST_DOCUMENT_BYTES:
                     break
         digest = digest_of(content)
@@ -116,9 +113,9 @@ class RemoteRegistry:
         what = f"the image {digest} of {self.client.name} can't be read"
         url = self.client.url(f"manifests/{digest}")
         accept = {"Accept": ", ".join(ACCEPTED)}
-        with self.client.send("HEAD", url, what=what, headers=accept, absent=True) as response:
-            if response.status_code == 404:
-                return False
+        response = self.client.send("HEAD", url, what=what, headers=accept, absent=True)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return False
         now = time.monotonic()
         if now < self._whole_until.get(digest, 0.0):
             return True
@@ -137,12 +134,9 @@ class RemoteRegistry:
         url = self.client.url(f"manifests/{tag or digest}")
 
         def put() -> str:
-            # Not oras's: it writes the JSON anew, and so the digest would be another.
             # docker-registry answers 400 while another machine's builder puts the same layer:
             # it reads the note of that layer while it is written.
-            self.client.send(
-                "PUT", url, what=what, body=content, headers=headers, passing=(400,)
-            ).close()
+            self.client.send("PUT", url, what=what, body=content, headers=headers, passing=(400,))
             return digest
 
         return _again(put)
@@ -154,15 +148,15 @@ class RemoteRegistry:
         url: str | None = self.client.url("tags/list?n=1000")
         while url is not None:
             pages.add(url)
-            with self.client.send("GET", url, what=what, absent=True) as response:
-                if response.status_code == 404:  # nothing was ever put there
-                    break
-                found = _tags_in(response)
-                if found is None:
-                    raise self._is_none(what, "no list of tags")
-                tags += found
-                following = response.links.get("next", {}).get("url")
-                url = None if following is None else self._address(response, following, what)
+            response = self.client.send("GET", url, what=what, absent=True)
+            if response.status_code == httpx.codes.NOT_FOUND:  # nothing was ever put there
+                break
+            found = _tags_in(response)
+            if found is None:
+                raise self._is_none(what, "no list of tags")
+            tags += found
+            following = response.links.get("next", {}).get("url")
+            url = None if following is None else self._address(response, following, what)
             if url in pages or len(pages) > MOST_PAGES or len(tags) > MOST_TAGS:
                 raise self._is_none(what, f"{len(pages)} pages of {len(tags)} tags without an end")
         return sorted(tags)
@@ -176,12 +170,12 @@ class RemoteRegistry:
         # The name first: no reader finds a name whose image is gone.
         for each in (digest, *images_in(content)):
             url = self.client.url(f"manifests/{each}")
-            self.client.send("DELETE", url, what=what, absent=True).close()
+            self.client.send("DELETE", url, what=what, absent=True)
 
     def delete_blob(self, digest: str) -> None:
         what = f"the blob {digest} can't be deleted from {self.client.name}"
         url = self.client.url(f"blobs/{digest}")
-        self.client.send("DELETE", url, what=what, absent=True).close()
+        self.client.send("DELETE", url, what=what, absent=True)
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -198,57 +192,51 @@ class RemoteRegistry:
         what = f"a layer can't be put into {self.client.name}"
         asked = "" if digest is None else self._mount(digest, mount_from)
         url = self.client.url(f"blobs/uploads/{asked}")
-        with self.client.send("POST", url, what=what) as response:
-            if digest is not None and response.status_code == 201:  # mounted
-                return Blob(digest, size, sent=False)
-            session = self._next(response, what)
+        response = self.client.send("POST", url, what=what)
+        if digest is not None and response.status_code == httpx.codes.CREATED:  # mounted
+            return Blob(digest, size, sent=False)
+        session = self._next(response, what)
         hashing = _Hashing(content, size)
         octets = {"Content-Type": "application/octet-stream"}
-        with self.client.send(
-            "PATCH", session, what=what, body=hashing, headers=octets
-        ) as response:
-            session = self._next(response, what)
+        response = self.client.send("PATCH", session, what=what, body=hashing, headers=octets)
+        session = self._next(response, what)
         if digest is not None and hashing.digest != digest:
             raise DamagedImage(f"a blob should have the digest {digest}", found=hashing.digest)
         closing = (
             f"{session}{'&' if '?' in session else '?'}{urlencode({'digest': hashing.digest})}"
         )
-        self.client.send("PUT", closing, what=what).close()
+        self.client.send("PUT", closing, what=what)
         return Blob(hashing.digest, size, sent=True)
 
     def _mount(self, digest: str, source: ImageRegistry | None) -> str:
         """Asks for a blob of another repository, if that is on this host."""
         if not isinstance(source, RemoteRegistry):
             return ""
-        theirs, ours = source.client.container, self.client.container
-        if theirs.registry != ours.registry or theirs.api_prefix == ours.api_prefix:
+        theirs, ours = source.client, self.client
+        if theirs.host != ours.host or theirs.path == ours.path:
             return ""
-        return f"?{urlencode({'mount': digest, 'from': theirs.api_prefix})}"
+        return f"?{urlencode({'mount': digest, 'from': theirs.path})}"
 
-    def _next(self, response: requests.Response, what: str) -> str:
+    def _next(self, response: httpx.Response, what: str) -> str:
         if "Location" not in response.headers:
             raise self._is_none(what, f"{response.status_code} without a Location")
         return self._address(response, response.headers["Location"], what)
 
-    def _address(self, response: requests.Response, told: str, what: str) -> str:
+    def _address(self, response: httpx.Response, told: str, what: str) -> str:
         try:
-            return urljoin(response.url, told)
+            return urljoin(str(response.url), told)
         except ValueError as error:
             raise self._is_none(what, f"an address that is none ({error})") from error
 
     def _is_none(self, what: str, found: str) -> RegistryRefused:
         return RegistryRefused(
             what,
-            found=f"{found}, so {self.client.container.registry} is no registry",
+            found=f"{found}, so {self.client.host} is no registry",
             remedy="name a registry in registry_url",
         )
 
-    def _chunks(self, response: requests.Response, what: str) -> Iterator[bytes]:
-        with self.client.telling(what):
-            yield from streamed(response)
 
-
-def _tags_in(response: requests.Response) -> list[str] | None:
+def _tags_in(response: httpx.Response) -> list[str] | None:
     """The tags of one page; None if it is none."""
     try:
         tags = response.json()["tags"] or []

@@ -12,7 +12,7 @@ import pytest
 
 from photosearch.errors import PhotosearchError
 from photosearch.object_store import open_object_store
-from photosearch.oci.sign_in import credentials
+from photosearch.oci.docker_config import stored_credentials
 from photosearch.settings.home import expanded, looked_up
 from photosearch.settings.settings import Settings
 from photosearch.terminal.terminal import Terminal
@@ -128,7 +128,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_home_a_bucket_and_a_registry_are_opened() -> None:
     assert looked_up("~/.aws/config") is None
     open_object_store("s3://bucket/x", Settings(s3_endpoint="http://127.0.0.1:9"))
-    assert credentials(None, None, "127.0.0.1:9") is None
+    assert stored_credentials("127.0.0.1:9") is None
 
 
 @pytest.mark.usefixtures("homeless")

@@ -120,7 +120,7 @@ def test_the_base_images_host_never_sees_the_registrys_password(
     tmp_path: Path, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, key = certificate
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
     auth = basic(tmp_path)
     with (
         running_registry(tmp_path / "registry", auth=auth) as ours,

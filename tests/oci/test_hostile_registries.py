@@ -1,7 +1,9 @@
 """A registry, or who answers in its place, that gives no end of anything, or asks for too much."""
 
 import json
+import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,18 +11,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
-import requests
 
-from photosearch.oci import remote, transport
+from photosearch.oci import ending_reads, remote, transport
 from photosearch.oci.base import _small_blob
-from photosearch.oci.client import RegistryClient
 from photosearch.oci.documents import Descriptor
 from photosearch.oci.errors import DamagedImage, RegistryRefused
-from photosearch.oci.names import ImageName
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes, ImageRegistry
-from photosearch.oci.sign_in import fetch_token
+from photosearch.oci.sign_in import SignIn
 from photosearch_operations.verify.images import _other_bytes
 from tests.oci.conftest import registry_settings
 
@@ -32,13 +32,29 @@ Write = Callable[[bytes], None]
 Answer = Callable[[bytes, Write], None]
 
 
-@contextmanager
-def hostile(answer: Answer) -> Iterator[str]:
-    """A server's address: ``answer`` gets a request's head and writes what it likes."""
-    ended = threading.Event()
+def forget_body(client: socket.socket, head: bytes) -> None:
+    head, _, body = head.partition(b"\r\n\r\n")
+    told = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    left = int(told[1]) - len(body) if told else 0
+    while left > 0 and (taken := len(client.recv(1 << 18))):
+        left -= taken
 
-    def serve(client: socket.socket) -> None:
-        with client, suppress(OSError):
+
+@contextmanager
+def hostile(
+    answer: Answer, certificate: tuple[Path, Path] | None = None, *, reads: bool = False
+) -> Iterator[str]:
+    """A server's address: ``answer`` gets a request's head and writes what it likes.
+
+    With ``reads``, bodies are read, and forgotten, before that.
+    """
+    ended = threading.Event()
+    tls = None if certificate is None else ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    if tls is not None and certificate is not None:
+        tls.load_cert_chain(*certificate)
+
+    def serve(raw: socket.socket) -> None:
+        with suppress(OSError), raw if tls is None else tls.wrap_socket(raw, True) as client:
             client.settimeout(30)
             head = client.recv(1 << 16)
 
@@ -47,6 +63,8 @@ def hostile(answer: Answer) -> Iterator[str]:
                     raise OSError
                 client.sendall(sent)
 
+            if reads:
+                forget_body(client, head)
             answer(head, write)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -166,7 +184,7 @@ DRIPS = {
 def test_an_answer_that_drips_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: str, drip: str
 ) -> None:
-    monkeypatch.setattr(transport, "ANSWER_S", 0.2)
+    monkeypatch.setattr(ending_reads, "ANSWER_S", 0.2)
     monkeypatch.setattr(transport, "READ_TIMEOUT_S", 0.4)
     pause = threading.Event()
 
@@ -231,12 +249,20 @@ def test_an_address_that_is_none_is_told(tmp_path: Path, told: str, status: str)
             registry.tags() if status == "200 OK" else registry.put_blob(Bytes(b"layer"))
 
 
-def test_a_size_that_is_none_is_that_of_no_blob(tmp_path: Path) -> None:
-    for told in ("many", "-5", "9" * 5000):
-        answer = f"HTTP/1.1 200 OK\r\nContent-Length: {told}\r\nConnection: close\r\n\r\n"
+@pytest.mark.parametrize("told", ["many", "-5", "9" * 5000, "1, 2"])
+def test_a_size_that_is_none_is_told(tmp_path: Path, told: str) -> None:
+    answer = f"HTTP/1.1 200 OK\r\nContent-Length: {told}\r\nConnection: close\r\n\r\n"
 
-        with hostile(lambda _, write, a=answer: write(a.encode())) as address:  # type: ignore[misc]
-            assert registry_at(tmp_path, address).blob_size(DIGEST) == -1
+    with (
+        hostile(lambda _, write: write(answer.encode())) as address,
+        pytest.raises(RegistryRefused, match="Content-Length"),
+    ):
+        registry_at(tmp_path, address).blob_size(DIGEST)
+
+
+def test_a_size_that_is_not_told_is_that_of_no_blob(tmp_path: Path) -> None:
+    with hostile(lambda _, write: write(b"HTTP/1.1 200 OK\r\n\r\n")) as address:
+        assert registry_at(tmp_path, address).blob_size(DIGEST) == -1
 
 
 def test_an_error_is_not_as_long_as_a_registry_likes(tmp_path: Path) -> None:
@@ -290,13 +316,29 @@ def test_another_host_is_not_shown_a_password_or_token(
     assert not any(b"authorization" in head.lower() for head in shown)
 
 
-def test_a_password_that_goes_over_tls_is_not_sent_without() -> None:
-    challenge = requests.Response()
-    challenge.status_code, challenge.url = 401, "https://registry.example/v2/a/tags/list"
-    challenge.headers["Www-Authenticate"] = 'Bearer realm="http://registry.example/token"'
+def test_a_password_that_goes_over_tls_is_not_sent_without(
+    tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
+    shown: list[bytes] = []
 
-    with pytest.raises(RegistryRefused, match="without TLS"):
-        fetch_token(challenge, "c2hvcDpsZXQgbWUgaW4=", requests.Session(), True)
+    with hostile(lambda head, _: shown.append(head)) as tokens:
+
+        def answer(head: bytes, write: Write) -> None:
+            write(whole("401 Who", f'WWW-Authenticate: Bearer realm="http://{tokens}/token"'))
+
+        with hostile(answer, certificate) as address:
+            settings = registry_settings(
+                tmp_path,
+                address,
+                registry_insecure=False,
+                registry_ca_file=certificate[0],
+                registry_user="shop",
+                registry_password="let me in",
+            )
+            with pytest.raises(RegistryRefused, match="without TLS"):
+                open_registry(settings).tags()
+
+    assert shown == []
 
 
 def copied(registry: ImageRegistry, blob: Descriptor) -> object:
@@ -346,6 +388,5 @@ def test_a_layer_is_read_no_further_than_its_size(
     ],
 )
 def test_the_registry_is_known_by_its_origin(url: str, is_ours: bool) -> None:
-    name = ImageName("registry.example", "shop/images", None, None)
 
-    assert RegistryClient(name)._is_ours(url) == is_ours
+    assert SignIn("https://registry.example", lambda: None).is_registry(httpx.URL(url)) == is_ours
