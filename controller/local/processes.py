@@ -14,5 +14,5 @@ def deployer(settings: Settings) -> ProcessSpec:
         ready_file=deployer_dir(settings) / "status.json",
         beats=True,
         cannot_start=not_installed("index", "grpc", "grpc_health", "grpc_reflection", "scann")
-        or not_installed("registry", "cryptography", "olot", "oras", "requests", "urllib3"),
+        or (not_installed("signing", "cryptography") if settings.trusted_keys else None),
     )

@@ -111,8 +111,9 @@ class Materializer:
         """
         started = time.monotonic()
         require_stores(self.settings)
-        # The last stage's; what is not installed is told before the work of hours.
-        import photosearch.oci.opening  # noqa: F401
+        if self.settings.signing_key is not None:
+            # The last stage's; what is not installed is told before the work of hours.
+            import photosearch.oci.signing_keys  # noqa: F401
 
         timeline = Timeline.until(self.settings.timeline_start, self.now)
         if chosen:

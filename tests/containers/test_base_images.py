@@ -29,18 +29,27 @@ HOURS = ["hourly/2026-11-22T10", "hourly/2026-11-22T11"]
 PARTS = {
     "index-server": (
         ["index_grpc.server.command", "index_grpc.server.server", "index_grpc.index.pack", "scann"],
-        ["torch", "dagster", "fastapi", "sqlalchemy", "onnxruntime", "olot", "api", "controller"],
+        [
+            "torch",
+            "dagster",
+            "fastapi",
+            "sqlalchemy",
+            "onnxruntime",
+            "cryptography",
+            "api",
+            "controller",
+        ],
     ),
     "api": (
         ["api.app", "api.commands", "onnxruntime", "psycopg2", "photosearch.embedder.embedder"],
-        ["torch", "dagster", "scann", "olot", "photosearch_assets", "controller"],
+        ["torch", "dagster", "scann", "cryptography", "photosearch_assets", "controller"],
     ),
     "step": (
         ["photosearch_assets.steps.__main__", "photosearch_assets.steps.embed_photos", "scann"],
         ["torch", "dagster", "fastapi", "api", "controller"],
     ),
     "code-location": (
-        ["photosearch_assets.definitions", "dagster_webserver", "olot", "oras"],
+        ["photosearch_assets.definitions", "dagster_webserver", "photosearch.oci.remote"],
         ["torch", "fastapi", "onnxruntime", "scann", "api", "controller"],
     ),
     "controller": (

@@ -104,11 +104,28 @@ def test_what_needs_something_that_is_not_installed_names_the_extra(
         assert "photosearch[index]" in str(lacks["deployer"])
         assert "photosearch[assets]" in str(lacks["dagster-daemon"])
         assert "photosearch[assets]" in str(lacks["dagster-webserver"])
-        # The code location reads wire messages, and the deployer pulls images.
-        lacks = told({"google.protobuf", "olot"}, raises=raises)
+        # The code location reads wire messages.
+        lacks = told({"google.protobuf"}, raises=raises)
         assert "photosearch[index]" in str(lacks["dagster-daemon"])
-        assert lacks["deployer"] == "olot not installed; run: pip install 'photosearch[registry]'"
-        assert lacks["api"] is None
+        assert [lacks["deployer"], lacks["api"]] == [None, None]
+
+
+def test_signatures_are_an_extra_where_they_are_asked_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "photosearch.processes.spec.find_spec",
+        lambda name: None if name == "cryptography" else find_spec(name),
+    )
+    asking = settings.model_copy(update={"trusted_keys": ("shop.pub",)})
+
+    without, with_keys = (
+        {spec.name: spec.cannot_start for spec in installed_specs(one)}["deployer"]
+        for one in (settings, asking)
+    )
+
+    assert without is None
+    assert with_keys == "cryptography not installed; run: pip install 'photosearch[signing]'"
 
 
 def test_a_watching_that_fails_is_told_to_who_waits(
