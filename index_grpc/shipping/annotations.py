@@ -39,14 +39,14 @@ def provenance(serving: Serving, manifests: Mapping[Window, ArtifactManifest]) -
     recalls = [m.recall for m in manifests.values() if m.recall is not None]
     indexes = [
         {
-            "window": manifest.window,
+            "window": window.key,
             "version": manifest.version,
             "rows": manifest.rows,
             "recall": manifest.recall,
             "run_id": manifest.run_id,
             "created_at": manifest.created_at.isoformat(),
         }
-        for manifest in manifests.values()
+        for window, manifest in manifests.items()
     ]
     told = {
         f"{NAMES}.code-version": CODE_VERSION,

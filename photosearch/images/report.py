@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from photosearch.catalogue.listing import Photo, catalogue_digest
 from photosearch.photo_notes import PhotoFailure
+from photosearch.window_key import WindowKey
 from photosearch.windows import Window
 
 FIRST_RETRY = timedelta(hours=1)
@@ -66,7 +67,7 @@ class PhotoReport(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format: Literal[1] = 1
-    window: str
+    window: WindowKey
     catalogue_digest: str
     photos: list[ReportedPhoto]
     failures: list[PhotoFailure]
@@ -82,7 +83,7 @@ class PhotoReport(BaseModel):
         ordered = sorted(photos, key=lambda one: (one.listed_at, one.photo_id, one.listing_id))
         wanted = {photo.photo_id for photo in photos}
         return cls(
-            window=window.key,
+            window=window,
             catalogue_digest=catalogue_digest(photos),
             photos=[
                 ReportedPhoto(
@@ -125,7 +126,7 @@ class PhotoReport(BaseModel):
         """SHA-256 (hex) of what decides the steps after it."""
         content: Mapping[str, object] = {
             "format": self.format,
-            "window": self.window,
+            "window": self.window.key,
             "catalogue": self.catalogue_digest,
             "photos": [[photo.photo_id, photo.sha256] for photo in self.photos],
             "failed": sorted(failure.photo_id for failure in self.failures),

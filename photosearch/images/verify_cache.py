@@ -35,7 +35,7 @@ def changed_in_cache(
         reports += 1
         report = _parsed(content)
         window = f"{path.parent.name}/{path.stem}"
-        if report is None or report.window != window:
+        if report is None or report.window.key != window:
             found = "no report" if report is None else f"the report of {report.window}"
         elif seal_of(content, PhotoReport.model_fields) is Seal.BROKEN and b"\n" in content:
             found = "a checksum of other content, or none where there should be one"

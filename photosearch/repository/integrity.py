@@ -67,13 +67,12 @@ def contradictions(manifest: Manifest, address: Address, version: str) -> Iterat
     What decides the content decides the version, so all of that can be worked out again.
     """
     is_embedder = address.kind is Kind.EMBEDDER  # whose version is its fingerprint
-    window = None if address.window is None else address.window.key
     fingerprint = version if is_embedder else address.fingerprint
     digest = recipe_digest(manifest.inputs, manifest.recipe)
-    content = content_version(address.kind, window, fingerprint, digest, manifest.files)
+    content = content_version(address.kind, address.window, fingerprint, digest, manifest.files)
     expected = {
         "kind": address.kind,
-        "window": window,
+        "window": address.window,
         "fingerprint": fingerprint,
         "version": version,
         "recipe_digest": digest,

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.manifest import Manifest
-from photosearch.windows import Window
 
 
 def made_from(manifest: Manifest) -> Iterator[tuple[Address, str]]:
@@ -19,4 +18,4 @@ def made_from(manifest: Manifest) -> Iterator[tuple[Address, str]]:
         if item.kind == Kind.QUANTISER:
             yield Address.quantisers(fingerprint), item.version
         elif item.kind in (Kind.EMBEDDINGS, Kind.INDEX) and item.window is not None:
-            yield Address(Kind(item.kind), fingerprint, Window.parse(item.window)), item.version
+            yield Address(Kind(item.kind), fingerprint, item.window), item.version

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationEr
 
 from photosearch.photo_notes import PhotoFailure, PhotoRemark
 from photosearch.repository.errors import MAKE_AGAIN, DamagedArtifact, NewerFormat
+from photosearch.window_key import WindowKey
+from photosearch.windows import Window
 
 FORMAT = 1
 VERSION_DIGITS = 16
@@ -32,7 +34,7 @@ class Input(_Frozen):
     """One thing that an artifact was made from; ``catalogue`` and ``photos`` are kinds too."""
 
     kind: str
-    window: str | None
+    window: WindowKey | None
     version: str
     digest: str
 
@@ -47,7 +49,7 @@ class Manifest(_Frozen):
 
     format: int = FORMAT
     kind: str
-    window: str | None
+    window: WindowKey | None
     fingerprint: str | None
     version: str
     rows: int
@@ -70,7 +72,7 @@ class Manifest(_Frozen):
         return canonical_digest(
             {
                 "kind": self.kind,
-                "window": self.window,
+                "window": self.window.key if self.window else None,
                 "fingerprint": self.fingerprint,
                 "version": self.version,
                 "recipe_digest": self.recipe_digest,
@@ -137,7 +139,7 @@ def recipe_digest(inputs: Sequence[Input], recipe: Mapping[str, JsonValue]) -> s
 
 def content_version(
     kind: str,
-    window: str | None,
+    window: Window | None,
     fingerprint: str | None,
     recipe_digest: str,
     files: Mapping[str, FileEntry],
@@ -146,7 +148,7 @@ def content_version(
     return canonical_digest(
         {
             "kind": kind,
-            "window": window,
+            "window": window.key if window else None,
             "fingerprint": fingerprint,
             "recipe_digest": recipe_digest,
             "files": {name: entry.sha256 for name, entry in files.items()},

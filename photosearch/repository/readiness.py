@@ -126,7 +126,7 @@ def _of(manifest: Manifest, window: Window) -> _Known:
         stale=False,
     )
     taken = {
-        Window.parse(item.window): item.version
+        item.window: item.version
         for item in manifest.inputs
         if item.kind == Kind.INDEX and item.window is not None
     }

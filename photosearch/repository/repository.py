@@ -102,13 +102,14 @@ class Repository:
             StorageError: if the disk is full or refuses; then nothing is visible.
         """
         entries = {require_name("a file", name): file_entry(path) for name, path in files.items()}
-        window = None if address.window is None else address.window.key
         digest = recipe_digest(inputs, recipe)
         if version is None:
-            version = content_version(address.kind, window, address.fingerprint, digest, entries)
+            version = content_version(
+                address.kind, address.window, address.fingerprint, digest, entries
+            )
         manifest = Manifest(
             kind=address.kind,
-            window=window,
+            window=address.window,
             fingerprint=version if address.kind is Kind.EMBEDDER else address.fingerprint,
             version=version,
             rows=rows,

@@ -94,7 +94,7 @@ def differences(manifest: Manifest, base: Manifest) -> tuple[str, ...]:
                 for place in [*mine, *theirs]
                 if place[0] == kind and mine.get(place) != theirs.get(place)
             },
-            key=lambda place: place[1] or "",
+            key=lambda place: str(place[1] or ""),
         )
         if places:
             found.append(_in_words(kind, places, mine))
@@ -201,14 +201,14 @@ def _coarser(address: Address) -> list[Address]:
     return found
 
 
-def _by_place(inputs: Collection[Input]) -> dict[tuple[str, str | None], str]:
+def _by_place(inputs: Collection[Input]) -> dict[tuple[str, Window | None], str]:
     return {(item.kind, item.window): item.version for item in inputs}
 
 
 def _in_words(
     kind: str,
-    places: Collection[tuple[str, str | None]],
-    mine: dict[tuple[str, str | None], str],
+    places: Collection[tuple[str, Window | None]],
+    mine: dict[tuple[str, Window | None], str],
 ) -> str:
     if kind != Kind.INDEX:
         return f"{kind} {', '.join(mine.get(place, 'none') for place in places)}"

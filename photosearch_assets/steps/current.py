@@ -107,7 +107,7 @@ class Shelf:
     def folder(self, manifest: Manifest) -> Path:
         """The files of ``manifest``, verified."""
         assert manifest.window is not None
-        address = self.address(Window.parse(manifest.window))
+        address = self.address(manifest.window)
         return self.repository.local_files(address, manifest.version)
 
     def is_made_of(self, window: Window, recipe: Recipe) -> bool:

@@ -156,7 +156,7 @@ def _parts(window: Window, shelf: Shelf, quantiser: CurrentQuantiser) -> list[Ma
     parts = [shelf.require(part, remedy) for part in window.children()]
     for part in parts:
         if part.quantiser != quantiser.version:
-            pinned = part.window in {one.key for one in shelf.pinned}
+            pinned = part.window in shelf.pinned
             raise StepError(
                 f"{window.key} needs all its parts under the quantiser {quantiser.version}",
                 found=f"{part.window} under {part.quantiser}{', pinned' if pinned else ''}",

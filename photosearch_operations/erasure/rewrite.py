@@ -20,7 +20,6 @@ from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing
 from photosearch.repository.manifest import REMARKS, Input, Manifest
 from photosearch.repository.repository import Repository
-from photosearch.windows import Window
 from photosearch_operations.erasure.traces import Key, Needles, Trace
 
 _ARRAYS = (VECTORS, TOKENS, CODES)
@@ -95,7 +94,7 @@ class Rewriter:
             return item.model_copy(update={"version": digest[:16], "digest": digest})
         if item.kind not in (Kind.EMBEDDINGS, Kind.INDEX) or item.window is None:
             return item
-        source = Address(Kind(item.kind), address.fingerprint, Window.parse(item.window))
+        source = Address(Kind(item.kind), address.fingerprint, item.window)
         if (source, item.version) not in self._traces:
             return item
         try:

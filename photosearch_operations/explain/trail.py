@@ -27,7 +27,6 @@ from photosearch.repository.manifest import Input, Manifest
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import counted
-from photosearch.windows import Window
 
 
 class TrailStep(BaseModel):
@@ -209,7 +208,8 @@ class WayBack:
     def _report(self, manifest: Manifest, row: Row | None) -> TrailStep:
         """What the hour's photos were, by the report of the fetch; other photos may differ."""
         recorded = next((item for item in manifest.inputs if item.kind == "photos"), None)
-        report = ImageCache.of(self._settings).read_report(Window.parse(str(manifest.window)))
+        hour = manifest.window
+        report = None if hour is None else ImageCache.of(self._settings).read_report(hour)
         found = "none recorded" if recorded is None else recorded.version
         if recorded is None or report is None or row is None:
             return TrailStep(name="photo report", found=found)
@@ -253,7 +253,6 @@ def _next(manifest: Manifest, photo: Photo) -> tuple[Address, Input] | None:
     for item in manifest.inputs:
         if item.kind not in (Kind.INDEX, Kind.EMBEDDINGS) or item.window is None:
             continue
-        window = Window.parse(item.window)
-        if window.start <= photo.listed_at < window.end:
-            return Address(Kind(item.kind), manifest.fingerprint, window), item
+        if item.window.start <= photo.listed_at < item.window.end:
+            return Address(Kind(item.kind), manifest.fingerprint, item.window), item
     return None

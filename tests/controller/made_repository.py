@@ -96,8 +96,9 @@ class MadeRepository:
 
     def files(self, manifest: Manifest) -> Path:
         """The folder of an index's files."""
+        assert manifest.window is not None
         return self.repository.local_files(
-            self._address(Window.parse(manifest.window or "")), manifest.version, verify=False
+            self._address(manifest.window), manifest.version, verify=False
         )
 
     def flip_a_bit(self, manifest: Manifest) -> None:

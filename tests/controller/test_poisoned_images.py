@@ -11,7 +11,6 @@ from index_grpc.serving.serving import Serving
 from photosearch.repository.integrity import file_entry
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
-from photosearch.windows import Window
 from photosearch_operations.verify.images import damaged_images
 from tests.controller.conftest import Deployment
 from tests.controller.made_repository import FINGERPRINT, MadeRepository
@@ -95,7 +94,7 @@ def test_content_of_the_repository_that_does_not_make_its_version_is_refused_by_
     made = MadeRepository(settings)
     hours = [made.hour(HOUR), made.hour(NEXT)]
     serving = Serving.of(
-        [(Window.parse(one.window or ""), one.version) for one in hours],
+        [(one.window, one.version) for one in hours if one.window],
         fingerprint=FINGERPRINT,
         quantiser=None,
     )

@@ -41,7 +41,6 @@ from photosearch.oci.registry import Bytes, ImageRegistry
 from photosearch.repository.errors import ArtifactMissing
 from photosearch.repository.manifest import Manifest as ArtifactManifest
 from photosearch.settings.settings import Settings, load_settings
-from photosearch.windows import Window
 from tests.controller.made_repository import FINGERPRINT, MadeRepository, made_settings
 from tests.oci.conftest import registry_settings
 from tests.oci.docker_registry import DockerRegistry, running_registry
@@ -51,7 +50,7 @@ HOUR = "hourly/2026-11-22T00"
 
 def serving_of(*manifests: ArtifactManifest) -> Serving:
     return Serving.of(
-        [(Window.parse(m.window or ""), m.version) for m in manifests],
+        [(m.window, m.version) for m in manifests if m.window],
         fingerprint=FINGERPRINT,
         quantiser=None,
     )

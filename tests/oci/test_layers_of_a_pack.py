@@ -73,7 +73,7 @@ def test_a_folder_serves_all_that_lies_in_it(tmp_path: Path) -> None:
     serving = serving_of_folder(tmp_path / ".photosearch" / "repository")
 
     assert serving == Serving.of(
-        [(Window.parse(m.window or ""), m.version) for m in manifests],
+        [(m.window, m.version) for m in manifests if m.window],
         fingerprint=FINGERPRINT,
         quantiser=None,
     )

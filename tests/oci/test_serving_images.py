@@ -41,7 +41,7 @@ def hour(number: int) -> str:
 
 def serving_of(*manifests: ArtifactManifest, tier: str = "hours") -> Serving:
     return Serving.of(
-        [(Window.parse(m.window or ""), m.version) for m in manifests],
+        [(m.window, m.version) for m in manifests if m.window],
         fingerprint=FINGERPRINT,
         quantiser=None,
         tier=tier,
@@ -103,7 +103,7 @@ def test_an_image_pulled_by_its_digest_into_an_empty_place_answers(
         described = describe_once(announced.address)
     assert answer.hits[0].photo_id == f"{hour(1)}#7"
     assert [(w.window, w.version) for w in described.windows] == [
-        (m.window, m.version) for m in manifests
+        (str(m.window), m.version) for m in manifests
     ]
     assert described.rows == 60
 
@@ -207,7 +207,9 @@ def test_annotations_tell_what_is_in_the_image_and_where_it_comes_from(
     told = image_manifest(registry, built.digest).annotations
     assert told["io.photosearch.fingerprint"] == FINGERPRINT
     assert told["io.photosearch.quantiser"] == ""
-    assert json.loads(told["io.photosearch.windows"]) == [[m.window, m.version] for m in manifests]
+    assert json.loads(told["io.photosearch.windows"]) == [
+        [str(m.window), m.version] for m in manifests
+    ]
     assert told["org.opencontainers.image.version"] == serving.name
     assert told["org.opencontainers.image.base.digest"].startswith("sha256:")
     found = registry.document(serving.name)

@@ -174,9 +174,7 @@ class GcAmongOthers(RuleBasedStateMachine):
             found = seen.manifest(address, manifest.version)
             for item in found.inputs:
                 assert item.window is not None
-                source = Address(
-                    address.kind.__class__(item.kind), FINGERPRINT, Window.parse(item.window)
-                )
+                source = Address(address.kind.__class__(item.kind), FINGERPRINT, item.window)
                 assert seen.manifest(source, item.version).version == item.version
 
     def index(self, window: Window) -> Address:

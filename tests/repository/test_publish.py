@@ -26,7 +26,7 @@ from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf
 def test_a_published_artifact_reads_back_whole(shelf: Shelf) -> None:
     made = shelf.publish(
         b"vectors",
-        inputs=[Input(kind="catalogue", window=HOUR.window.key, version="c", digest="d")],  # type: ignore[union-attr]
+        inputs=[Input(kind="catalogue", window=HOUR.window, version="c", digest="d")],
         quantiser="q1",
         recall=0.95,
         failures=[PhotoFailure(photo_id="a.jpg", reason="0 bytes")],
@@ -38,7 +38,7 @@ def test_a_published_artifact_reads_back_whole(shelf: Shelf) -> None:
     assert read == made
     assert (read.kind, read.window, read.fingerprint) == (
         "index",
-        "hourly/2026-11-22T14",
+        HOUR.window,
         FINGERPRINT,
     )
     assert read.code_version == CODE_VERSION

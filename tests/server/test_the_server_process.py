@@ -49,7 +49,7 @@ def start(settings: Settings, tmp_path: Path) -> Iterator[Start]:
         *manifests: Manifest, quantiser: str | None = None, limits: str = "true"
     ) -> subprocess.Popen[bytes]:
         serving = Serving.of(
-            [(Window.parse(m.window or ""), m.version) for m in manifests],
+            [(m.window, m.version) for m in manifests if m.window],
             fingerprint=FINGERPRINT,
             quantiser=quantiser,
         )
@@ -99,7 +99,7 @@ def test_a_server_answers_from_the_repository_and_drains_on_sigterm(
     assert {hit.window for hit in only.hits} == {HOURS[0]}
     assert len(only.hits) == 20
     assert [(w.window, w.version, w.rows) for w in only.searched] == [
-        (m.window, m.version, m.rows) for m in manifests[:2]
+        (str(m.window), m.version, m.rows) for m in manifests[:2]
     ]
     assert description.rows == 40
     assert {w.run_id for w in description.windows} == {"run-1"}
