@@ -24,7 +24,7 @@ from photosearch.windows import Granularity, Window
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import StepError
 from photosearch_assets.evaluations import evaluations, is_blocking
-from photosearch_assets.instance import run_locks
+from photosearch_assets.instance.runs_at_work import open_runs_at_work
 from photosearch_assets.metadata import metadata_of, strip_entry, with_strips
 from photosearch_assets.partitions import partitions_of, window_of
 from photosearch_assets.runners.foreign_results import ForeignResult, data_version_of
@@ -98,7 +98,7 @@ def asset_of(
         keys = context.partition_keys if windows is not None else []
         asked = [window_of(windows, key) for key in keys] if windows is not None else []
         settings = context.resources.stores.settings()
-        run_locks.hold(settings, context.run.run_id)
+        open_runs_at_work(settings).hold(context.run.run_id)
         results: list[StepResult] = []
         error: PhotosearchError | None = None
         try:

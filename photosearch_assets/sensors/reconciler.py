@@ -15,7 +15,7 @@ import dagster as dg
 
 from photosearch.settings.settings import Settings, load_settings
 from photosearch.windows import Granularity, Span, Window, windows_within
-from photosearch_assets.instance import run_locks
+from photosearch_assets.instance.runs_at_work import RunsAtWork, open_runs_at_work
 from photosearch_assets.materialize.materializer import SOURCE_TAG
 from photosearch_assets.partitions import window_of
 from photosearch_assets.planning.attempts import read_attempts, write_attempts
@@ -97,11 +97,12 @@ def living_runs(instance: dg.DagsterInstance, settings: Settings) -> list[dg.Dag
     """The unfinished runs; one whose process is gone is declared failed and left out."""
     # Where a launcher can tell itself whether a run's process lives, Dagster asks it.
     ours = not instance.run_launcher.supports_check_run_worker_health
+    at_work = open_runs_at_work(settings)
     living = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
         run = record.dagster_run
         if run.status is not _STARTED or not (
-            run_locks.is_dead(settings, run.run_id) or (ours and _never_began(record, settings))
+            at_work.is_dead(run.run_id) or (ours and _never_began(record, at_work))
         ):
             living.append(run)
             continue
@@ -111,17 +112,17 @@ def living_runs(instance: dg.DagsterInstance, settings: Settings) -> list[dg.Dag
             instance.report_run_failed(
                 ended, "The run's process ended without a word (killed, or out of memory)."
             )
-        run_locks.forget(settings, run.run_id)
+        at_work.forget(run.run_id)
     return living
 
 
-def _never_began(record: dg.RunRecord, settings: Settings) -> bool:
-    """Whether its process was killed as it started, before the first step took its lock."""
+def _never_began(record: dg.RunRecord, at_work: RunsAtWork) -> bool:
+    """Whether its process was killed as it started, before the first step showed itself."""
     names = {key.to_user_string() for key in record.dagster_run.asset_selection or ()}
     return (
         bool(names)
-        and names <= {*NAMES}  # others may never take one
-        and not run_locks.was_held(settings, record.dagster_run.run_id)
+        and names <= {*NAMES}  # others may never show themselves
+        and not at_work.has_begun(record.dagster_run.run_id)
         and record.start_time is not None
         and time.time() - record.start_time > BEGINS_WITHIN_S
     )

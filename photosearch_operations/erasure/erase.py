@@ -23,7 +23,7 @@ from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import counted, first_of
 from photosearch.windows import Granularity
-from photosearch_assets.instance import run_locks
+from photosearch_assets.instance.runs_at_work import open_runs_at_work
 from photosearch_assets.steps.context import StepContext
 from photosearch_operations.erasure.images import ask_without, delete_images, delete_unpacked
 from photosearch_operations.erasure.known_vectors import KnownVectors
@@ -77,6 +77,7 @@ class Erasure:
         self.record = Record(self.repository.storage, listing_id)
         self._places = Places(settings)
         self._tell = tell
+        self._at_work = open_runs_at_work(settings)
         self._runs: set[str] = set()
         self._vectors = KnownVectors(self.record.receipt.vectors)
         self._damaged: set[Key] = set()
@@ -114,7 +115,7 @@ class Erasure:
         self.record.receipt.finished_at = None
         self.record.save()
         # Only now: one that begins later reads the list.
-        self._runs = run_locks.living(self.settings)
+        self._runs = self._at_work.living()
         self._tell("the listing is on the list of what was erased: nothing brings it back")
 
     def clean_reports(self) -> None:
@@ -185,7 +186,7 @@ class Erasure:
         for address, version in doomed:
             self.repository.discard(address, version)
         # One that ships indexes may still be reading what has just gone.
-        self._runs |= run_locks.living(self.settings)
+        self._runs |= self._at_work.living()
 
     def clean_images(self) -> None:
         """The serving images with it: in the registry, layers too, and unpacked here."""
@@ -241,7 +242,7 @@ class Erasure:
 
     def look_again(self) -> None:
         """What runs that began before have published meanwhile goes too."""
-        await_runs(self.settings, self._runs, self.options.wait_s)
+        await_runs(self._at_work, self._runs, self.options.wait_s)
         if self._runs:
             self.clean_images()
             self.clean_places()

@@ -23,7 +23,7 @@ from photosearch.repository.addresses import Address
 from photosearch.repository.lease import Holder, Lease, LeaseHeld, leased
 from photosearch.repository.storage.port import Storage
 from photosearch.settings.settings import Settings
-from photosearch_assets.instance import run_locks
+from photosearch_assets.instance.runs_at_work import RunsAtWork
 from photosearch_operations.erasure.images import asked_with
 from photosearch_operations.erasure.on_this_machine import living_servers
 from photosearch_operations.erasure.record import Record
@@ -115,14 +115,14 @@ def await_servers(settings: Settings, record: Record, wait_s: float) -> None:
         time.sleep(_POLL_S)
 
 
-def await_runs(settings: Settings, runs: set[str], wait_s: float) -> None:
+def await_runs(at_work: RunsAtWork, runs: set[str], wait_s: float) -> None:
     """Wait until none of ``runs`` works any more.
 
     Raises:
         ErasureError: if one still does after ``wait_s``.
     """
     deadline = time.monotonic() + wait_s
-    while left := runs & run_locks.living(settings):
+    while left := runs & at_work.living():
         if time.monotonic() > deadline:
             raise ErasureError(
                 "a run that began before this erasure still works, and may publish the listing",

@@ -1,6 +1,5 @@
 """The reconciler: what it asks for when the stores differ, and when it keeps still."""
 
-import fcntl
 import json
 import os
 import subprocess
@@ -14,10 +13,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from photosearch.settings.settings import Settings
 from photosearch.windows import Granularity, Window
 from photosearch_assets.definitions import load
-from photosearch_assets.instance import run_locks
+from photosearch_assets.instance.run_locks import RunLocks
 from photosearch_assets.planning.attempts import Attempt, read_attempts
 from photosearch_assets.planning.demands import FETCH, Demand, choose, demands_of
 from photosearch_assets.planning.plan import DueWork
@@ -278,7 +276,6 @@ def test_a_run_whose_process_was_killed_is_declared_failed(
     gone = instance.get_run_by_id(dead)
     assert gone is not None
     assert gone.status is dg.DagsterRunStatus.FAILURE
-    assert not run_locks.is_dead(shop.settings, "never-seen")
 
 
 def test_a_run_whose_process_was_killed_before_its_first_step_is_declared_failed(
@@ -303,45 +300,17 @@ def test_a_run_that_ended_while_it_was_looked_at_stays_as_it_ended(
     [run_id] = queue(instance, load(), [Demand(("embedder",), ()).request(Attempt().again(1))])
     _started(instance, run_id)
 
-    def ends_well(_settings: Settings, run_id: str) -> bool:
+    def ends_well(_at_work: RunLocks, run_id: str) -> bool:
         _tell(instance, run_id, "PIPELINE_SUCCESS")
         return True  # its process is gone too
 
-    monkeypatch.setattr(run_locks, "is_dead", ends_well)
+    monkeypatch.setattr(RunLocks, "is_dead", ends_well)
 
     assert reconciler.living_runs(instance, shop.settings) == []
 
     run = instance.get_run_by_id(run_id)
     assert run is not None
     assert run.status is dg.DagsterRunStatus.SUCCESS
-
-
-def test_no_file_of_a_run_is_ever_seen_unlocked_and_old_ones_go(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = shop.settings.state / "runs"
-    folder.mkdir()
-    (folder / "long-ago").touch()
-    os.utime(folder / "long-ago", (0, 0))
-    (folder / "killed-lately").touch()
-    seen = []
-    lock = fcntl.flock
-
-    def look_first(descriptor: int, kind: int) -> None:
-        if kind == fcntl.LOCK_EX:
-            seen.append(run_locks.is_dead(shop.settings, "now"))
-        lock(descriptor, kind)
-
-    monkeypatch.setattr(fcntl, "flock", look_first)
-    monkeypatch.setattr(run_locks, "_held", {})
-
-    run_locks.hold(shop.settings, "now")
-
-    assert seen == [False]
-    assert {path.name for path in folder.iterdir()} == {"now", "killed-lately"}
-    assert run_locks.is_dead(shop.settings, "killed-lately")
-    assert not run_locks.is_dead(shop.settings, "now")
-    os.close(run_locks._held.pop("now"))
 
 
 def put_clock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,8 +364,8 @@ def _process_of(shop: Shop, run_id: str) -> "subprocess.Popen[bytes]":
     script = (
         "import sys, time\n"
         "from photosearch.settings.settings import load_settings\n"
-        "from photosearch_assets.instance import run_locks\n"
-        "run_locks.hold(load_settings(), sys.argv[1])\n"
+        "from photosearch_assets.instance.runs_at_work import open_runs_at_work\n"
+        "open_runs_at_work(load_settings()).hold(sys.argv[1])\n"
         "time.sleep(60)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script, run_id], env=dict(os.environ))

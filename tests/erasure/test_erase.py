@@ -92,8 +92,9 @@ def run_under_way(shop: Shop) -> "subprocess.Popen[bytes]":
     """A process that works on a run until it is killed."""
     work = (
         "import time; from photosearch.settings.settings import load_settings;"
-        "from photosearch_assets.instance import run_locks;"
-        "run_locks.hold(load_settings(), 'run-1'); print('on', flush=True); time.sleep(60)"
+        "from photosearch_assets.instance.runs_at_work import open_runs_at_work;"
+        "open_runs_at_work(load_settings()).hold('run-1');"
+        "print('on', flush=True); time.sleep(60)"
     )
     running = subprocess.Popen(
         [sys.executable, "-c", work], stdout=subprocess.PIPE, env=shop.settings.environment()
