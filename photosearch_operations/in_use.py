@@ -4,11 +4,11 @@ A server has its pack in memory, but one that dies is started again from the sam
 """
 
 from index_grpc.serving.endpoints import endpoints_here
-from photosearch.repository.addresses import Address
+from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.settings.settings import Settings
 
 
-def versions_in_use(settings: Settings) -> set[tuple[Address, str]]:
+def versions_in_use(settings: Settings) -> set[ArtifactKey]:
     """Address and version of every index and quantiser that an announced server holds."""
     found = set()
     for endpoint in endpoints_here(settings.endpoints_dir):

@@ -15,10 +15,8 @@ from photosearch.oci.errors import DamagedImage
 from photosearch.oci.put_layers import NAMES, is_ours
 from photosearch.oci.registry import ImageRegistry
 from photosearch.oci.signatures import signed_digest
-from photosearch.repository.addresses import Address
+from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.windows import Window, WindowError
-
-Key = tuple[Address, str]
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class ServingImage:
 
     tag: str
     digest: str
-    indexes: frozenset[Key]
+    indexes: frozenset[ArtifactKey]
     layers: tuple[Descriptor, ...]
     #: What a pull fetches: the configuration, and the base's layers too.
     blobs: tuple[Descriptor, ...]
@@ -90,7 +88,7 @@ def _created(content: bytes, tag: str) -> datetime | None:
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _indexes(image: Manifest, tag: str) -> frozenset[Key]:
+def _indexes(image: Manifest, tag: str) -> frozenset[ArtifactKey]:
     fingerprint = image.annotations.get(f"{NAMES}.fingerprint", "")
     try:
         return frozenset(

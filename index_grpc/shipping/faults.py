@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Iterator
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.annotations import serving_of
 from index_grpc.shipping.contents import ServingImage, is_layer_of
-from index_grpc.shipping.layer_contents import Key, LayerContents, read_layer
+from index_grpc.shipping.layer_contents import LayerContents, read_layer
 from photosearch.oci.documents import Descriptor, Manifest, parse_document
 from photosearch.oci.put_layers import NAMES, is_ours
 from photosearch.oci.registry import ImageRegistry
-from photosearch.repository.addresses import Address
+from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.repository.manifest import Manifest as ArtifactManifest
 
 ReadLayer = Callable[[Descriptor], LayerContents]
@@ -25,7 +25,7 @@ def image_faults(image: ServingImage, told: Serving, read: ReadLayer) -> Iterato
 
     Layers with faults of their own are passed over: ``read`` tells of these.
     """
-    found: set[Key] = set()
+    found: set[ArtifactKey] = set()
     unknown = False
     for layer in image.layers:
         contents = read(layer)
@@ -45,9 +45,9 @@ def image_faults(image: ServingImage, told: Serving, read: ReadLayer) -> Iterato
     yield from (f"it holds {_words(key)} and does not say so" for key in _sorted(found - claimed))
 
 
-def claims_of(serving: Serving) -> set[Key]:
+def claims_of(serving: Serving) -> set[ArtifactKey]:
     """All that an image of this Serving should hold."""
-    claimed: set[Key] = {
+    claimed: set[ArtifactKey] = {
         (Address.index(serving.fingerprint, served.window), served.version)
         for served in serving.windows
     }
@@ -62,7 +62,7 @@ def is_of(image: ServingImage, serving: Serving) -> bool:
 
 
 def index_fault(
-    registry: ImageRegistry, digest: str, key: Key, recorded: ArtifactManifest | None
+    registry: ImageRegistry, digest: str, key: ArtifactKey, recorded: ArtifactManifest | None
 ) -> str | None:
     """Why the image of this digest does not hold just this version of an index; None if it does.
 
@@ -81,7 +81,7 @@ def index_fault(
     quantiser = told.quantiser if recorded is None else recorded.quantiser
     if quantiser is not None:
         wanted.append((Address.quantisers(told.fingerprint), quantiser))
-    held: dict[Key, str] = {}
+    held: dict[ArtifactKey, str] = {}
     for layer in filter(is_ours, document.layers):
         if any(is_layer_of(layer, address.window) for address, _ in wanted):
             contents = read_layer(registry, layer)
@@ -110,11 +110,11 @@ def image_told(registry: ImageRegistry, digest: str) -> tuple[Manifest, Serving]
     return document, serving_of(document.annotations)
 
 
-def _sorted(keys: Collection[Key]) -> list[Key]:
+def _sorted(keys: Collection[ArtifactKey]) -> list[ArtifactKey]:
     return sorted(keys, key=_words)
 
 
-def _words(key: Key) -> str:
+def _words(key: ArtifactKey) -> str:
     address, version = key
     what = address.kind if address.window is None else address.window.key
     return f"version {version} of {what}"

@@ -15,12 +15,11 @@ from photosearch.oci.documents import Descriptor
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.registry import ImageRegistry
 from photosearch.oci.unpack import layer_entries
-from photosearch.repository.addresses import MANIFEST, Address, require_name
+from photosearch.repository.addresses import MANIFEST, Address, ArtifactKey, require_name
 from photosearch.repository.errors import RepositoryError
 from photosearch.repository.integrity import contradictions
 from photosearch.repository.manifest import FileEntry, parse_manifest
 
-Key = tuple[Address, str]
 #: A month's manifest has some 10 kB.
 MOST_MANIFEST_BYTES = 4 << 20
 #: Said of one layer; the rest is counted.
@@ -31,7 +30,7 @@ MOST_FAULTS = 5
 class LayerContents:
     """The versions in a layer, each with the digest of its manifest, and what is wrong."""
 
-    versions: dict[Key, str] = field(default_factory=dict)
+    versions: dict[ArtifactKey, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -89,7 +88,7 @@ class _Folder:
             name = f"{name} twice"  # named by no manifest
         self.files[name] = FileEntry(size=size, sha256=digest.hexdigest())
 
-    def key(self) -> Key | None:
+    def key(self) -> ArtifactKey | None:
         """Whose folder it is; None if no version's."""
         top, _, path = self.place.partition("/")
         located = Address.locate(path) if top == ROOT else None

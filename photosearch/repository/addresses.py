@@ -66,7 +66,7 @@ class Address:
         return cls(Kind.INDEX, fingerprint, window)
 
     @classmethod
-    def locate(cls, path: str) -> "tuple[Address, str] | None":
+    def locate(cls, path: str) -> "ArtifactKey | None":
         """The address whose folder holds ``path``, and the rest of the path.
 
         None for a path that lies in no address, such as a file someone left there.
@@ -106,6 +106,10 @@ class Address:
 
     def __str__(self) -> str:
         return self.path
+
+
+#: One immutable artifact: its address and its version.
+ArtifactKey = tuple[Address, str]
 
 
 @lru_cache(maxsize=65_536)  # a listing asks for each address once a file

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.addresses import Address, ArtifactKey, Kind
 from photosearch.repository.manifest import Manifest
 
 
-def made_from(manifest: Manifest) -> Iterator[tuple[Address, str]]:
+def made_from(manifest: Manifest) -> Iterator[ArtifactKey]:
     """The versions in this repository that an artifact was made from."""
     fingerprint = manifest.fingerprint
     if fingerprint is None or manifest.kind == Kind.EMBEDDER:

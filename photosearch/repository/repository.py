@@ -20,6 +20,7 @@ from photosearch.repository.addresses import (
     MANIFEST,
     TOP_FOLDERS,
     Address,
+    ArtifactKey,
     Kind,
     require_name,
 )
@@ -64,7 +65,7 @@ class Repository:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        self._manifests: OrderedDict[tuple[Address, str], Manifest] = OrderedDict()
+        self._manifests: OrderedDict[ArtifactKey, Manifest] = OrderedDict()
 
     @classmethod
     def open(cls, url: str, settings: Settings | None = None) -> "Repository":

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from photosearch.repository.addresses import MANIFEST, TOP_FOLDERS, Address, Kind
+from photosearch.repository.addresses import MANIFEST, TOP_FOLDERS, Address, ArtifactKey, Kind
 from photosearch.repository.embedder_roles import named_embedders
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
 from photosearch.repository.gc_report import GcReport, Kept, Removed
@@ -27,8 +27,6 @@ from photosearch.repository.storage.port import StoredFile
 
 Keep = Callable[[Address, Sequence[Manifest]], Collection[str]]
 """A retention rule: of an address's manifests, newest first, the versions to keep."""
-
-_Key = tuple[Address, str]
 
 
 def newest(count: int) -> Keep:
@@ -55,9 +53,9 @@ _REASONS = (PINNED, CURRENT, NAMED, HELD, NO_HEAD, RULE, YOUNG, BUSY)
 class _Found:
     """The listing, by version: its files, and its manifest if it has a readable one."""
 
-    files: dict[_Key, list[StoredFile]] = field(default_factory=dict)
+    files: dict[ArtifactKey, list[StoredFile]] = field(default_factory=dict)
     staged: dict[Address, list[StoredFile]] = field(default_factory=dict)
-    manifests: dict[_Key, Manifest] = field(default_factory=dict)
+    manifests: dict[ArtifactKey, Manifest] = field(default_factory=dict)
     embedders: frozenset[str] | None = None
 
     def written(self, address: Address, manifest: Manifest) -> tuple[float, datetime]:
@@ -73,7 +71,7 @@ def collect(
     *,
     keep: Keep = NEWEST_TWO,
     grace: timedelta = timedelta(days=1),
-    in_use: Collection[_Key] = (),
+    in_use: Collection[ArtifactKey] = (),
     dry_run: bool = False,
 ) -> GcReport:
     """Delete what no HEAD, no Serving (``in_use``) and no retention rule needs.
@@ -118,7 +116,7 @@ def collect(
     return GcReport(removed, kept, busy, dry_run)
 
 
-def _current(repository: Repository) -> list[_Key]:
+def _current(repository: Repository) -> list[ArtifactKey]:
     """What the HEADs name now."""
     current = []
     for address in {address for address, _ in repository.everything()}:
@@ -155,15 +153,15 @@ def _needed(
     repository: Repository,
     found: _Found,
     keep: Keep,
-    in_use: Collection[_Key],
-    before: Collection[_Key],
+    in_use: Collection[ArtifactKey],
+    before: Collection[ArtifactKey],
     oldest_s: float,
-) -> dict[_Key, str]:
+) -> dict[ArtifactKey, str]:
     """What has to stay, and why."""
     by_address: dict[Address, list[Manifest]] = {}
     for (address, _), manifest in found.manifests.items():
         by_address.setdefault(address, []).append(manifest)
-    todo: list[tuple[_Key, str]] = [(key, HELD) for key in in_use]
+    todo: list[tuple[ArtifactKey, str]] = [(key, HELD) for key in in_use]
     todo += [((Address.embedders(), one), NAMED) for one in found.embedders or ()]
     # Current still, as a rule, and then for that reason.
     todo += [(key, BUSY) for key in before if not _is_dropped(key[0], found.embedders)]
@@ -185,8 +183,8 @@ def _needed(
     todo += [(key, YOUNG) for key in young]
     # The strongest reason last, to be popped first; what is needed for another's sake at the end.
     todo.sort(key=lambda item: _REASONS.index(item[1]), reverse=True)
-    needed: dict[_Key, str] = {}
-    sources: list[_Key] = []
+    needed: dict[ArtifactKey, str] = {}
+    sources: list[ArtifactKey] = []
     while todo or sources:
         key, reason = todo.pop() if todo else (sources.pop(), SOURCE)
         if key not in needed:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.addresses import Address, ArtifactKey, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, RepositoryError
 from photosearch.repository.heads import Head
 from photosearch.repository.manifest import Input, Manifest
@@ -53,7 +53,7 @@ def index_address(repository: Repository, window: Window) -> Address:
 
 
 def version_lines(
-    repository: Repository, address: Address, held: Collection[tuple[Address, str]] = ()
+    repository: Repository, address: Address, held: Collection[ArtifactKey] = ()
 ) -> list[VersionLine]:
     """Every version of an address, newest first; ``held`` are those in index servers.
 

@@ -15,7 +15,7 @@ from photosearch.catalogue.catalogue import CatalogueError
 from photosearch.catalogue.ownership import photos_of
 from photosearch.errors import PhotosearchError
 from photosearch.object_store import kept_by_bucket
-from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.addresses import Address, ArtifactKey, Kind
 from photosearch.repository.erasures import PendingPhoto, Receipt
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, HeadMoved
 from photosearch.repository.manifest import Manifest
@@ -33,7 +33,6 @@ from photosearch_operations.erasure.rewrite import Rewriter
 from photosearch_operations.erasure.sources import delete_sources, leave_sources
 from photosearch_operations.erasure.strips import clean_strips
 from photosearch_operations.erasure.traces import (
-    Key,
     Trace,
     are_shared,
     find_traces,
@@ -80,7 +79,7 @@ class Erasure:
         self._at_work = open_runs_at_work(settings)
         self._runs: set[str] = set()
         self._vectors = KnownVectors(self.record.receipt.vectors)
-        self._damaged: set[Key] = set()
+        self._damaged: set[ArtifactKey] = set()
         self._open_because: list[PhotosearchError] = []
 
     def run(self) -> Receipt:
@@ -273,10 +272,10 @@ class Erasure:
 
     # What stages share
 
-    def _find(self) -> dict[Key, Trace]:
+    def _find(self) -> dict[ArtifactKey, Trace]:
         return find_traces(self.repository, self.record.needles, self._vectors)
 
-    def _learn(self) -> dict[Key, Trace]:
+    def _learn(self) -> dict[ArtifactKey, Trace]:
         """Find the versions that hold it, and note of them all that goes with them."""
         traces = self._find()
         rows = read_rows(self.repository, traces.values(), self.record.needles)
@@ -303,7 +302,7 @@ class Erasure:
         reports = self._places.reports_with(self.listing_id, self.record.needles.photo_ids)
         return bool(reports or self._find())
 
-    def _is_head(self, key: Key) -> bool:
+    def _is_head(self, key: ArtifactKey) -> bool:
         head = self.repository.head(key[0])
         return head is not None and head.version == key[1]
 
@@ -332,7 +331,7 @@ STAGES: tuple[Callable[[Erasure], None], ...] = (
 )
 
 
-def _finest_first(item: tuple[Key, Manifest]) -> tuple[bool, int]:
+def _finest_first(item: tuple[ArtifactKey, Manifest]) -> tuple[bool, int]:
     (address, _), _ = item
     assert address.window is not None
     return address.kind is Kind.INDEX, _ORDER.index(address.window.granularity)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from index_grpc.index.index_files import ROWS
 from index_grpc.serving.desk_folder import read_servings
-from index_grpc.shipping.contents import Key, serving_images
+from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.image import remove_unused
 from index_grpc.shipping.layers import ROOT
 from index_grpc.shipping.reconcile import place_servings
@@ -21,7 +21,7 @@ from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.opening import open_registry, workplace_of
 from photosearch.oci.registry import ImageRegistry
 from photosearch.oci.signatures import signature_tag
-from photosearch.repository.addresses import Address
+from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from photosearch_operations.erasure.record import Record
@@ -33,7 +33,7 @@ _FREED_LATER = (
 )
 
 
-def asked_with(settings: Settings, versions: Collection[Key]) -> set[str]:
+def asked_with(settings: Settings, versions: Collection[ArtifactKey]) -> set[str]:
     """The names of the Servings that are asked for and hold one of these versions."""
     return {
         name
@@ -43,7 +43,7 @@ def asked_with(settings: Settings, versions: Collection[Key]) -> set[str]:
     }
 
 
-def ask_without(settings: Settings, versions: Collection[Key]) -> Sequence[str]:
+def ask_without(settings: Settings, versions: Collection[ArtifactKey]) -> Sequence[str]:
     """Build images of what is current and ask for them, if something of ``versions`` is.
 
     Returns why a Serving with one of them must still be asked for; nothing if none is.

@@ -7,7 +7,7 @@ what it was about. Ids in the open are kept beside the digests until the end.
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
-from photosearch.repository.addresses import Address
+from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.repository.erasures import (
     Pending,
     PendingPhoto,
@@ -20,7 +20,7 @@ from photosearch.repository.erasures import (
 )
 from photosearch.repository.storage.port import Storage
 from photosearch.windows import Window
-from photosearch_operations.erasure.traces import Key, Needles, Trace
+from photosearch_operations.erasure.traces import Needles, Trace
 
 
 class Record:
@@ -50,7 +50,7 @@ class Record:
         return {photo.path for photo in self.pending.photos if photo.path is not None}
 
     @property
-    def removed(self) -> set[Key]:
+    def removed(self) -> set[ArtifactKey]:
         """What is or was to be deleted: also when it is gone from the repository already."""
         found = set()
         for removed in self.receipt.removed:

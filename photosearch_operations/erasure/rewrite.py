@@ -16,11 +16,11 @@ from pydantic import JsonValue
 from index_grpc.index.index_files import CODES, ROWS, TOKENS, VECTORS
 from index_grpc.index.npy_files import write_npy
 from index_grpc.index.recall import measure_recall
-from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.addresses import Address, ArtifactKey, Kind
 from photosearch.repository.errors import ArtifactMissing
 from photosearch.repository.manifest import REMARKS, Input, Manifest
 from photosearch.repository.repository import Repository
-from photosearch_operations.erasure.traces import Key, Needles, Trace
+from photosearch_operations.erasure.traces import Needles, Trace
 
 _ARRAYS = (VECTORS, TOKENS, CODES)
 
@@ -34,7 +34,7 @@ class Rewriter:
     def __init__(
         self,
         repository: Repository,
-        traces: Mapping[Key, Trace],
+        traces: Mapping[ArtifactKey, Trace],
         needles: Needles,
         reports: Mapping[str, str],
         work: Path,
@@ -46,7 +46,7 @@ class Rewriter:
         self._reports = reports
         self._work = work
         self._recall_target = recall_target
-        self._made: dict[Key, Manifest] = {}
+        self._made: dict[ArtifactKey, Manifest] = {}
 
     def without(self, address: Address, version: str) -> Manifest:
         """The version that says the same without the listing; itself if it never had it.

@@ -15,13 +15,11 @@ import numpy as np
 from index_grpc.index.bfloat16 import to_bfloat16
 from index_grpc.index.index_files import ROWS, VECTORS
 from index_grpc.index.rows import Row
-from photosearch.repository.addresses import HEAD, MANIFEST, Address
+from photosearch.repository.addresses import HEAD, MANIFEST, Address, ArtifactKey
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
 from photosearch_operations.erasure.known_vectors import KnownVectors
-
-Key = tuple[Address, str]
 
 
 @dataclass(frozen=True)
@@ -72,12 +70,12 @@ def find_traces(
     needles: Needles,
     vectors: KnownVectors | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> dict[Key, Trace]:
+) -> dict[ArtifactKey, Trace]:
     """Every version that holds the listing.
 
     ``vectors`` are its own: half a version may have them without ids.
     """
-    by_version: defaultdict[Key, list[str]] = defaultdict(list)
+    by_version: defaultdict[ArtifactKey, list[str]] = defaultdict(list)
     for file in repository.storage.files("windows"):
         located = Address.locate(file.path)
         if located is None:
@@ -85,7 +83,7 @@ def find_traces(
         version, separator, _ = located[1].partition("/")
         if separator and version != HEAD:
             by_version[located[0], version].append(file.path)
-    found: dict[Key, Trace] = {}
+    found: dict[ArtifactKey, Trace] = {}
     for done, ((address, version), paths) in enumerate(by_version.items(), 1):
         trace = _trace(repository, address, version, paths, needles, vectors)
         if trace is not None:

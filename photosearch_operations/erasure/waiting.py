@@ -19,7 +19,7 @@ from pathlib import Path
 from index_grpc.serving.endpoints import endpoints_here
 from photosearch.errors import PhotosearchError
 from photosearch.files.locks import file_lock
-from photosearch.repository.addresses import Address
+from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.repository.lease import Holder, Lease, LeaseHeld, leased
 from photosearch.repository.storage.port import Storage
 from photosearch.settings.settings import Settings
@@ -133,7 +133,7 @@ def await_runs(at_work: RunsAtWork, runs: set[str], wait_s: float) -> None:
         time.sleep(_POLL_S)
 
 
-def _servers_of(settings: Settings, versions: set[tuple[Address, str]]) -> set[int]:
+def _servers_of(settings: Settings, versions: set[ArtifactKey]) -> set[int]:
     """The processes of the servers that announce one of these versions."""
     return {
         endpoint.pid

@@ -23,7 +23,7 @@ from photosearch.catalogue.left_out import (
 )
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.images.cache import ImageCache
-from photosearch.repository.addresses import Address
+from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.repository.erasures import digest_of, read_receipt
 from photosearch.repository.errors import DamagedArtifact
 from photosearch.repository.readiness import current_fingerprint
@@ -141,7 +141,7 @@ class _Walk:
         remarks = [] if manifest is None else manifest.remarks
         return next((one.remark for one in remarks if one.photo_id == photo.photo_id), None)
 
-    def _obstacle(self, photo: Photo) -> tuple[str, tuple[Address, str] | None]:
+    def _obstacle(self, photo: Photo) -> tuple[str, ArtifactKey | None]:
         """Why no server has it, and the furthest artifact that does."""
         hour = Window.holding(Granularity.HOURLY, photo.listed_at)
         fingerprint = current_fingerprint(self._repository)
@@ -168,8 +168,8 @@ class _Walk:
         return self._not_indexed(photo, fingerprint, hour, (embeddings, manifest.version))
 
     def _not_indexed(
-        self, photo: Photo, fingerprint: str, hour: Window, came_to: tuple[Address, str]
-    ) -> tuple[str, tuple[Address, str]]:
+        self, photo: Photo, fingerprint: str, hour: Window, came_to: ArtifactKey
+    ) -> tuple[str, ArtifactKey]:
         address = Address.index(fingerprint, hour)
         head = self._repository.head(address)
         if head is None:

@@ -21,7 +21,7 @@ from photosearch.images.cache import ImageCache
 from photosearch.images.store import ImageStore
 from photosearch.oci.opening import open_registry
 from photosearch.oci.trust import tell_signature
-from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.addresses import Address, ArtifactKey, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
 from photosearch.repository.manifest import Input, Manifest
 from photosearch.repository.repository import Repository
@@ -71,7 +71,7 @@ class WayBack:
     def __init__(self, settings: Settings, repository: Repository) -> None:
         self._settings = settings
         self._repository = repository
-        self._checked: dict[tuple[Address, str], str | None] = {}
+        self._checked: dict[ArtifactKey, str | None] = {}
         self._lacks: dict[tuple[str, Address, str], str | None] = {}
 
     def from_server(self, served: Served) -> Iterator[TrailStep]:
