@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from api.fleet.discovery import Discovery, EndpointDirectory
+from api.fleet.discovery import Discovery, EndpointWatch
 from api.fleet.planner import Planner, utc_now
 from api.fleet.repository_watch import RepositoryWatch
 from api.fleet.servers import ServerPool
@@ -26,6 +26,7 @@ from api.query.photo_url import PhotoUrls
 from api.query.query import Uploads
 from api.query.understand import Understanding
 from api.search.search import Searcher
+from index_grpc.serving.opening import open_desk
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.images.decoder import Decoder
 from photosearch.repository.repository import Repository
@@ -64,7 +65,7 @@ class ApiState:
         now: Callable[[], datetime] = utc_now,
     ) -> "ApiState":
         """The state for ``settings``; nothing is read yet."""
-        discovery = discovery or EndpointDirectory(settings.endpoints_dir)
+        discovery = discovery or EndpointWatch(open_desk(settings).endpoints)
         repository = Repository.of(settings)
         watch = RepositoryWatch(repository)
         pool = ServerPool()

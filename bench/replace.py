@@ -25,7 +25,8 @@ from index_grpc.index.index_files import write_embeddings
 from index_grpc.index.quantiser import train_quantiser
 from index_grpc.index.rows import Row
 from index_grpc.server.client import CHANNEL_OPTIONS, search_request
-from index_grpc.serving.endpoints import Endpoint, read_endpoints
+from index_grpc.serving.desk import Endpoint
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.reconcile import place_servings
 from index_grpc.wire.index_pb2_grpc import IndexServiceStub
 from photosearch.processes.spec import photosearch_argv
@@ -57,7 +58,7 @@ class Caller:
     """Asks the server that is announced last, at a steady pace."""
 
     def __init__(self, settings: Settings, queries: NDArray[np.float32]) -> None:
-        self._folder = settings.endpoints_dir
+        self._endpoints = open_desk(settings).endpoints
         self._queries = queries
         self._asked = 0
         self._channel: grpc.Channel | None = None
@@ -84,7 +85,7 @@ class Caller:
 
     def follow(self) -> bool:
         """Turn to the server announced last, connected before it is asked."""
-        announced = read_endpoints(self._folder)
+        announced = self._endpoints.read()
         if not announced:
             return False
         last: Endpoint = max(announced, key=lambda endpoint: endpoint.ready_at)

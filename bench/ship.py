@@ -26,8 +26,7 @@ from bench.rows import BenchRow
 from index_grpc.index.encode import encode_index
 from index_grpc.index.index_files import ROWS, EmbeddingsFolder, write_embeddings
 from index_grpc.index.rows import RowTable
-from index_grpc.serving.desk_folder import read_servings
-from index_grpc.serving.endpoints import read_endpoints
+from index_grpc.serving.opening import open_desk
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.processes.supervisor import Supervisor
@@ -115,11 +114,11 @@ def _ship(settings: Settings, instance: dg.DagsterInstance, window: Window, numb
     record = instance.get_run_records(dg.RunsFilter(tags=RUN_TAG), limit=1)[0]
     [serving] = [
         one
-        for one in read_servings(settings.servings_dir).values()
+        for one in open_desk(settings).asked().values()
         if any((held.window, held.version) == (window, version) for held in one.windows)
     ]
     [endpoint] = [
-        one for one in read_endpoints(settings.endpoints_dir) if one.serving == serving.name
+        one for one in open_desk(settings).endpoints.read() if one.serving == serving.name
     ]
     asked_at = (settings.servings_dir / f"{serving.name}.json").stat().st_mtime
     return Shipped(

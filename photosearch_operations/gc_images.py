@@ -1,15 +1,15 @@
 """Serving images that nobody asks for any more.
 
 Every new hour makes an image and leaves the last one behind. An image goes when no Serving
-asks for it, no server was started from it, and it is older than the grace period: until then
-a rollback finds it. Whatever goes can be built again from the repository.
+asks for it or did within the grace period, no server was started from it, and it is older than
+that: until then a rollback finds it. Whatever goes can be built again from the repository.
 """
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from index_grpc.serving.desk_folder import read_servings
-from index_grpc.serving.endpoints import read_endpoints
+from index_grpc.serving.desk import ServingDesk
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import ServingImage, serving_images
 from photosearch.oci.garbage import collect_garbage
 from photosearch.oci.opening import open_registry
@@ -27,19 +27,19 @@ def unneeded_images(
     Raises:
         RegistryRefused: if the registry does not answer, or deletes nothing.
     """
-    registry = open_registry(settings)
+    registry, desk = open_registry(settings), open_desk(settings)
     oldest = datetime.now(UTC) - grace
     gone: set[str] = set()
     digests: set[str] = set()
     kept: set[str] = set()
     images = serving_images(registry, lambda tag, why: tell(f"tag {tag} stays: {why}"))
     for image in list(images):
-        if _is_needed(settings, image) or _is_young(image, oldest):
+        if _is_needed(desk, image, oldest) or _is_young(image, oldest):
             kept.add(image.digest)
             continue
         if not dry_run:
             with registry.lock(f"image/{image.tag}"):
-                if _is_needed(settings, image):  # asked for meanwhile
+                if _is_needed(desk, image, oldest):  # asked for meanwhile
                     kept.add(image.digest)
                     continue
                 registry.delete(image.tag)
@@ -54,12 +54,24 @@ def unneeded_images(
         yield f"signatures {tag}", 0, "their image is gone"
     for blob in collect_garbage(registry, grace=grace, dry_run=dry_run, without=gone):
         yield f"blob {blob.digest}", blob.size, "no image has it"
+    if not dry_run:
+        _forget_let_go(desk, oldest)
 
 
-def _is_needed(settings: Settings, image: ServingImage) -> bool:
-    asked = {serving.image for serving in read_servings(settings.servings_dir).values()}
-    running = {endpoint.image for endpoint in read_endpoints(settings.endpoints_dir)}
-    return image.digest in asked | running
+def _forget_let_go(desk: ServingDesk, oldest: datetime) -> None:
+    """Whoever ran a Serving removes it. Where nobody runs any, they would stay for ever."""
+    running = {endpoint.serving for endpoint in desk.endpoints.read()}
+    for name, serving in desk.let_go_of().items():
+        if serving.let_go_at < oldest and name not in running:
+            desk.remove(name)
+
+
+def _is_needed(desk: ServingDesk, image: ServingImage, oldest: datetime) -> bool:
+    """Whether it is asked for, or was within the grace period, or a server came from it."""
+    asked = {serving.image for serving in desk.asked().values()}
+    let_go = {one.image for one in desk.let_go_of().values() if one.let_go_at >= oldest}
+    running = {endpoint.image for endpoint in desk.endpoints.read()}
+    return image.digest in asked | let_go | running
 
 
 def _is_young(image: ServingImage, oldest: datetime) -> bool:

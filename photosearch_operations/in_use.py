@@ -3,7 +3,7 @@
 A server has its pack in memory, but one that dies is started again from the same files.
 """
 
-from index_grpc.serving.endpoints import endpoints_here
+from index_grpc.serving.opening import open_desk
 from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.settings.settings import Settings
 
@@ -11,7 +11,7 @@ from photosearch.settings.settings import Settings
 def versions_in_use(settings: Settings) -> set[ArtifactKey]:
     """Address and version of every index and quantiser that an announced server holds."""
     found = set()
-    for endpoint in endpoints_here(settings.endpoints_dir):
+    for endpoint in open_desk(settings).endpoints.own():
         if endpoint.quantiser is not None:
             found.add((Address.quantisers(endpoint.fingerprint), endpoint.quantiser))
         for held in endpoint.windows:

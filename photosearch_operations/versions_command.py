@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.reconcile import place_servings
 from photosearch.errors import PhotosearchError
 from photosearch.repository.addresses import Address
@@ -97,7 +98,7 @@ def _ask_now(settings: Settings) -> None:
     The sensor would see it at its next tick; a person who moved a HEAD waits for it. Whatever
     fails here is told, and left to the sensor.
     """
-    if not settings.servings_dir.is_dir():
+    if not open_desk(settings).is_there():
         return
     try:
         problems = place_servings(settings).failed

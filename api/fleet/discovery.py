@@ -1,25 +1,20 @@
 """Which index servers there are, and what each holds.
 
-On one machine a directory of endpoint files says so: the deployer writes a file when a server
-is ready and removes it before the server ends. In a cluster the Servings' EndpointSlices will
-say the same behind :class:`Discovery`. Queries read a snapshot from memory; the directory is
-looked at several times a second by names, times and sizes only, and read when those change;
-in a thread, because the files of thousands of windows take milliseconds to read.
+The desk says which servers answer. Queries read a snapshot from memory; whether the desk says
+something else is looked at several times a second, and only then is it read: in a thread, because
+thousands of windows take milliseconds to read.
 """
 
 import asyncio
-import contextlib
 import logging
-import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Protocol
 
-from index_grpc.serving.endpoints import Endpoint, read_endpoints
+from index_grpc.serving.desk import Endpoint, Endpoints
 from photosearch.windows import Window
 
 logger = logging.getLogger(__name__)
@@ -91,10 +86,10 @@ class Discovery(Protocol):
 
 
 @dataclass
-class EndpointDirectory:
-    """Discovery from a folder of endpoint files."""
+class EndpointWatch:
+    """Discovery by looking again and again."""
 
-    folder: Path
+    endpoints: Endpoints
     poll_s: float = POLL_S
     _fleet: Fleet = Fleet()
     _seen: object = None
@@ -110,12 +105,12 @@ class EndpointDirectory:
 
     def _look(self) -> Fleet:
         with self._looking:  # queries may look beside the watch
-            seen = self._signature()
+            seen = self.endpoints.edition()
             if seen != self._seen:
                 known = {server_key(server): server for server in self._fleet.servers}
                 kept = tuple(
                     known.get(server_key(server), server)
-                    for server in map(_server_of, read_endpoints(self.folder))
+                    for server in map(_server_of, self.endpoints.read())
                 )
                 if {*kept} != {*self._fleet.servers}:
                     fleet = Fleet(self._fleet.generation + 1, kept)
@@ -130,7 +125,7 @@ class EndpointDirectory:
             try:
                 await self.look()
             except Exception:  # a broken file must not end discovery: the last snapshot holds
-                logger.exception("the endpoint files in %s can't be read", self.folder)
+                logger.exception("the index servers that answer can't be read")
             if self._fleet.generation != before:
                 async with self._change:
                     self._change.notify_all()
@@ -139,15 +134,6 @@ class EndpointDirectory:
     async def changed(self, generation: int) -> None:
         async with self._change:
             await self._change.wait_for(lambda: self._fleet.generation > generation)
-
-    def _signature(self) -> object:
-        seen = []
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
-            for entry in entries:
-                with contextlib.suppress(FileNotFoundError):  # gone since, or leads nowhere
-                    stat = entry.stat()
-                    seen.append((entry.name, stat.st_mtime_ns, stat.st_ino, stat.st_size))
-        return sorted(seen)
 
 
 def _server_of(endpoint: Endpoint) -> Server:

@@ -23,8 +23,9 @@ from controller.local.server_process import adopt_servers
 from controller.local.status import DeployerStatus, State, deployer_dir, write_status
 from controller.retirement import unanswered
 from index_grpc.serving.desired import RefusedKey, WantedServings
-from index_grpc.serving.desk_folder import read_servings
-from index_grpc.serving.endpoints import read_endpoints, remove_endpoint
+from index_grpc.serving.desk import DeskError
+from index_grpc.serving.endpoints import EndpointFolder
+from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.image import remove_unused
 from photosearch.errors import PhotosearchError
@@ -65,6 +66,8 @@ class LocalDeployer:
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._desk = open_desk(settings)
+        self._endpoints = EndpointFolder(settings.endpoints_dir)
         self._servings_dir = deployer_dir(settings) / "servings"
         self._wanted = WantedServings(settings, Repository.of(settings), clock)
         self._asked: Mapping[str, Serving] = {}
@@ -74,7 +77,8 @@ class LocalDeployer:
         self._refusals = Refusals(first_retry_of_refused_s)
         self._look_at = 0.0
         self._problem: str | None = None
-        self._disk_fault: str | None = None
+        self._desk_problem: str | None = None
+        self._fault: str | None = None
         self._written: DeployerStatus | None = None
         self._images_may_go = True
 
@@ -89,9 +93,11 @@ class LocalDeployer:
             while not stop.is_set():
                 try:
                     self.reconcile()
-                    self._disk_fault = None
+                    self._fault = None
                 except OSError as error:  # a full disk: what runs goes on, the next look goes on
-                    self._tell_disk_fault(error)
+                    self._tell_fault(f"{error}; {remedy_for(error, 'state_dir')}")
+                except DeskError as error:
+                    self._tell_fault(str(error))
                 progress()
                 stop.wait(self._pause_s())
             self.end_all()
@@ -107,9 +113,9 @@ class LocalDeployer:
             held.wanted = False  # until the repository is read
             held.answered = True
             self._held[serving.name] = held
-        for endpoint in read_endpoints(self._settings.endpoints_dir):
+        for endpoint in self._endpoints.read():
             if endpoint.serving not in self._held:
-                remove_endpoint(self._settings.endpoints_dir, endpoint.serving)
+                self._endpoints.withdraw(endpoint.serving)
 
     def reconcile(self) -> None:
         """Look once and take the steps that are due."""
@@ -124,7 +130,7 @@ class LocalDeployer:
         self._mark_wanted(now)
         self._retire_unneeded(now)
         self._start_due(now)
-        self._refusals.tell(self._settings, now, self._clock())
+        self._refusals.tell(self._desk, now, self._clock())
         self._write_status()
         self._remove_images()
 
@@ -142,13 +148,13 @@ class LocalDeployer:
         with suppress(OSError):  # nobody reads it any more
             self._write_status()
 
-    def _tell_disk_fault(self, error: OSError) -> None:
-        if str(error) != self._disk_fault:
-            _log.error("%s; %s", error, remedy_for(error, "state_dir"))
-        self._disk_fault = str(error)
+    def _tell_fault(self, fault: str) -> None:
+        if fault != self._fault:
+            _log.error("%s", fault)
+        self._fault = fault
 
     def _look(self) -> None:
-        self._asked = read_servings(self._settings.servings_dir)
+        self._look_at_desk()
         asked = chain.from_iterable(one.windows for one in self._asked.values())
         self._asked_until = max((one.window.end for one in asked), default=None)
         try:
@@ -159,6 +165,17 @@ class LocalDeployer:
             if str(error) != self._problem:
                 _log.error("the repository can't be read: %s", error)
             self._problem = str(error)
+
+    def _look_at_desk(self) -> None:
+        try:
+            self._asked = self._desk.asked()
+            for name in self._desk.let_go_of().keys() - self._held.keys():
+                self._desk.remove(name)
+            self._desk_problem = None
+        except DeskError as error:  # what was asked for last goes on
+            if str(error) != self._desk_problem:
+                _log.error("%s", error)
+            self._desk_problem = str(error)
 
     def _note_failure(self, held: HeldServing, now: float) -> None:
         """Take note of why its server ended, if that was not by our will."""
@@ -196,7 +213,7 @@ class LocalDeployer:
                 held.keep(anew=True)
 
     def _hold(self, serving: Serving) -> HeldServing:
-        return HeldServing(serving, self._settings, self._servings_dir, self._logs)
+        return HeldServing(serving, self._settings, self._endpoints, self._servings_dir, self._logs)
 
     def _keys(self, chosen: Callable[[HeldServing], bool]) -> frozenset[RefusedKey]:
         """What the chosen ones hold."""

@@ -14,16 +14,8 @@ from controller.local.status import ServingStatus, State
 from index_grpc.errors import IndexGrpcError
 from index_grpc.server.client import describe_once
 from index_grpc.server.loading import Refusal
-from index_grpc.serving.endpoints import (
-    Endpoint,
-    EndpointWindow,
-    is_announced,
-    next_ready_at,
-    read_endpoints,
-    remove_endpoint,
-    started_s,
-    write_endpoint,
-)
+from index_grpc.serving.desk import Endpoint, EndpointWindow
+from index_grpc.serving.endpoints import EndpointFolder, started_s
 from index_grpc.serving.serving import Serving
 from photosearch.logs.writer import LogWriter
 from photosearch.processes.backoff import Backoff
@@ -49,6 +41,7 @@ class HeldServing:
 
     serving: Serving
     settings: Settings
+    endpoints: EndpointFolder
     servings_dir: Path
     #: Writes what its servers print.
     logs: LogWriter
@@ -153,9 +146,7 @@ class HeldServing:
         assert self.process is not None
         assert self.process.address is not None
         if self._ready_at is None:
-            self._ready_at = self._announced_at(self.process.pid) or next_ready_at(
-                self.settings.endpoints_dir
-            )
+            self._ready_at = self._announced_at(self.process.pid) or self.endpoints.next_ready_at()
         try:
             windows = tuple(
                 EndpointWindow(window=Window.parse(w.window), version=w.version, rows=w.rows)
@@ -176,13 +167,13 @@ class HeldServing:
             started_s=began_s,
             ready_at=self._ready_at,
         )
-        write_endpoint(self.settings.endpoints_dir, endpoint)
+        self.endpoints.announce(endpoint)
         self._endpoint = endpoint
         self.announced = True
 
     def withdraw(self) -> None:
         """Remove the endpoint file."""
-        remove_endpoint(self.settings.endpoints_dir, self.serving.name)
+        self.endpoints.withdraw(self.serving.name)
         self._endpoint = None
         self.announced = False
 
@@ -197,7 +188,7 @@ class HeldServing:
             return
         self.state = State.READY
         if anew:
-            self._ready_at = next_ready_at(self.settings.endpoints_dir)
+            self._ready_at = self.endpoints.next_ready_at()
         if anew or not self.announced:
             self.announce()
 
@@ -225,7 +216,7 @@ class HeldServing:
 
     def _announced_at(self, pid: int) -> datetime | None:
         """When a former deployer announced this same process."""
-        for endpoint in read_endpoints(self.settings.endpoints_dir):
+        for endpoint in self.endpoints.read():
             if endpoint.serving == self.serving.name and endpoint.pid == pid:
                 return endpoint.ready_at
         return None
@@ -284,10 +275,10 @@ class HeldServing:
             self.reason = None
             if not self.announced and self.state is State.READY:
                 self.announce()
-            elif self._endpoint is not None and not is_announced(
-                self.settings.endpoints_dir, self._endpoint
+            elif self._endpoint is not None and not self.endpoints.is_announced(
+                self._endpoint
             ):  # lost or damaged: it would hide a server that answers, until that ends
-                write_endpoint(self.settings.endpoints_dir, self._endpoint)
+                self.endpoints.announce(self._endpoint)
         elif self._silent >= SILENT_AT_MOST:
             self._kill(process, "it was silent")
 

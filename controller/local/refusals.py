@@ -14,15 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from index_grpc.serving.desired import RefusedKey
-from index_grpc.serving.desk_folder import (
-    CrashingServing,
-    RefusedIndex,
-    write_crashing,
-    write_refused,
-)
+from index_grpc.serving.desk import CrashingServing, RefusedIndex, ServingDesk
 from index_grpc.serving.serving import ServedWindow, Serving
 from photosearch.processes.backoff import Backoff
-from photosearch.settings.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -203,14 +197,14 @@ class Refusals:
             for name, one in self._crashing.items()
         ]
 
-    def tell(self, settings: Settings, now: float, clock: datetime) -> None:
-        """Write both lists if they say something new: packs are planned by them."""
+    def tell(self, desk: ServingDesk, now: float, clock: datetime) -> None:
+        """Tell both lists if they say something new: packs are planned by them."""
         refused, crashing = self.refused(now, clock), self.crashing(now, clock)
         moving = {"retry_at"}
         judged: list[object] = [one.model_dump(exclude=moving) for one in (*refused, *crashing)]
         if judged != self._told:
-            write_refused(settings, "deployer", refused)
-            write_crashing(settings, crashing)
+            desk.tell_refused("deployer", refused)
+            desk.tell_crashing(crashing)
             self._told = judged
 
 

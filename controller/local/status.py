@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from index_grpc.serving.desk_folder import CrashingServing, RefusedIndex
+from index_grpc.serving.desk import CrashingServing, RefusedIndex
 from photosearch.files.whole import write_whole
 from photosearch.settings.settings import Settings
 from photosearch.window_key import WindowKey

@@ -1,85 +1,39 @@
-"""The Servings that are asked for on one machine: a folder with one file each.
+"""The desk of one machine: a folder with a file for each Serving that is asked for.
 
-Dagster writes them and the deployer runs them, so neither needs the other to be there; in a
-cluster custom resources take their place. A Serving names its image by digest, and what was
-asked once never changes under a name.
+Files need no daemon and survive the death of whoever wrote them. A Serving that is let go
+moves into a folder below, where the deployer alone looks: what is asked for is read
+every second and stays small. Its file is written there before it goes here, so a writer that is
+killed between leaves it asked for.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 
-from index_grpc.serving.serving import ServedWindow, Serving, ServingError, read_serving
+from index_grpc.serving.desk import (
+    CrashingServing,
+    DeskDamage,
+    DeskError,
+    LetGoServing,
+    RefusedBy,
+    RefusedIndex,
+)
+from index_grpc.serving.desk_files import files_on_desk, note_damage, serving_damage
+from index_grpc.serving.endpoints import EndpointFolder
+from index_grpc.serving.serving import Serving, ServingError, SomeServing, read_as, read_serving
+from photosearch.files.locks import file_lock
 from photosearch.files.whole import write_whole
 from photosearch.repository.seal import sealed_text
-from photosearch.settings.settings import Settings
-from photosearch.window_key import WindowKey
-from photosearch.windows import Window
 
 _log = logging.getLogger(__name__)
 
-_CRASHING = ".crashing.json"
-
-
-def write_serving(folder: Path, serving: Serving) -> None:
-    """Ask for a Serving.
-
-    Raises:
-        ServingError: if it names no image.
-    """
-    if serving.image is None:
-        raise ServingError(
-            f"Serving {serving.name} names no image", remedy="build its image before asking for it"
-        )
-    write_whole(_path(folder, serving.name), sealed_text(serving))
-
-
-def remove_serving(folder: Path, name: str) -> None:
-    """Ask for a Serving no longer; its server answers until others hold all it does."""
-    _path(folder, name).unlink(missing_ok=True)
-
-
-def read_servings(folder: Path) -> Mapping[str, Serving]:
-    """Every Serving asked for, by name; a file that can't be read is logged and left out."""
-    servings = {}
-    for path in serving_files(folder):
-        try:
-            serving = read_serving(path)
-        except ServingError as error:
-            if path.exists():
-                _log.warning("%s", error)
-            continue
-        servings[serving.name] = serving
-    return servings
-
-
-class RefusedIndex(BaseModel):
-    """An index that can't be served; its finer windows answer where they are ready."""
-
-    model_config = ConfigDict(frozen=True)
-
-    window: WindowKey
-    version: str
-    reason: str
-    retry_at: datetime
-    #: Whether packs are to be planned without it; else it is being tried again.
-    left_out: bool = True
-    #: How often it was refused in a row.
-    times: int = 1
-    #: Whether its server crashed. It is tried again on its own, so that it takes no other along.
-    crashed: bool = False
-
-    @property
-    def key(self) -> tuple[Window, str]:
-        """Window and version."""
-        return (self.window, self.version)
-
-
-RefusedBy = Literal["builder", "deployer"]
+_LET_GO = "let-go"
+_ASKED = "the Servings that are asked for"
+_BY: tuple[RefusedBy, ...] = ("builder", "deployer")
 
 
 class RefusedNote(BaseModel):
@@ -93,42 +47,6 @@ class RefusedNote(BaseModel):
         return {"refused": told} if isinstance(told, list) else told
 
 
-def write_refused(settings: Settings, by: RefusedBy, refused: Sequence[RefusedIndex]) -> None:
-    """Tell which indexes are refused, so that packs are planned without them.
-
-    The builder of images refuses files that are not what their manifest says, and the
-    deployer those that an index server refused.
-    """
-    write_whole(_refused_path(settings, by), sealed_text(RefusedNote(refused=list(refused))))
-
-
-def read_refused(settings: Settings, by: RefusedBy) -> list[RefusedIndex]:
-    """What was told last; nothing when nothing ever was."""
-    try:
-        note = RefusedNote.model_validate_json(_refused_path(settings, by).read_bytes())
-        return note.refused
-    except (FileNotFoundError, ValidationError):
-        return []
-
-
-class CrashingServing(BaseModel):
-    """A pack whose index server crashes as it loads, or refuses it, without naming a window."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    windows: tuple[ServedWindow, ...]
-    #: Those that are to be served each on its own meanwhile, so that the one at fault is found.
-    apart: tuple[ServedWindow, ...]
-    #: How it ended last, with its last words.
-    reason: str
-    #: Whether the server ended by itself and said why, as of an image that nobody signed.
-    refused: bool = False
-    #: How often in a row.
-    crashes: int
-    retry_at: datetime
-
-
 class CrashingNote(BaseModel):
     """All packs that crash; a former release wrote the list alone."""
 
@@ -140,36 +58,125 @@ class CrashingNote(BaseModel):
         return {"crashing": told} if isinstance(told, list) else told
 
 
-def write_crashing(settings: Settings, crashing: Sequence[CrashingServing]) -> None:
-    """Tell which packs crash: packs are planned by it, and people are told."""
-    note = CrashingNote(crashing=list(crashing))
-    write_whole(settings.servings_dir / _CRASHING, sealed_text(note))
+class FolderDesk:
+    """The Servings in a folder and the endpoint files in another."""
+
+    def __init__(self, folder: Path, endpoints: EndpointFolder) -> None:
+        self._folder = folder
+        self._let_go = folder / _LET_GO
+        self._endpoints = endpoints
+
+    @property
+    def endpoints(self) -> EndpointFolder:
+        return self._endpoints
+
+    def is_there(self) -> bool:
+        return self._folder.is_dir()
+
+    def asked(self, *, strict: bool = False) -> Mapping[str, Serving]:
+        return _read_all(self._folder, Serving, strict=strict)
+
+    def let_go_of(self, *, strict: bool = False) -> Mapping[str, LetGoServing]:
+        found = _read_all(self._let_go, LetGoServing, strict=strict)
+        return {name: one for name, one in found.items() if not self._path(name).exists()}
+
+    def ask(self, serving: Serving) -> None:
+        if serving.image is None:
+            raise ServingError(
+                f"Serving {serving.name} names no image",
+                remedy="build its image before asking for it",
+            )
+        write_whole(self._path(serving.name), sealed_text(serving))
+        self.remove(serving.name)
+
+    def let_go(self, name: str) -> None:
+        path = self._path(name)
+        try:
+            serving = read_serving(path)
+        except ServingError:  # nothing is asked for there that anybody could take back
+            path.unlink(missing_ok=True)
+            return
+        let_go = LetGoServing(**serving.model_dump(), let_go_at=datetime.now(UTC))
+        write_whole(self._let_go / path.name, sealed_text(let_go))
+        path.unlink(missing_ok=True)
+
+    def remove(self, name: str) -> None:
+        (self._let_go / f"{name}.json").unlink(missing_ok=True)
+
+    def refused(self, by: RefusedBy) -> list[RefusedIndex]:
+        try:
+            return RefusedNote.model_validate_json(self._refused(by).read_bytes()).refused
+        except (FileNotFoundError, ValidationError):
+            return []
+
+    def tell_refused(self, by: RefusedBy, refused: Sequence[RefusedIndex]) -> None:
+        write_whole(self._refused(by), sealed_text(RefusedNote(refused=list(refused))))
+
+    def crashing(self) -> list[CrashingServing]:
+        try:
+            return CrashingNote.model_validate_json(self._crashing.read_bytes()).crashing
+        except (FileNotFoundError, ValidationError):
+            return []
+
+    def tell_crashing(self, crashing: Sequence[CrashingServing]) -> None:
+        write_whole(self._crashing, sealed_text(CrashingNote(crashing=list(crashing))))
+
+    def one_asker(self) -> AbstractContextManager[None]:
+        return file_lock(self._folder / ".lock")
+
+    def damages(self, *, discard: bool = False) -> Iterator[DeskDamage]:
+        notes: dict[Path, type[BaseModel]] = {self._refused(by): RefusedNote for by in _BY}
+        notes[self._crashing] = CrashingNote
+        found: list[tuple[Path, str | None, str, str | None]] = [
+            (
+                path,
+                serving_damage(path, Serving),
+                "'photosearch materialize' asks for it again",
+                path.stem,
+            )
+            for path in files_on_desk(self._folder, _ASKED)
+        ]
+        found += [
+            (path, serving_damage(path, LetGoServing), "nobody asks for it", None)
+            for path in files_on_desk(self._let_go, _ASKED)
+        ]
+        found += [
+            (path, note_damage(path, kind), "whoever refuses something writes it again", None)
+            for path, kind in notes.items()
+        ]
+        for path, why, again, serving in found:
+            if why is not None:
+                if discard:
+                    path.unlink(missing_ok=True)
+                yield DeskDamage(str(path), why, again, serving)
+
+    @property
+    def _crashing(self) -> Path:
+        return self._folder / ".crashing.json"
+
+    def _refused(self, by: RefusedBy) -> Path:
+        return self._folder / f".refused-by-{by}.json"
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
 
 
-def read_crashing(settings: Settings) -> list[CrashingServing]:
-    """What was told last; nothing when nothing ever was."""
-    try:
-        content = (settings.servings_dir / _CRASHING).read_bytes()
-        return CrashingNote.model_validate_json(content).crashing
-    except (FileNotFoundError, ValidationError):
-        return []
-
-
-def serving_files(folder: Path) -> list[Path]:
-    """Where the Servings lie that are asked for."""
-    return sorted(folder.glob("[!.]*.json"))
-
-
-def notes_kept(settings: Settings) -> dict[Path, type[BaseModel]]:
-    """Where the notes beside the Servings lie, and what each is."""
-    by: tuple[RefusedBy, ...] = ("builder", "deployer")
-    refused: dict[Path, type[BaseModel]] = {_refused_path(settings, one): RefusedNote for one in by}
-    return {**refused, settings.servings_dir / _CRASHING: CrashingNote}
-
-
-def _refused_path(settings: Settings, by: RefusedBy) -> Path:
-    return settings.servings_dir / f".refused-by-{by}.json"
-
-
-def _path(folder: Path, name: str) -> Path:
-    return folder / f"{name}.json"
+def _read_all(folder: Path, kind: type[SomeServing], *, strict: bool) -> dict[str, SomeServing]:
+    servings = {}
+    for path in files_on_desk(folder, _ASKED):
+        try:
+            serving = read_as(path, kind)
+        except ServingError as error:
+            if not path.exists():
+                continue
+            if strict:
+                raise DeskError(
+                    "a Serving that is asked for can't be read",
+                    found=str(error),
+                    limit="files that are as they were written",
+                    remedy="run 'photosearch verify --discard' and 'photosearch materialize'",
+                ) from error
+            _log.warning("%s", error)
+            continue
+        servings[serving.name] = serving
+    return servings

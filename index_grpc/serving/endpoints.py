@@ -2,19 +2,22 @@
 
 One JSON file a Serving, in one folder, written when its server answers and removed before it
 ends. Files need no daemon, survive the death of whoever wrote them, and a folder is listed
-in microseconds; in a cluster EndpointSlices take their place behind the same interface.
+in microseconds.
 """
 
+import contextlib
 import logging
+import os
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import psutil
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from index_grpc.serving.desk import DeskError, Endpoint
+from index_grpc.serving.desk_files import files_on_desk
 from photosearch.files.whole import write_whole
-from photosearch.window_key import WindowKey
 
 _log = logging.getLogger(__name__)
 
@@ -22,77 +25,91 @@ _log = logging.getLogger(__name__)
 _SAME_START_S = 2.0
 
 
-class EndpointWindow(BaseModel):
-    """A window that a server holds, its index's version and its rows."""
+class EndpointFolder:
+    """The servers that answer on one machine, by the files that the deployer writes."""
 
-    model_config = ConfigDict(frozen=True)
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
-    window: WindowKey
-    version: str
-    rows: int
+    def read(self, *, strict: bool = False) -> list[Endpoint]:
+        """Every announced server, sorted by name; none when there is no such folder.
 
+        A file that vanishes meanwhile is left out, and one that can't be read is logged: a
+        reader must not fail because of one server.
+        """
+        endpoints = []
+        for path in files_on_desk(self._folder, "the index servers that answer"):
+            try:
+                endpoints.append(Endpoint.model_validate_json(path.read_bytes()))
+            except FileNotFoundError:
+                continue
+            except (ValidationError, OSError) as error:
+                why = error.strerror if isinstance(error, OSError) else error.errors()[0]["msg"]
+                if strict:
+                    raise DeskError(
+                        "what an index server holds can't be read",
+                        found=f"{path}: {why}",
+                        limit="files that are as they were written",
+                        remedy="the deployer writes it again while it runs ('photosearch up'); "
+                        "where none runs, delete it",
+                    ) from error
+                _log.warning("%s is no endpoint file: %s", path, why)
+        return endpoints
 
-class Endpoint(BaseModel):
-    """A server that answers: where it is, and what it holds for its whole life."""
+    def own(self, *, strict: bool = False) -> list[Endpoint]:
+        """Those without the servers of another installation, whose files came here when its
+        folder was copied while they ran."""
+        state = self._folder.parent
+        return [one for one in self.read(strict=strict) if not _serves_elsewhere(one, state)]
 
-    model_config = ConfigDict(frozen=True)
+    def edition(self) -> object:
+        """Names, times and sizes of the files."""
+        seen = []
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):  # gone since, or leads nowhere
+                    stat = entry.stat()
+                    seen.append((entry.name, stat.st_mtime_ns, stat.st_ino, stat.st_size))
+        return sorted(seen)
 
-    serving: str
-    address: str
-    fingerprint: str
-    quantiser: str | None
-    #: Digest of the image that it was started from.
-    image: str | None = None
-    windows: tuple[EndpointWindow, ...]
-    pid: int
-    #: Seconds from the machine's start to the process's: with the pid it names one process, and
-    #: no clock that is set has a part in it. None in files of releases before 0.2.
-    started_s: float | None = None
-    #: When it began to answer. Of two servers that hold one window the later one is right.
-    ready_at: AwareDatetime
+    def is_alive(self, endpoint: Endpoint) -> bool:
+        """Whether the server's process lives; its file stays behind when the machine goes down.
 
+        Another process may have its number by now.
+        """
+        try:
+            if endpoint.started_s is not None:
+                return abs(started_s(endpoint.pid) - endpoint.started_s) < _SAME_START_S
+            return psutil.Process(endpoint.pid).create_time() < endpoint.ready_at.timestamp()
+        except psutil.NoSuchProcess:
+            return False
 
-def endpoint_path(folder: Path, serving: str) -> Path:
-    """Where the endpoint file of a Serving lies."""
-    return folder / f"{serving}.json"
+    def announce(self, endpoint: Endpoint) -> None:
+        """Announce a server, in one step for readers."""
+        write_whole(self.path(endpoint.serving), endpoint.model_dump_json(indent=1))
 
+    def is_announced(self, endpoint: Endpoint) -> bool:
+        """Whether a server's file is there and says this."""
+        try:
+            content = self.path(endpoint.serving).read_bytes()
+        except OSError:
+            return False
+        return content == endpoint.model_dump_json(indent=1).encode()
 
-def write_endpoint(folder: Path, endpoint: Endpoint) -> None:
-    """Announce a server, in one step for readers."""
-    write_whole(endpoint_path(folder, endpoint.serving), endpoint.model_dump_json(indent=1))
+    def withdraw(self, serving: str) -> None:
+        """Withdraw a server; nothing happens when it is withdrawn already."""
+        self.path(serving).unlink(missing_ok=True)
 
+    def next_ready_at(self) -> datetime:
+        """Now, but later than every announced server's: of two the one that announces itself
+        later is right, and a clock that was set back must not make it the earlier."""
+        latest = max((one.ready_at for one in self.read()), default=None)
+        now = datetime.now(UTC)
+        return now if latest is None else max(now, latest + timedelta(microseconds=1))
 
-def is_announced(folder: Path, endpoint: Endpoint) -> bool:
-    """Whether a server's file is there and says this."""
-    try:
-        content = endpoint_path(folder, endpoint.serving).read_bytes()
-    except OSError:
-        return False
-    return content == endpoint.model_dump_json(indent=1).encode()
-
-
-def remove_endpoint(folder: Path, serving: str) -> None:
-    """Withdraw a server; nothing happens when it is withdrawn already."""
-    endpoint_path(folder, serving).unlink(missing_ok=True)
-
-
-def has_process(endpoint: Endpoint) -> bool:
-    """Whether the server's process lives; its file stays behind when the machine goes down.
-
-    Another process may have its number by now.
-    """
-    try:
-        if endpoint.started_s is not None:
-            return abs(started_s(endpoint.pid) - endpoint.started_s) < _SAME_START_S
-        return psutil.Process(endpoint.pid).create_time() < endpoint.ready_at.timestamp()
-    except psutil.NoSuchProcess:
-        return False
-
-
-def endpoints_here(folder: Path) -> list[Endpoint]:
-    """The announced servers without those of another installation, whose files came into
-    ``folder`` when it was copied while they ran."""
-    return [one for one in read_endpoints(folder) if not _serves_elsewhere(one, folder.parent)]
+    def path(self, serving: str) -> Path:
+        """Where the endpoint file of a Serving lies."""
+        return self._folder / f"{serving}.json"
 
 
 def _serves_elsewhere(endpoint: Endpoint, state: Path) -> bool:
@@ -118,30 +135,3 @@ def started_s(pid: int) -> float:
         psutil.NoSuchProcess: if there is none.
     """
     return round(psutil.Process(pid).create_time() - psutil.boot_time(), 2)
-
-
-def next_ready_at(folder: Path) -> datetime:
-    """Now, but later than every announced server's: of two the one that announces itself later
-    is right, and a clock that was set back must not make it the earlier."""
-    latest = max((one.ready_at for one in read_endpoints(folder)), default=None)
-    now = datetime.now(UTC)
-    return now if latest is None else max(now, latest + timedelta(microseconds=1))
-
-
-def read_endpoints(folder: Path) -> list[Endpoint]:
-    """Every announced server, sorted by name; none when there is no such folder.
-
-    A file that vanishes meanwhile is left out, and one that can't be read is logged: a
-    reader must not fail because of one server.
-    """
-    endpoints = []
-    for path in sorted(folder.glob("[!.]*.json")):
-        try:
-            endpoints.append(Endpoint.model_validate_json(path.read_bytes()))
-        except FileNotFoundError:
-            continue
-        except ValidationError as error:
-            _log.warning("%s is no endpoint file: %s", path, error.errors()[0]["msg"])
-        except OSError as error:
-            _log.warning("%s can't be read: %s", path, error.strerror)
-    return endpoints

@@ -1,17 +1,13 @@
 """Which indexes and packs can't be served, said for people.
 
-The builder of images and the deployer each tell in files what they refuse, so that packs are
+The builder of images and the deployer each tell at the desk what they refuse, so that packs are
 planned by it. The API, the command line and Dagster show the same to people from here.
 """
 
 from collections.abc import Iterator
 
-from index_grpc.serving.desk_folder import (
-    CrashingServing,
-    RefusedIndex,
-    read_crashing,
-    read_refused,
-)
+from index_grpc.serving.desk import CrashingServing, RefusedIndex, ServingDesk
+from index_grpc.serving.opening import open_desk
 from photosearch.rest.timeline import Trouble
 from photosearch.settings.settings import Settings
 
@@ -30,13 +26,13 @@ _WHOLE = "what answered before goes on; see the log, and that the machine has me
 
 def read_troubles(settings: Settings) -> list[Trouble]:
     """All there are; nothing while no server runs that could tell."""
-    return list(_troubles(settings))
+    return list(_troubles(open_desk(settings)))
 
 
-def _troubles(settings: Settings) -> Iterator[Trouble]:
-    for crashing in read_crashing(settings):
+def _troubles(desk: ServingDesk) -> Iterator[Trouble]:
+    for crashing in desk.crashing():
         yield _of_serving(crashing)
-    for refused in (*read_refused(settings, "deployer"), *read_refused(settings, "builder")):
+    for refused in (*desk.refused("deployer"), *desk.refused("builder")):
         yield _of_index(refused)
 
 

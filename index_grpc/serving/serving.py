@@ -10,6 +10,7 @@ import itertools
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -81,14 +82,26 @@ class Serving(BaseModel):
         )
 
 
+SomeServing = TypeVar("SomeServing", bound=Serving)
+
+
 def read_serving(file: Path) -> Serving:
     """Read a Serving file.
 
     Raises:
         ServingError: if there is no such file, or it holds no Serving.
     """
+    return read_as(file, Serving)
+
+
+def read_as(file: Path, kind: type[SomeServing]) -> SomeServing:
+    """Read a Serving file that says more of its Serving, as ``kind`` has it.
+
+    Raises:
+        ServingError: as for :func:`read_serving`.
+    """
     try:
-        return Serving.model_validate_json(file.read_bytes())
+        return kind.model_validate_json(file.read_bytes())
     except OSError as error:
         raise ServingError(
             f"Serving file {file} can't be read",

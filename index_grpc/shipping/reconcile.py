@@ -10,19 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from index_grpc.serving.desired import RefusedKey, WantedServings
-from index_grpc.serving.desk_folder import (
-    RefusedIndex,
-    read_crashing,
-    read_refused,
-    read_servings,
-    remove_serving,
-    write_refused,
-    write_serving,
-)
+from index_grpc.serving.desk import RefusedIndex, ServingDesk
+from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.image import build_serving_image, find_serving_image
 from photosearch.errors import PhotosearchError
-from photosearch.files.locks import file_lock
 from photosearch.oci.build import BuiltImage, ImageBuilder
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.opening import open_builder
@@ -79,10 +71,12 @@ class ServingPlacer:
     builder: ImageBuilder
     clock: Callable[[], datetime] = _utc_now
     first_retry_s: float = FIRST_RETRY_S
+    _desk: ServingDesk = field(init=False)
     _wanted: WantedServings = field(init=False)
     _signer: ImageSigner = field(init=False)
 
     def __post_init__(self) -> None:
+        self._desk = open_desk(self.settings)
         self._wanted = WantedServings(self.settings, self.repository, self.clock)
         self._signer = ImageSigner(self.settings)
 
@@ -104,7 +98,7 @@ class ServingPlacer:
                 unbuilt.append(serving)
             else:
                 ready.append(serving.model_copy(update={"image": digest}))
-        asked = read_servings(self.settings.servings_dir)
+        asked = self._desk.asked()
         unasked = [serving for serving in ready if asked.get(serving.name) != serving]
         known = {serving.name for serving in [*ready, *unbuilt]}
         return Comparison(ready, unbuilt, unasked, [name for name in asked if name not in known])
@@ -115,11 +109,11 @@ class ServingPlacer:
         A window whose index is damaged is left out of its pack, so that its finer windows
         stand in for it where they are ready. It is told as refused, and tried again later.
         """
-        refused = {index.key: index for index in read_refused(self.settings, "builder")}
+        refused = {index.key: index for index in self._desk.refused("builder")}
         left_out = self._left_out()
         failed: dict[str, str] = {}
         images: list[tuple[Serving, BuiltImage]] = []
-        asked = read_servings(self.settings.servings_dir)
+        asked = self._desk.asked()
         to_build = self._planned(left_out)
         while to_build:
             serving, *to_build = to_build
@@ -140,7 +134,7 @@ class ServingPlacer:
         served = {(w.window, w.version) for serving, _ in images for w in serving.windows}
         still = (left_out - served) & self._wanted.current
         kept = [one for key, one in refused.items() if key in still]
-        write_refused(self.settings, "builder", kept)
+        self._desk.tell_refused("builder", kept)
         told = failed | {f"{one.window} {one.version}": one.reason for one in kept}
         return Built(images, [f"{name}: {why}" for name, why in told.items()], not failed, asked)
 
@@ -153,14 +147,13 @@ class ServingPlacer:
 
         Returns what was found before.
         """
-        folder = self.settings.servings_dir
-        with file_lock(folder / ".lock"):
+        with self._desk.one_asker():
             compared = self.compare()
             for serving in compared.unasked:
-                write_serving(folder, serving)
+                self._desk.ask(serving)
             if not compared.unbuilt:
                 for name in compared.surplus:
-                    remove_serving(folder, name)
+                    self._desk.let_go(name)
         if compared.unbuilt:
             self._ask_for(self.build())
         return compared
@@ -168,17 +161,16 @@ class ServingPlacer:
     def _ask_for(self, built: Built) -> None:
         """Ask for these and no others, unless somebody has asked for something meanwhile: that
         may be newer, or without what was erased."""
-        folder = self.settings.servings_dir
-        with file_lock(folder / ".lock"):
-            asked = read_servings(folder)
+        with self._desk.one_asker():
+            asked = self._desk.asked()
             if not built.is_complete or asked != built.asked:
                 return
             servings = [one.model_copy(update={"image": made.digest}) for one, made in built.images]
             for serving in servings:
                 if asked.get(serving.name) != serving:
-                    write_serving(folder, serving)
+                    self._desk.ask(serving)
             for name in asked.keys() - {serving.name for serving in servings}:
-                remove_serving(folder, name)
+                self._desk.let_go(name)
 
     def _planned(self, left_out: Collection[RefusedKey]) -> list[Serving]:
         self._wanted.look()
@@ -186,10 +178,10 @@ class ServingPlacer:
 
     def _apart(self) -> set[RefusedKey]:
         """The indexes that travel alone, because a server that held one of them crashed."""
-        refused = read_refused(self.settings, "deployer")
+        refused = self._desk.refused("deployer")
         return {one.key for one in refused if one.crashed} | {
             (served.window, served.version)
-            for crashing in read_crashing(self.settings)
+            for crashing in self._desk.crashing()
             for served in crashing.apart
         }
 
@@ -198,11 +190,9 @@ class ServingPlacer:
         # A pause that is longer than any was begun by a clock that was ahead.
         latest = now + timedelta(seconds=LAST_RETRY_S)
         by_builder = {
-            one.key
-            for one in read_refused(self.settings, "builder")
-            if now < one.retry_at <= latest
+            one.key for one in self._desk.refused("builder") if now < one.retry_at <= latest
         }
-        by_deployer = {one.key for one in read_refused(self.settings, "deployer") if one.left_out}
+        by_deployer = {one.key for one in self._desk.refused("deployer") if one.left_out}
         return by_builder | by_deployer
 
     def _refusal(

@@ -8,8 +8,8 @@ either may be run at any time, twice, or after the other was killed.
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from index_grpc.serving.endpoints import read_endpoints
 from index_grpc.serving.not_served import read_troubles
+from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.oci.build import BuiltImage
@@ -125,7 +125,7 @@ def _image_table(images: Sequence[tuple[Serving, BuiltImage]]) -> str:
 def _serving_table(
     context: StepContext, servings: Sequence[Serving], troubles: Sequence[Trouble]
 ) -> str:
-    answering = {e.serving: e for e in read_endpoints(context.settings.endpoints_dir)}
+    answering = {e.serving: e for e in open_desk(context.settings).endpoints.read()}
     lines = ["| Serving | tier | windows | image | answers |", "| --- " * 5 + "|"]
     for serving in servings:
         endpoint = answering.get(serving.name)

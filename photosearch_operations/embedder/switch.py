@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index_grpc.serving.endpoints import read_endpoints
+from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.cover import cover
@@ -180,7 +180,7 @@ class EmbedderSwitch:
         limit = time.monotonic() + SERVERS_TIMEOUT_S
         names = {serving.name for serving in servings}
         while True:
-            announced = read_endpoints(self.settings.endpoints_dir)
+            announced = open_desk(self.settings).endpoints.read()
             missing = names - {endpoint.serving for endpoint in announced}
             if not missing or not announced:
                 return bool(announced)

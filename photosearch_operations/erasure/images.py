@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from index_grpc.index.index_files import ROWS
-from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.image import remove_unused
 from index_grpc.shipping.layers import ROOT
@@ -37,7 +37,7 @@ def asked_with(settings: Settings, versions: Collection[ArtifactKey]) -> set[str
     """The names of the Servings that are asked for and hold one of these versions."""
     return {
         name
-        for name, serving in read_servings(settings.servings_dir).items()
+        for name, serving in open_desk(settings).asked().items()
         for served in serving.windows
         if (Address.index(serving.fingerprint, served.window), served.version) in versions
     }

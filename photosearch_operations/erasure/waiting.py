@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from index_grpc.serving.endpoints import endpoints_here
+from index_grpc.serving.opening import open_desk
 from photosearch.errors import PhotosearchError
 from photosearch.files.locks import file_lock
 from photosearch.repository.addresses import Address, ArtifactKey
@@ -137,7 +137,7 @@ def _servers_of(settings: Settings, versions: set[ArtifactKey]) -> set[int]:
     """The processes of the servers that announce one of these versions."""
     return {
         endpoint.pid
-        for endpoint in endpoints_here(settings.endpoints_dir)
+        for endpoint in open_desk(settings).endpoints.own()
         for held in endpoint.windows
         if (Address.index(endpoint.fingerprint, held.window), held.version) in versions
     }

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from index_grpc.index.find_row import find_row
 from index_grpc.index.rows import Row
-from index_grpc.serving.endpoints import endpoints_here, has_process
+from index_grpc.serving.opening import open_desk
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.left_out import (
     hidden_by_status,
@@ -91,8 +91,9 @@ class _Walk:
         # Queries are asked of the current embedder's servers; those of one that is prepared
         # answer none while these do.
         current = current_fingerprint(repository)
+        endpoints = open_desk(settings).endpoints
         self._endpoints = sorted(
-            filter(has_process, endpoints_here(settings.endpoints_dir)),
+            filter(endpoints.is_alive, endpoints.own()),
             key=lambda endpoint: (endpoint.fingerprint == current, endpoint.ready_at),
             reverse=True,
         )

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from index_grpc.index.find_row import find_row
 from index_grpc.index.rows import Row
-from index_grpc.serving.desk_folder import read_servings
-from index_grpc.serving.endpoints import Endpoint
+from index_grpc.serving.desk import Endpoint
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.faults import index_fault
 from photosearch.catalogue.listing import Photo
 from photosearch.errors import PhotosearchError
@@ -102,7 +102,7 @@ class WayBack:
         endpoint = served.endpoint
         if endpoint.image is None:
             return TrailStep(name="image", found="none: started from the repository")
-        asked = read_servings(self._settings.servings_dir).get(endpoint.serving)
+        asked = open_desk(self._settings).asked().get(endpoint.serving)
         if asked is not None and asked.image != endpoint.image:
             why_not: str | None = f"the Serving asks for {asked.image}"
         else:

@@ -9,7 +9,7 @@ so its content is worked out again, and it is compared with the one that was bui
 import hashlib
 from collections.abc import Collection, Iterator
 
-from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import ServingImage, serving_images
 from index_grpc.shipping.faults import image_faults, image_told, is_of
 from index_grpc.shipping.layer_contents import LayerContents, read_layer
@@ -50,7 +50,7 @@ def damaged_images(
         yield f"the registry can't be verified: {error}"
         return
     yield from problems
-    servings = read_servings(settings.servings_dir).values()
+    servings = open_desk(settings).asked().values()
     search = _Search(
         registry,
         KnownImages.of(workplace_of(settings)),

@@ -6,8 +6,7 @@ An index server looks when it loads, which may be at the next restart; this look
 from collections import Counter
 from collections.abc import Iterator
 
-from index_grpc.serving.desk_folder import read_servings
-from index_grpc.serving.endpoints import read_endpoints
+from index_grpc.serving.opening import open_desk
 from photosearch.errors import PhotosearchError
 from photosearch.oci.opening import open_registry
 from photosearch.oci.trust import tell_signature
@@ -23,8 +22,9 @@ def wrong_signatures(settings: Settings, *, looked_at: list[str] | None = None) 
     """
     if not settings.trusted_keys and settings.signing_key is None:
         return
-    asked = {one.image: one.name for one in read_servings(settings.servings_dir).values()}
-    served = {one.image: one.serving for one in read_endpoints(settings.endpoints_dir)}
+    desk = open_desk(settings)
+    asked = {one.image: one.name for one in desk.asked().values()}
+    served = {one.image: one.serving for one in desk.endpoints.read()}
     found: Counter[str] = Counter()
     for image, serving in sorted((served | asked).items(), key=lambda pair: pair[1]):
         if image is None:

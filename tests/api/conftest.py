@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from api.fleet.discovery import EndpointDirectory
 from tests.api.fixtures import servers, shop
 from tests.api.served import serving
 from tests.api.shop import Servers, Shop
@@ -24,7 +23,7 @@ def start_api(shop: Shop, servers: Servers) -> Iterator[StartApi]:
 
         def start(**settings: Any) -> httpx.Client:
             changed = shop.settings.model_copy(update=settings)
-            discovery = EndpointDirectory(servers.endpoints)
+            discovery = servers.watch()
             return stack.enter_context(serving(changed, discovery))
 
         yield start
@@ -36,7 +35,7 @@ def whole(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[http
     running = Servers(shop, tmp_path_factory.mktemp("endpoints"))
     running.serve_all()
     try:
-        with serving(shop.settings, EndpointDirectory(running.endpoints)) as client:
+        with serving(shop.settings, running.watch()) as client:
             yield client
     finally:
         running.close()

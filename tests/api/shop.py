@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from api.fleet.discovery import EndpointWatch
 from index_grpc.index.encode import encode_index
 from index_grpc.index.glue import glue_indexes
 from index_grpc.index.index_files import write_embeddings
@@ -24,7 +25,8 @@ from index_grpc.index.pack import Pack
 from index_grpc.index.rows import Row
 from index_grpc.server.loading import load_serving
 from index_grpc.server.server import IndexServer
-from index_grpc.serving.endpoints import Endpoint, EndpointWindow, remove_endpoint, write_endpoint
+from index_grpc.serving.desk import Endpoint, EndpointWindow
+from index_grpc.serving.endpoints import EndpointFolder
 from index_grpc.serving.serving import Serving
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
@@ -86,6 +88,10 @@ class Servers:
         self._windows: dict[str, list[Window]] = {}
         self._silent: list[socket.socket] = []
 
+    def watch(self) -> EndpointWatch:
+        """Finds them, as the API does."""
+        return EndpointWatch(EndpointFolder(self.endpoints))
+
     def serve(self, windows: Iterable[Window], name: str | None = None) -> str:
         """Start a server for these windows; returns its Serving's name."""
         serving = Serving.of(
@@ -113,8 +119,7 @@ class Servers:
         return "silent"
 
     def _announce(self, name: str, address: str, windows: Sequence[Window]) -> None:
-        write_endpoint(
-            self.endpoints,
+        EndpointFolder(self.endpoints).announce(
             Endpoint(
                 serving=name,
                 address=address,
@@ -153,7 +158,7 @@ class Servers:
 
     def retire(self, name: str) -> None:
         """End a server as the deployer does: first its file goes."""
-        remove_endpoint(self.endpoints, name)
+        EndpointFolder(self.endpoints).withdraw(name)
         self.kill(name)
 
     def close(self) -> None:

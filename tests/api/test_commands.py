@@ -12,12 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from index_grpc.serving.desk_folder import (
-    CrashingServing,
-    RefusedIndex,
-    write_crashing,
-    write_refused,
-)
+from index_grpc.serving.desk import CrashingServing, RefusedIndex
+from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import ServedWindow
 from photosearch.address import authority, base_url, listen
 from photosearch.settings.settings import load_settings
@@ -112,8 +108,8 @@ def test_windows_tells_what_is_not_served_and_why(
         reason="vectors.npy is cut off",
         retry_at=datetime(2026, 11, 3, 2, 31, tzinfo=UTC),
     )
-    write_crashing(shop.settings, [crashing])
-    write_refused(shop.settings, "builder", [refused])
+    open_desk(shop.settings).tell_crashing([crashing])
+    open_desk(shop.settings).tell_refused("builder", [refused])
 
     limit = time.monotonic() + 30
     while not (troubles := whole.get("/v1/windows").json()["troubles"]):

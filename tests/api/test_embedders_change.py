@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from api.fleet.discovery import EndpointDirectory
+from api.fleet.discovery import EndpointWatch
+from index_grpc.serving.endpoints import EndpointFolder
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
 from photosearch.windows import Window
@@ -42,7 +43,7 @@ def test_the_old_embedder_answers_until_the_new_one_is_served_as_far(tmp_path: P
     servers.serve_all()
     successors = None
     try:
-        with serving(old.settings, EndpointDirectory(servers.endpoints)) as api:
+        with serving(old.settings, servers.watch()) as api:
             first = search(api, old)
 
             new = embedded_anew(old, embedder_precision="float32")
@@ -75,7 +76,7 @@ def test_a_cursor_of_an_embedder_that_is_gone_is_refused(
     cursor = search(start_api(), shop)["cursor"]
     settings = shop.settings.model_copy(update={"state_dir": tmp_path / "another"})
 
-    with serving(settings, EndpointDirectory(tmp_path / "none")) as api:
+    with serving(settings, EndpointWatch(EndpointFolder(tmp_path / "none"))) as api:
         response = api.post("/v1/search", json={"cursor": cursor})
 
     assert response.status_code == 409
@@ -103,7 +104,7 @@ def test_a_damaged_embedder_is_told_at_readyz_and_mended_without_a_restart(
     model.chmod(0o644)
     model.write_bytes(whole[:-10] + b"0123456789")
 
-    with serving(settings, EndpointDirectory(tmp_path / "none")) as api:
+    with serving(settings, EndpointWatch(EndpointFolder(tmp_path / "none"))) as api:
         until(lambda: "model.onnx" in api.get("/readyz").json()["found"])
         model.write_bytes(whole)
         until(lambda: api.get("/readyz").json()["found"] == "no index server")

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.fleet.discovery import EndpointDirectory
 from api.public import without_places
-from index_grpc.serving.desk_folder import RefusedIndex, write_crashing, write_refused
+from index_grpc.serving.desk import RefusedIndex
+from index_grpc.serving.opening import open_desk
 from photosearch.settings.settings import Settings, load_settings
 from tests.api.served import serving
 from tests.api.shop import Servers, Shop
@@ -85,8 +85,8 @@ def dead_servers(settings: Settings, folder: Path) -> Settings:
 def refused_index(settings: Settings, folder: Path) -> Settings:
     changed = settings.model_copy(update={"state_dir": folder / "state"})
     shutil.copytree(settings.state, changed.state)
-    write_crashing(changed, [])  # what other tests told of in the same shop
-    write_refused(changed, "builder", [])
+    open_desk(changed).tell_crashing([])  # what other tests told of in the same shop
+    open_desk(changed).tell_refused("builder", [])
     now = datetime.now(UTC)
     refused = RefusedIndex(
         window="daily/2026-11-02",
@@ -94,7 +94,7 @@ def refused_index(settings: Settings, folder: Path) -> Settings:
         reason=f"{changed.state}/images/x.npy of s3://hidden-bucket/x is cut off (127.0.0.1:9)",
         retry_at=now + timedelta(hours=1),
     )
-    write_refused(changed, "deployer", [refused])
+    open_desk(changed).tell_refused("deployer", [refused])
     return changed
 
 
@@ -132,7 +132,7 @@ def everything_asked(api: httpx.Client, shop: Shop) -> list[httpx.Response]:
 def broken(breaks: Break, shop: Shop, servers: Servers, folder: Path) -> Iterator[httpx.Client]:
     names = servers.serve_all()
     settings = breaks(shop.settings.model_copy(update={"deadline_s": 2.0}), folder)
-    with serving(settings, EndpointDirectory(servers.endpoints)) as api:
+    with serving(settings, servers.watch()) as api:
         if breaks is dead_servers:
             for name in names:
                 servers.kill(name)

@@ -10,7 +10,8 @@ import httpx
 import numpy as np
 import pytest
 
-from index_grpc.serving.endpoints import Endpoint, EndpointWindow, remove_endpoint, write_endpoint
+from index_grpc.serving.desk import Endpoint, EndpointWindow
+from index_grpc.serving.endpoints import EndpointFolder
 from photosearch.windows import Window
 from tests.api.conftest import StartApi
 from tests.api.shop import Servers, Shop
@@ -141,7 +142,7 @@ def test_nothing_is_lost_while_servers_are_replaced(start_api: StartApi, servers
     for turn in range(2):
         for place, name in enumerate(names):
             successor = servers.serve(servers.windows_of(name), f"successor-{turn}-{place}")
-            remove_endpoint(servers.endpoints, name)
+            EndpointFolder(servers.endpoints).withdraw(name)
             time.sleep(0.3)  # the deployer drains for longer
             servers.kill(name)
             names[place] = successor
@@ -210,8 +211,7 @@ def test_broken_endpoint_files_hide_no_other_server(start_api: StartApi, servers
 
 def test_a_server_of_another_embedder_is_never_asked(start_api: StartApi, servers: Servers) -> None:
     servers.serve_all()
-    write_endpoint(
-        servers.endpoints,
+    EndpointFolder(servers.endpoints).announce(
         Endpoint(
             serving="foreign",
             address="127.0.0.1:1",

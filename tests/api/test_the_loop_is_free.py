@@ -22,13 +22,14 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api.app import create_app
-from api.fleet.discovery import EndpointDirectory
+from api.fleet.discovery import EndpointWatch
 from api.fleet.plan import Current
 from api.fleet.repository_watch import CurrentIndexes
 from api.fleet.servers import ServerPool
 from api.server.server import server_of
 from api.state import ApiState
-from index_grpc.serving.endpoints import Endpoint, EndpointWindow, write_endpoint
+from index_grpc.serving.desk import Endpoint, EndpointWindow
+from index_grpc.serving.endpoints import EndpointFolder
 from index_grpc.wire.index_pb2 import Hit, SearchedWindow, SearchResponse
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
@@ -140,8 +141,7 @@ def loop(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]
         }
     )
     write_shop(settings)
-    write_endpoint(
-        folder / "endpoints",
+    EndpointFolder(folder / "endpoints").announce(
         Endpoint(
             serving="all-hours",
             address="127.0.0.1:1",
@@ -152,7 +152,9 @@ def loop(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]
             ready_at=NOW,
         ),
     )
-    state = ApiState.make(settings, EndpointDirectory(folder / "endpoints"), now=lambda: NOW)
+    state = ApiState.make(
+        settings, EndpointWatch(EndpointFolder(folder / "endpoints")), now=lambda: NOW
+    )
     connect_to_many_hits(state.pool)
     know_every_hour(state, shop.fingerprint)
     with running(state) as watched:

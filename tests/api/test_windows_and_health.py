@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.fleet.discovery import EndpointDirectory
+from api.fleet.discovery import EndpointWatch
+from index_grpc.serving.endpoints import EndpointFolder
 from photosearch.repository.addresses import Address
 from photosearch.windows import Window
 from tests.api.conftest import StartApi
@@ -115,7 +116,9 @@ def test_the_api_lives_before_anything_is_there(shop: Shop, tmp_path: Path) -> N
         update={"state_dir": tmp_path / "nothing", "photos_url": None}
     )
 
-    with serving(settings, EndpointDirectory(tmp_path / "nothing" / "endpoints")) as api:
+    with serving(
+        settings, EndpointWatch(EndpointFolder(tmp_path / "nothing" / "endpoints"))
+    ) as api:
         alive = api.get("/healthz")
         ready = api.get("/readyz")
         timeline = api.get("/v1/windows")
@@ -156,7 +159,7 @@ def test_the_api_is_ready_with_its_first_index_server(
 def test_before_the_first_hour_has_closed_there_is_nothing_to_search(
     shop: Shop, servers: Servers
 ) -> None:
-    discovery = EndpointDirectory(servers.endpoints)
+    discovery = servers.watch()
     now = datetime(2026, 10, 1, 0, 59, tzinfo=UTC)
 
     with serving(shop.settings, discovery, lambda: now) as api:
@@ -189,7 +192,7 @@ def test_an_api_whose_clock_is_behind_answers_and_says_so(
     shop: Shop, servers: Servers, now: datetime, ahead_s: int, stale: int
 ) -> None:
     servers.serve_all()
-    with serving(shop.settings, EndpointDirectory(servers.endpoints), now=lambda: now) as api:
+    with serving(shop.settings, servers.watch(), now=lambda: now) as api:
         response = api.post("/v1/search", json={"listing_id": "lamps/item 13", "k": 50})
 
     coverage = response.json()["coverage"]
@@ -205,7 +208,7 @@ def test_an_api_whose_clock_is_behind_shows_on_its_timeline_that_it_is(
 ) -> None:
     now = datetime(2026, 10, 30, 12, tzinfo=UTC)
     servers.serve_all()
-    with serving(shop.settings, EndpointDirectory(servers.endpoints), now=lambda: now) as api:
+    with serving(shop.settings, servers.watch(), now=lambda: now) as api:
         timeline = api.get("/v1/windows").json()
 
     assert (timeline["now"], timeline["newest"]) == ("2026-10-30T12:00:00Z", "2026-11-03T02:00:00Z")

@@ -10,12 +10,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from index_grpc.serving.desk_folder import (
-    CrashingServing,
-    read_refused,
-    read_servings,
-    write_crashing,
-)
+from index_grpc.serving.desk import CrashingServing
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.image import find_serving_image
 from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.oci.opening import open_builder
@@ -78,7 +74,7 @@ def test_a_published_index_gets_an_image_and_a_serving_and_then_the_sensor_rests
 ) -> None:
     assert dagster.tick_and_run()
 
-    [serving] = read_servings(indexed.settings.servings_dir).values()
+    [serving] = open_desk(indexed.settings).asked().values()
     assert [held.window for held in serving.windows] == hours(0, 2)
     assert serving.image == find_serving_image(serving, open_builder(indexed.settings))
     assert dagster.tick() == []
@@ -88,14 +84,14 @@ def test_another_version_is_another_serving_and_the_former_may_retire(
     indexed: Shop, dagster: Dagster
 ) -> None:
     assert dagster.tick_and_run()
-    [former] = read_servings(indexed.settings.servings_dir)
+    [former] = open_desk(indexed.settings).asked()
 
     indexed.list_photo("p99.png", hours(1, 1)[0].start + timedelta(minutes=50))
     for name in ("images", "embeddings", "hourly_index"):
         run_step(indexed, name, hours(1, 1))
     assert dagster.tick_and_run()
 
-    [serving] = read_servings(indexed.settings.servings_dir)
+    [serving] = open_desk(indexed.settings).asked()
     assert serving != former
 
 
@@ -128,24 +124,24 @@ def test_a_failed_build_is_tried_again_after_a_pause_that_grows(
     dagster.later += timedelta(seconds=11)
 
     assert dagster.tick_and_run()
-    assert len(read_servings(indexed.settings.servings_dir)) == 1
+    assert len(open_desk(indexed.settings).asked()) == 1
 
 
 def test_a_deleted_image_and_a_deleted_serving_are_made_again(
     indexed: Shop, dagster: Dagster
 ) -> None:
     assert dagster.tick_and_run()
-    before = read_servings(indexed.settings.servings_dir)
+    before = open_desk(indexed.settings).asked()
     assert dagster.tick() == []
 
     shutil.rmtree(indexed.settings.state / "registry")
     dagster.later += timedelta(seconds=1)
     assert dagster.tick_and_run()
-    assert read_servings(indexed.settings.servings_dir) == before  # the same digest again
+    assert open_desk(indexed.settings).asked() == before  # the same digest again
 
     shutil.rmtree(indexed.settings.servings_dir)
     assert dagster.tick_and_run()
-    assert read_servings(indexed.settings.servings_dir) == before
+    assert open_desk(indexed.settings).asked() == before
 
 
 def test_a_damaged_index_is_left_out_named_by_a_check_and_shipped_once_it_is_repaired(
@@ -159,9 +155,9 @@ def test_a_damaged_index_is_left_out_named_by_a_check_and_shipped_once_it_is_rep
 
     assert dagster.tick_and_run()
 
-    [serving] = read_servings(indexed.settings.servings_dir).values()
+    [serving] = open_desk(indexed.settings).asked().values()
     assert [held.window for held in serving.windows] == hours(0, 1)
-    [refused] = read_refused(indexed.settings, "builder")
+    [refused] = open_desk(indexed.settings).refused("builder")
     assert refused.window == hours(1, 1)[0]
     checked = checks(instance)
     assert checked.keys() == {"every_pack_has_an_image", "every_pack_loads"}
@@ -176,9 +172,9 @@ def test_a_damaged_index_is_left_out_named_by_a_check_and_shipped_once_it_is_rep
     told["refused"][0]["retry_at"] = "2026-01-01T00:00:00Z"
     refused_file.write_text(json.dumps(told))
     assert dagster.tick_and_run()
-    [serving] = read_servings(indexed.settings.servings_dir).values()
+    [serving] = open_desk(indexed.settings).asked().values()
     assert len(serving.windows) == 2
-    assert read_refused(indexed.settings, "builder") == []
+    assert open_desk(indexed.settings).refused("builder") == []
 
 
 def test_a_pack_whose_server_crashes_is_taken_apart_and_named_by_a_check(
@@ -186,7 +182,7 @@ def test_a_pack_whose_server_crashes_is_taken_apart_and_named_by_a_check(
 ) -> None:
     assert dagster.tick_and_run()
     assert checks(instance)["every_pack_loads"].passed
-    [pack] = read_servings(indexed.settings.servings_dir).values()
+    [pack] = open_desk(indexed.settings).asked().values()
     crashing = CrashingServing(
         name=pack.name,
         windows=pack.windows,
@@ -195,11 +191,11 @@ def test_a_pack_whose_server_crashes_is_taken_apart_and_named_by_a_check(
         crashes=3,
         retry_at=datetime(2026, 11, 23, 14, 31, tzinfo=UTC),
     )
-    write_crashing(indexed.settings, [crashing])
+    open_desk(indexed.settings).tell_crashing([crashing])
 
     assert dagster.tick_and_run()
 
-    servings = read_servings(indexed.settings.servings_dir)
+    servings = open_desk(indexed.settings).asked()
     assert sorted(len(one.windows) for one in servings.values()) == [1, 1]
     assert pack.name not in servings
     evaluation = checks(instance)["every_pack_loads"]
@@ -209,9 +205,9 @@ def test_a_pack_whose_server_crashes_is_taken_apart_and_named_by_a_check(
     assert "crashed 3 times as it loaded: killed by SIGSEGV" in found
     assert dagster.tick() == []
 
-    write_crashing(indexed.settings, [])
+    open_desk(indexed.settings).tell_crashing([])
     assert dagster.tick_and_run()
-    assert list(read_servings(indexed.settings.servings_dir)) == [pack.name]
+    assert list(open_desk(indexed.settings).asked()) == [pack.name]
     assert checks(instance)["every_pack_loads"].passed
 
 

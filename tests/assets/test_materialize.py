@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.opening import open_desk
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing
 from photosearch.repository.addresses import Kind
@@ -295,9 +295,7 @@ def test_what_a_bad_hour_has_no_part_in_is_made_and_shipped_all_the_same(
         Window.parse("daily/2026-01-02")
     ]
     served = {
-        held.window.key
-        for one in read_servings(shop.settings.servings_dir).values()
-        for held in one.windows
+        held.window.key for one in open_desk(shop.settings).asked().values() for held in one.windows
     }
     assert {"hourly/2026-01-01T00", "daily/2026-01-02"} <= served
 

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from api.fleet.discovery import EndpointDirectory
 from tests.api.served import serving
 from tests.api.shop import Servers, Shop
 from tests.browser.slow_line import SlowLine, slow_line
@@ -31,7 +30,7 @@ def visit(browser: Browser, shop: Shop, servers: Servers) -> Iterator[Visit]:
 
         def opened(lets_through: int, **settings: float) -> tuple[Page, SlowLine]:
             changed = shop.settings.model_copy(update=settings)
-            api = stack.enter_context(serving(changed, EndpointDirectory(servers.endpoints)))
+            api = stack.enter_context(serving(changed, servers.watch()))
             line = stack.enter_context(slow_line(str(api.base_url), lets_through))
             context = browser.new_context()
             stack.callback(context.close)

@@ -13,7 +13,6 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from api.fleet.discovery import EndpointDirectory
 from tests.api.served import serving
 from tests.api.shop import Servers, Shop
 
@@ -76,7 +75,7 @@ def test_the_page_works_below_a_path(
         update={"root_path": root_path, "allowed_hosts": ("find.example",) if root_path else ()}
     )
     location = documented() if root_path else BARE
-    with serving(settings, EndpointDirectory(servers.endpoints)) as api:
+    with serving(settings, servers.watch()) as api:
         place = f"127.0.0.1:{api.base_url.port}"
         with nginx(tmp_path, location.replace("127.0.0.1:8080", place)) as site:
             faults = searched(browser, f"{site}/find/")

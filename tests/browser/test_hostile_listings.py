@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from api.fleet.discovery import EndpointDirectory
 from photosearch.catalogue.listing import Listing, Photo
 from tests.api.served import serving
 from tests.api.shop import Servers, Shop, build_shop, draw_shapes
@@ -56,7 +55,7 @@ def hostile_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 def address(hostile_shop: Shop, tmp_path: Path) -> Iterator[str]:
     servers = Servers(hostile_shop, tmp_path / "endpoints")
     servers.serve_all()
-    with serving(hostile_shop.settings, EndpointDirectory(servers.endpoints)) as api:
+    with serving(hostile_shop.settings, servers.watch()) as api:
         yield str(api.base_url)
     servers.close()
 

@@ -9,13 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from api.fleet.discovery import EndpointDirectory
-from index_grpc.serving.desk_folder import (
-    CrashingServing,
-    RefusedIndex,
-    write_crashing,
-    write_refused,
-)
+from index_grpc.serving.desk import CrashingServing, RefusedIndex
+from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import ServedWindow
 from photosearch.windows import Window
 from tests.api.served import serving
@@ -28,7 +23,7 @@ ARTIFACTS = Path("test-artifacts")
 
 @pytest.fixture
 def address(shop: Shop, servers: Servers) -> Iterator[str]:
-    with serving(shop.settings, EndpointDirectory(servers.endpoints)) as api:
+    with serving(shop.settings, servers.watch()) as api:
         yield str(api.base_url)
 
 
@@ -143,7 +138,7 @@ def test_the_page_says_by_which_rule_all_that_was_found_is_hidden(
     content = shop.photo_bytes("lamps/item 13.jpg")
     hiding = shop.settings.model_copy(update={"live_status": "active"})
 
-    with serving(hiding, EndpointDirectory(servers.endpoints)) as api:
+    with serving(hiding, servers.watch()) as api:
         page.goto(str(api.base_url))
         expect(page.locator("#ready")).to_contain_text("ready, 3 index servers", timeout=60_000)
         page.locator("#file").set_input_files(
@@ -204,8 +199,8 @@ def test_what_can_not_be_served_is_told_with_its_reason_and_what_to_do(
     refused = RefusedIndex(
         window="daily/2026-11-02", version="v2", reason="vectors.npy is cut off", retry_at=NOW
     )
-    write_crashing(shop.settings, [crashing])
-    write_refused(shop.settings, "builder", [refused])
+    open_desk(shop.settings).tell_crashing([crashing])
+    open_desk(shop.settings).tell_refused("builder", [refused])
     try:
         page.goto(address)
 
@@ -218,8 +213,8 @@ def test_what_can_not_be_served_is_told_with_its_reason_and_what_to_do(
         expect(told.last).to_contain_text("being tried again. Finer windows answer")
         picture(page, "troubles")
     finally:
-        write_crashing(shop.settings, [])
-        write_refused(shop.settings, "builder", [])
+        open_desk(shop.settings).tell_crashing([])
+        open_desk(shop.settings).tell_refused("builder", [])
     page.reload()
     expect(page.locator("#timeline .lane")).to_have_count(3)
     expect(page.locator("#troubles")).to_be_hidden()

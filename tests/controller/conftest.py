@@ -13,8 +13,8 @@ import pytest
 from controller.local.deployer import LocalDeployer
 from controller.local.status import DeployerStatus, read_status
 from index_grpc.server.client import search_once
-from index_grpc.serving.desk_folder import RefusedIndex, read_refused
-from index_grpc.serving.endpoints import Endpoint, read_endpoints
+from index_grpc.serving.desk import Endpoint, RefusedIndex
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.errors import PhotosearchError
 from photosearch.oci.opening import open_builder
@@ -65,7 +65,7 @@ class Deployment:
 
     @property
     def endpoints(self) -> list[Endpoint]:
-        return read_endpoints(self.settings.endpoints_dir)
+        return open_desk(self.settings).endpoints.read()
 
     @property
     def status(self) -> DeployerStatus:
@@ -76,7 +76,8 @@ class Deployment:
     @property
     def refused(self) -> list[RefusedIndex]:
         """What the builder of images or an index server refuses."""
-        return read_refused(self.settings, "builder") + read_refused(self.settings, "deployer")
+        desk = open_desk(self.settings)
+        return desk.refused("builder") + desk.refused("deployer")
 
     @property
     def pids(self) -> dict[str, int]:

@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.serving.desk_folder import (
-    CrashingServing,
-    RefusedIndex,
-    read_crashing,
-    write_refused,
-)
+from index_grpc.serving.desk import CrashingServing, RefusedIndex
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.oci.opening import open_builder
 from tests.controller.conftest import Deployment
@@ -27,7 +23,7 @@ def doom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deployment: Deployment
 
 
 def crashing(deployment: Deployment) -> list[CrashingServing]:
-    return read_crashing(deployment.settings)
+    return open_desk(deployment.settings).crashing()
 
 
 def blamed(deployment: Deployment) -> list[str]:
@@ -180,7 +176,7 @@ def test_what_a_former_deployer_refused_is_tried_by_the_next(deployment: Deploym
     left = RefusedIndex(
         window=HOURS[0], version=manifest.version, reason="left", retry_at="2026-11-23T14:30:00Z"
     )
-    write_refused(deployment.settings, "deployer", [left])
+    open_desk(deployment.settings).tell_refused("deployer", [left])
 
     deployment.until(lambda: deployment.served() == {HOURS[0]: manifest.version})
 

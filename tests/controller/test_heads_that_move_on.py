@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from index_grpc.serving.desk_folder import read_servings, remove_serving
+from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.reconcile import Built, ServingPlacer
 from photosearch.oci.opening import open_builder
@@ -38,7 +38,7 @@ def overtaken(settings: Settings, happens: Callable[[], object]) -> Overtaken:
 
 
 def asked(settings: Settings) -> Mapping[str, Serving]:
-    return read_servings(settings.servings_dir)
+    return open_desk(settings).asked()
 
 
 def test_what_was_built_is_asked_for_though_every_head_has_moved_on(
@@ -66,7 +66,7 @@ def test_whoever_asked_meanwhile_is_not_overruled(settings: Settings, made: Made
 
     def take_all_away() -> None:
         for name in asked(settings):
-            remove_serving(settings.servings_dir, name)
+            open_desk(settings).let_go(name)
 
     placer = overtaken(settings, take_all_away)
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from index_grpc.server.loading import ServingRefused, load_serving
-from index_grpc.serving.desk_folder import write_serving
+from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from photosearch.repository.integrity import file_entry
 from photosearch.repository.repository import Repository
@@ -47,7 +47,7 @@ def test_one_that_is_asked_for_is_refused_by_its_window_and_built_again(
     builder, repository = deployment.placer.builder, deployment.placer.repository
     evil = poison.put_poisoned(serving, repository, builder, poison.rows_of(NEXT))
     asked = serving.model_copy(update={"image": evil})
-    write_serving(deployment.settings.servings_dir, asked)
+    open_desk(deployment.settings).ask(asked)
 
     limit = time.monotonic() + 120
     while not deployment.refused:  # by the deployer alone: nobody builds meanwhile

@@ -10,7 +10,7 @@ import pytest
 
 from controller.local import held_serving
 from controller.local.status import State
-from index_grpc.serving.endpoints import endpoint_path
+from index_grpc.serving.endpoints import EndpointFolder
 from photosearch.files.locks import file_lock
 from photosearch.repository.addresses import Address
 from photosearch.repository.embedder_roles import Role, note
@@ -321,7 +321,7 @@ def test_a_server_whose_endpoint_file_was_damaged_is_announced_again(
     deployment.made.hour("hourly/2026-11-22T00")
     deployment.settle()
     [announced] = deployment.endpoints
-    path = endpoint_path(deployment.settings.endpoints_dir, announced.serving)
+    path = EndpointFolder(deployment.settings.endpoints_dir).path(announced.serving)
 
     if damage == "lost":
         path.unlink()

@@ -17,7 +17,7 @@ from controller.local.server_process import adopt_servers, log_path
 from controller.local.status import read_status
 from index_grpc.server.announcement import Announcement
 from index_grpc.server.client import is_serving_once
-from index_grpc.serving.endpoints import read_endpoints
+from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.reconcile import place_servings
 from photosearch.files.whole import write_whole
@@ -74,7 +74,7 @@ def _said_until(word: bytes, process: "subprocess.Popen[bytes]") -> bytes:
 
 def serves(settings: Settings) -> bool:
     status = read_status(settings)  # it may be a former deployer's, so ask the servers too
-    announced = read_endpoints(settings.endpoints_dir)
+    announced = open_desk(settings).endpoints.read()
     return (
         status is not None
         and status.is_settled
@@ -93,7 +93,7 @@ def test_sigterm_ends_every_server_and_withdraws_it(settings: Settings, start: S
 
     assert deployer.wait(60) == 0
     assert index_servers(settings) == []
-    assert read_endpoints(settings.endpoints_dir) == []
+    assert open_desk(settings).endpoints.read() == []
 
 
 def test_a_second_deployer_is_refused(settings: Settings, start: Start) -> None:
@@ -117,7 +117,7 @@ def test_a_full_disk_ends_no_server_and_is_told(settings: Settings, start: Start
     place_servings(settings)
     deployer = start()
     until(lambda: serves(settings))
-    (before,) = read_endpoints(settings.endpoints_dir)
+    (before,) = open_desk(settings).endpoints.read()
     whole = resource.prlimit(deployer.pid, resource.RLIMIT_FSIZE)
 
     resource.prlimit(deployer.pid, resource.RLIMIT_FSIZE, (100, whole[1]))
@@ -128,7 +128,7 @@ def test_a_full_disk_ends_no_server_and_is_told(settings: Settings, start: Start
     assert deployer.poll() is None
     assert is_serving_once(before.address)
     resource.prlimit(deployer.pid, resource.RLIMIT_FSIZE, whole)
-    until(lambda: serves(settings) and before not in read_endpoints(settings.endpoints_dir))
+    until(lambda: serves(settings) and before not in open_desk(settings).endpoints.read())
     deployer.terminate()
     _, rest = deployer.communicate(timeout=60)
     told = said + rest
@@ -144,14 +144,14 @@ def test_without_a_supervisor_the_servers_end_with_a_killed_deployer(
     place_servings(settings)
     deployer = start()
     until(lambda: serves(settings))
-    (stale,) = read_endpoints(settings.endpoints_dir)
+    (stale,) = open_desk(settings).endpoints.read()
 
     deployer.kill()
     until(lambda: index_servers(settings) == [])
-    assert read_endpoints(settings.endpoints_dir) == [stale]
+    assert open_desk(settings).endpoints.read() == [stale]
     start()
 
-    until(lambda: serves(settings) and read_endpoints(settings.endpoints_dir) != [stale])
+    until(lambda: serves(settings) and open_desk(settings).endpoints.read() != [stale])
     assert len(index_servers(settings)) == 1
 
 
@@ -174,7 +174,7 @@ def test_under_a_supervisor_the_next_deployer_adopts_the_servers_of_a_killed_one
     place_servings(settings)
     deployer = start(supervised=True)
     until(lambda: serves(settings))
-    (before,) = read_endpoints(settings.endpoints_dir)
+    (before,) = open_desk(settings).endpoints.read()
     # A server that had been started but had not said where it listens, and a stale file.
     folder = settings.state / "deployer" / "servings" / "hourly-lost"
     folder.mkdir()
@@ -196,13 +196,13 @@ def test_under_a_supervisor_the_next_deployer_adopts_the_servers_of_a_killed_one
     until(lambda: (status := read_status(settings)) is not None and status.pid == second.pid)
     until(lambda: serves(settings))
 
-    assert read_endpoints(settings.endpoints_dir) == [before]
+    assert open_desk(settings).endpoints.read() == [before]
     assert [server.pid for server in index_servers(settings)] == [before.pid]
     assert lost.wait(60) == -signal.SIGKILL
     assert not folder.exists()
 
     os.kill(before.pid, signal.SIGKILL)  # adopted servers are watched over like others
-    until(lambda: before.pid not in {e.pid for e in read_endpoints(settings.endpoints_dir)})
+    until(lambda: before.pid not in {e.pid for e in open_desk(settings).endpoints.read()})
     until(lambda: serves(settings))
     second.send_signal(signal.SIGTERM)
     assert second.wait(60) == 0
@@ -215,12 +215,12 @@ def test_a_server_killed_with_its_deployer_leaves_no_file(settings: Settings, st
     place_servings(settings)
     deployer = start(supervised=True)
     until(lambda: serves(settings))
-    (endpoint,) = read_endpoints(settings.endpoints_dir)
+    (endpoint,) = open_desk(settings).endpoints.read()
 
     deployer.kill()
     psutil.Process(endpoint.pid).kill()
     start()
-    until(lambda: read_endpoints(settings.endpoints_dir) == [])
+    until(lambda: open_desk(settings).endpoints.read() == [])
 
     until(lambda: serves(settings))
     folders = list(Path(settings.state / "deployer" / "servings").iterdir())

@@ -3,7 +3,8 @@
 import os
 from datetime import UTC, datetime
 
-from index_grpc.serving.endpoints import Endpoint, EndpointWindow, write_endpoint
+from index_grpc.serving.desk import Endpoint, EndpointWindow
+from index_grpc.serving.endpoints import EndpointFolder
 from photosearch.repository.addresses import Address
 from photosearch.windows import Window
 from photosearch_assets.steps.context import StepContext
@@ -30,5 +31,5 @@ def announce(shop: Shop, *windows: Window, name: str = "pack", pid: int = 0) -> 
             pid=pid or os.getpid(),
             ready_at=datetime.now(UTC),
         )
-    write_endpoint(shop.settings.endpoints_dir, endpoint)
+    EndpointFolder(shop.settings.endpoints_dir).announce(endpoint)
     return endpoint

@@ -2,7 +2,7 @@
 
 import pytest
 
-from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.image import pull_serving_image
 from index_grpc.shipping.reconcile import ServingPlacer, place_servings
@@ -44,7 +44,7 @@ def test_images_and_layers_that_held_it_go_and_others_are_asked_for(
     assert receipt.images == [before.digest]
     [after] = serving_images(registry)
     assert registry.has_image(after.digest)
-    [asked] = read_servings(made.settings.servings_dir).values()
+    [asked] = open_desk(made.settings).asked().values()
     assert asked.image == after.digest
     _, address, manifest = index(made, DAY)
     assert after.indexes == {(address, manifest.version)}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from index_grpc.index.index_files import CODES, VECTORS
-from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.reconcile import place_servings
 from photosearch.oci.documents import MANIFEST, Manifest, images_in, parse_document
@@ -121,7 +121,7 @@ def test_nothing_that_the_registry_gives_holds_it_and_the_receipt_says_so(shippe
     assert receipt.layers
     assert all(registry.blob_size(layer) is None for layer in receipt.layers)
     assert any("collects its garbage" in note for note in receipt.notes)
-    [asked] = read_servings(shipped.settings.servings_dir).values()
+    [asked] = open_desk(shipped.settings).asked().values()
     assert registry.has_image(asked.image or "")
     assert files_with(shipped, *needles) == []
     assert list(still_there(shipped.settings)) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.reconcile import place_servings
 from photosearch.cli import main
@@ -188,7 +188,7 @@ def test_a_damaged_layer_and_a_missing_image_are_told(made: Shop) -> None:
     blob.unlink()
     assert "found no blob" in next(damaged_images(made.settings))
     registry.delete(image.tag)
-    [asked] = read_servings(made.settings.servings_dir).values()
+    [asked] = open_desk(made.settings).asked().values()
     [found] = damaged_images(made.settings)
     assert f"Serving {asked.name} asks for an image that the registry does not have" in found
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.serving.desk_folder import read_servings, write_serving
-from index_grpc.serving.endpoints import Endpoint, EndpointWindow, endpoint_path, write_endpoint
+from index_grpc.serving.desk import Endpoint, EndpointWindow
+from index_grpc.serving.endpoints import EndpointFolder
+from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.reconcile import place_servings
 from photosearch.cli import main
@@ -66,9 +67,9 @@ def folder_of(shop: Shop, kind: Kind, window: Window) -> Path:
 def imaged(endpoint: Endpoint, shop: Shop) -> Endpoint:
     """The server again, as of one that was started from the image of what is current."""
     place_servings(shop.settings)
-    [asked] = read_servings(shop.settings.servings_dir).values()
+    [asked] = open_desk(shop.settings).asked().values()
     known = endpoint.model_copy(update={"image": asked.image})
-    write_endpoint(shop.settings.endpoints_dir, known)
+    EndpointFolder(shop.settings.endpoints_dir).announce(known)
     return known
 
 
@@ -118,7 +119,7 @@ def test_a_server_of_an_embedder_that_is_prepared_is_not_taken_for_the_one_that_
             "windows": (EndpointWindow(window=DAY.key, version=made_next.version, rows=held.rows),),
         }
     )
-    write_endpoint(made.settings.endpoints_dir, following)
+    EndpointFolder(made.settings.endpoints_dir).announce(following)
 
     assert trail(made).steps[0].found.startswith("present at")
 
@@ -165,7 +166,7 @@ def test_a_server_of_another_image_than_is_asked_for_is_named(made: Shop) -> Non
         [(DAY, endpoint.windows[0].version)], fingerprint=endpoint.fingerprint, quantiser=None
     )
     other = asked.model_copy(update={"name": "pack", "image": "sha256:" + "2" * 64})
-    write_serving(made.settings.servings_dir, other)
+    open_desk(made.settings).ask(other)
 
     name, why = disagreement(trail(made))
 
@@ -178,20 +179,20 @@ def test_an_image_with_other_content_than_its_version_is_named(
     made: Shop, change: poison.Poison
 ) -> None:
     known = imaged(announce(made, DAY), made)
-    [asked] = read_servings(made.settings.servings_dir).values()
+    [asked] = open_desk(made.settings).asked().values()
     with StepContext(made.settings) as context:
         builder = context.image_builder
         evil = poison.put_poisoned(asked, context.repository, builder, change)
-    write_serving(made.settings.servings_dir, asked.model_copy(update={"image": evil}))
-    write_endpoint(made.settings.endpoints_dir, known.model_copy(update={"image": evil}))
+    open_desk(made.settings).ask(asked.model_copy(update={"image": evil}))
+    EndpointFolder(made.settings.endpoints_dir).announce(known.model_copy(update={"image": evil}))
 
     name, why = disagreement(trail(made))
 
     assert name == "image"
     assert "holds what makes no version: " in why
     assert str(DAY) in why
-    write_endpoint(made.settings.endpoints_dir, known)
-    write_serving(made.settings.servings_dir, asked)
+    EndpointFolder(made.settings.endpoints_dir).announce(known)
+    open_desk(made.settings).ask(asked)
     assert trail(made).agrees
 
 
@@ -200,7 +201,9 @@ def test_an_image_that_is_gone_or_holds_another_version_is_named(made: Shop) -> 
     made.list_photo("p99.png", START + timedelta(hours=1, minutes=30))
     make_all(made)
     present = announce(made, DAY)
-    write_endpoint(made.settings.endpoints_dir, present.model_copy(update={"image": old.image}))
+    EndpointFolder(made.settings.endpoints_dir).announce(
+        present.model_copy(update={"image": old.image})
+    )
     version = present.windows[0].version
 
     assert disagreement(trail(made)) == ("image", f"it does not hold version {version} of {DAY}")
@@ -234,7 +237,7 @@ def test_the_file_of_a_server_that_went_down_with_its_machine_serves_nothing(mad
 
     assert stopped(made) == "serving: no index server runs"
 
-    file = endpoint_path(made.settings.endpoints_dir, announce(made, DAY).serving)
+    file = EndpointFolder(made.settings.endpoints_dir).path(announce(made, DAY).serving)
     of_before = json.loads(file.read_text()) | {"ready_at": "2026-01-01T00:00:00Z"}
     file.write_text(json.dumps(of_before))  # its number is another's by now
     assert stopped(made) == "serving: no index server runs"

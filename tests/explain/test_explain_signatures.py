@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.reconcile import place_servings
 from photosearch.settings.settings import Settings
 from photosearch_operations.explain.explain import explain
@@ -46,5 +46,5 @@ def test_a_signature_is_told_by_its_key_or_as_missing_or_as_anothers(
     assert by_other.agrees is False
     assert "by another key" in str(by_other.why_not)
     assert "no such file" in str(gone.why_not)
-    [asked] = read_servings(made.settings.servings_dir).values()
+    [asked] = open_desk(made.settings).asked().values()
     assert asked.image == image

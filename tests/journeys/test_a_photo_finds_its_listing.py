@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from index_grpc.serving.desk_folder import read_refused
+from index_grpc.serving.opening import open_desk
 from photosearch.files.walk import files_below
 from tests.journeys.installation import (
     Installation,
@@ -93,7 +93,7 @@ def test_what_is_whole_is_served_beside_an_index_that_no_image_can_be_made_of(
 
         # The server that was there before holds the damaged hour in its memory.
         assert [first_listing(search(client, hard_picture(n))) for n in range(4)] == names
-        [refused] = read_refused(shop.settings, "builder")
+        [refused] = open_desk(shop.settings).refused("builder")
         assert refused.window == closed_hour(3)
         assert "vectors.npy" in refused.reason
         assert "vectors.npy" in printed

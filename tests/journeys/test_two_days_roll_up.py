@@ -17,10 +17,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.fleet.discovery import EndpointDirectory
+from api.fleet.discovery import EndpointWatch
 from controller.local.deployer import LocalDeployer
-from index_grpc.serving.desk_folder import read_refused
-from index_grpc.serving.endpoints import read_endpoints
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
@@ -97,7 +96,7 @@ def test_no_query_fails_and_no_listing_is_twice_or_missing_while_two_days_roll_u
     )
     deployer = LocalDeployer(settings, clock=clock, first_retry_of_refused_s=1.0)
     deployer.adopt()
-    discovery = EndpointDirectory(settings.endpoints_dir)
+    discovery = EndpointWatch(open_desk(settings).endpoints)
     with ending(deployer), serving(settings, discovery, now=clock) as client:
         vector = vectors_of(hours[0], ROWS)[0].tolist()
         load = Load(client, vector)
@@ -132,7 +131,7 @@ def test_no_query_fails_and_no_listing_is_twice_or_missing_while_two_days_roll_u
                 if hour.end == day.end and day.start == START:
                     made.glue(day.key)
                     until_found(expected, {day.key})
-                    while len(read_endpoints(settings.endpoints_dir)) > 1:  # its hours retire
+                    while len(open_desk(settings).endpoints.read()) > 1:  # its hours retire
                         deployer.reconcile()
                         time.sleep(0.05)
                     # Two late listings: the day is stale, its hours answer until it is glued.
@@ -145,7 +144,7 @@ def test_no_query_fails_and_no_listing_is_twice_or_missing_while_two_days_roll_u
                     damaged = made.glue(day.key)
                     made.flip_a_bit(damaged)
                     until_found(expected, 25)
-                    assert [one.window for one in read_refused(settings, "builder")] == [day]
+                    assert [one.window for one in open_desk(settings).refused("builder")] == [day]
                     made.glue(day.key)
                     time.sleep(1.1)
                     clock.now += timedelta(minutes=1)  # the pause after the refusal is over

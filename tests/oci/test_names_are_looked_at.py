@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.reconcile import place_servings
 from photosearch.oci.documents import REF_NAME
 from photosearch.oci.layout import LayoutRegistry
@@ -56,7 +56,7 @@ def images(settings: Settings, tmp_path: Path) -> Settings:
 
 
 def names(settings: Settings) -> list[str]:
-    return sorted(read_servings(settings.servings_dir))
+    return sorted(open_desk(settings).asked())
 
 
 def test_every_byte_of_a_folders_own_documents_counts(folder: Settings) -> None:
@@ -107,9 +107,7 @@ def test_what_verify_says_of_an_index_helps(folder: Settings, change: tuple[byte
     assert [one["annotations"] for one in after["manifests"]] == [
         one["annotations"] for one in before["manifests"]
     ]
-    assert layout(folder).has_image(
-        read_servings(folder.servings_dir)[names(folder)[0]].image or ""
-    )
+    assert layout(folder).has_image(open_desk(folder).asked()[names(folder)[0]].image or "")
 
 
 def test_a_lost_index_and_a_changed_layout_are_written_again(folder: Settings) -> None:
@@ -142,7 +140,7 @@ def test_a_tag_that_names_another_image_is_told(images: Settings) -> None:
 
 def test_a_signature_under_another_images_tag_is_told(images: Settings) -> None:
     registry = open_registry(images)
-    first, second = (one.image or "" for one in read_servings(images.servings_dir).values())
+    first, second = (one.image or "" for one in open_desk(images).asked().values())
     found = registry.document(signature_tag(second))
     assert found is not None
 
@@ -165,7 +163,7 @@ def test_a_name_that_a_person_gave_beside_is_none_of_our_business(images: Settin
 
 def test_an_image_lost_behind_its_tag_is_told(folder: Settings) -> None:
     registry = layout(folder)
-    serving = read_servings(folder.servings_dir)[names(folder)[0]]
+    serving = open_desk(folder).asked()[names(folder)[0]]
     registry.delete_blob(serving.image or "")
 
     assert any(f"found no image {serving.image}" in one for one in told(folder))

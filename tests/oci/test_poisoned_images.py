@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from index_grpc.server.loading import ServingRefused, load_serving, unpacked_repository
-from index_grpc.serving.desk_folder import write_serving
+from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.faults import index_fault
 from index_grpc.shipping.image import build_serving_image, find_serving_image
@@ -129,7 +129,7 @@ def test_content_that_does_not_make_its_version_is_not_loaded_and_verify_names_i
     change, told = fault_of(serving, made)[name]
     evil = poison.put_poisoned(serving, made.repository, builder, change)
     asked = serving.model_copy(update={"image": evil})
-    write_serving(settings.servings_dir, asked)
+    open_desk(settings).ask(asked)
 
     if told is not None:
         with pytest.raises(ServingRefused) as refused:
@@ -146,7 +146,7 @@ def test_content_that_does_not_make_its_version_is_not_loaded_and_verify_names_i
     assert "discarded, and built again if it is wanted" in discarded
     assert registry.tags() == []
     built = build_serving_image(serving, made.repository, builder)
-    write_serving(settings.servings_dir, serving.model_copy(update={"image": built.digest}))
+    open_desk(settings).ask(serving.model_copy(update={"image": built.digest}))
     assert list(damaged_images(settings)) == []
 
 
@@ -225,7 +225,7 @@ def test_an_image_that_runs_something_else_is_named_where_the_image_was_built(
 
     assert "discarded" in next(damaged_images(settings, discard=True))
     assert build_serving_image(serving, made.repository, builder).digest == built.digest
-    write_serving(settings.servings_dir, serving.model_copy(update={"image": built.digest}))
+    open_desk(settings).ask(serving.model_copy(update={"image": built.digest}))
     assert list(damaged_images(settings)) == []
 
 
@@ -234,7 +234,7 @@ def test_a_serving_that_asks_for_the_image_of_another_is_named(
 ) -> None:
     one, other = serving_of(made.hour(hour(0))), serving_of(made.hour(hour(1)))
     built = build_serving_image(other, made.repository, builder)
-    write_serving(settings.servings_dir, one.model_copy(update={"image": built.digest}))
+    open_desk(settings).ask(one.model_copy(update={"image": built.digest}))
 
     [told] = damaged_images(settings)
 
@@ -254,7 +254,7 @@ def test_layers_that_windows_share_are_looked_into_too(
     serving = serving_of(*manifests)
     built = build_serving_image(serving, made.repository, builder)
     assert len(built.layers) == 4
-    write_serving(settings.servings_dir, serving.model_copy(update={"image": built.digest}))
+    open_desk(settings).ask(serving.model_copy(update={"image": built.digest}))
     keys = [
         (Address.index(FINGERPRINT, one.window), one.version) for one in manifests if one.window
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from index_grpc.server.loading import ServingRefused, unpacked_repository
-from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.image import build_serving_image
 from index_grpc.shipping.reconcile import ServingPlacer
@@ -268,7 +268,7 @@ def _placer(shop: Shop, signing: str, *trusted: str) -> ServingPlacer:
 def test_what_was_built_before_there_was_a_key_is_signed_once_there_is(shop: Shop) -> None:
     ServingPlacer.open(shop.settings).build()
     ServingPlacer.open(shop.settings).ask()
-    (serving,) = read_servings(shop.settings.servings_dir).values()
+    (serving,) = open_desk(shop.settings).asked().values()
     assert serving.image is not None
     placer = _placer(shop, "old", "old")
     assert not placer.compare().is_settled

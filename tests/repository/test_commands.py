@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.serving.endpoints import Endpoint, EndpointWindow, write_endpoint
+from index_grpc.serving.desk import Endpoint, EndpointWindow
+from index_grpc.serving.endpoints import EndpointFolder
 from photosearch.cli import main
 from photosearch.repository.addresses import Address
 from photosearch.settings.settings import load_settings
@@ -79,8 +80,7 @@ def test_gc_tells_what_goes_and_keeps_what_an_index_server_holds(
     shop: Shelf, capsys: pytest.CaptureFixture[str]
 ) -> None:
     held, old, current = (shop.made_current(content) for content in (b"1", b"2", b"3"))
-    write_endpoint(
-        load_settings().endpoints_dir,
+    EndpointFolder(load_settings().endpoints_dir).announce(
         Endpoint(
             serving="s",
             address="127.0.0.1:1",

@@ -14,18 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index_grpc.serving.endpoints import (
-    Endpoint,
-    EndpointWindow,
-    endpoint_path,
-    endpoints_here,
-    has_process,
-    next_ready_at,
-    read_endpoints,
-    remove_endpoint,
-    started_s,
-    write_endpoint,
-)
+from index_grpc.serving.desk import Endpoint, EndpointWindow
+from index_grpc.serving.endpoints import EndpointFolder, started_s
 from index_grpc.serving.serving import Serving, ServingError, read_serving
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
@@ -49,25 +39,25 @@ def endpoint(serving: str, rows: int = 3) -> Endpoint:
 
 def test_what_is_announced_is_found_until_it_is_withdrawn(tmp_path: Path) -> None:
     folder = tmp_path / "endpoints"
-    assert read_endpoints(folder) == []
+    assert EndpointFolder(folder).read() == []
 
-    write_endpoint(folder, endpoint("b"))
-    write_endpoint(folder, endpoint("a"))
-    assert read_endpoints(folder) == [endpoint("a"), endpoint("b")]
+    EndpointFolder(folder).announce(endpoint("b"))
+    EndpointFolder(folder).announce(endpoint("a"))
+    assert EndpointFolder(folder).read() == [endpoint("a"), endpoint("b")]
 
-    remove_endpoint(folder, "a")
-    remove_endpoint(folder, "a")
-    assert read_endpoints(folder) == [endpoint("b")]
+    EndpointFolder(folder).withdraw("a")
+    EndpointFolder(folder).withdraw("a")
+    assert EndpointFolder(folder).read() == [endpoint("b")]
 
 
 def test_a_file_that_is_no_endpoint_does_not_hide_the_others(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write_endpoint(tmp_path, endpoint("a"))
+    EndpointFolder(tmp_path).announce(endpoint("a"))
     (tmp_path / "broken.json").write_text('{"serving": "br')
 
     with caplog.at_level(logging.WARNING):
-        found = read_endpoints(tmp_path)
+        found = EndpointFolder(tmp_path).read()
 
     assert found == [endpoint("a")]
     assert "broken.json" in caplog.text
@@ -82,38 +72,38 @@ def test_a_server_of_the_installation_that_a_folder_was_copied_from_is_not_its_o
     waits = [sys.executable, "-c", "input()", "--serving", str(own / "serving.json")]
     with subprocess.Popen(waits, stdin=subprocess.PIPE) as server:
         announced = endpoint("a").model_copy(update={"pid": server.pid})
-        write_endpoint(original / "endpoints", announced)
+        EndpointFolder(original / "endpoints").announce(announced)
         shutil.copytree(original, copied)
 
-        assert endpoints_here(original / "endpoints") == [announced]
-        assert endpoints_here(copied / "endpoints") == []
+        assert EndpointFolder(original / "endpoints").own() == [announced]
+        assert EndpointFolder(copied / "endpoints").own() == []
         settings = Settings(base_dir=tmp_path, state_dir=Path("two"))
         assert versions_in_use(settings) == set()
 
         renamed = original.rename(tmp_path / "three")
-        assert endpoints_here(renamed / "endpoints") == [announced]
+        assert EndpointFolder(renamed / "endpoints").own() == [announced]
         server.communicate()
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
-    write_endpoint(tmp_path, endpoint("a"))
+    EndpointFolder(tmp_path).announce(endpoint("a"))
     stop = threading.Event()
 
     def rewrite() -> None:
         rows = 0
         while not stop.is_set():
             rows += 1
-            write_endpoint(tmp_path, endpoint("a", rows))
+            EndpointFolder(tmp_path).announce(endpoint("a", rows))
 
     writer = threading.Thread(target=rewrite)
     writer.start()
     try:
         for _ in range(300):
-            assert len(read_endpoints(tmp_path)) == 1
+            assert len(EndpointFolder(tmp_path).read()) == 1
     finally:
         stop.set()
         writer.join()
-    assert [path.name for path in tmp_path.iterdir()] == [endpoint_path(tmp_path, "a").name]
+    assert [path.name for path in tmp_path.iterdir()] == [EndpointFolder(tmp_path).path("a").name]
 
 
 versions = st.text("0123456789abcdef", min_size=1, max_size=8)
@@ -180,20 +170,22 @@ def test_a_server_lives_whatever_time_the_machine_is_set_to(
     for days in (-3000, -3, 3, 3000):
         monkeypatch.setattr(psutil._pslinux, "boot_time", lambda d=days: began + d * 86_400)
         monkeypatch.setattr(psutil, "boot_time", lambda d=days: began + d * 86_400)
-        assert has_process(own)
-        assert not has_process(own.model_copy(update={"started_s": 1.0}))
-        assert not has_process(own.model_copy(update={"pid": 2**22 - 1}))
+        assert EndpointFolder(tmp_path).is_alive(own)
+        assert not EndpointFolder(tmp_path).is_alive(own.model_copy(update={"started_s": 1.0}))
+        assert not EndpointFolder(tmp_path).is_alive(own.model_copy(update={"pid": 2**22 - 1}))
 
 
 def test_an_endpoint_file_without_a_start_is_judged_by_the_clock(tmp_path: Path) -> None:
     old = endpoint("old").model_copy(update={"pid": os.getpid()})
 
-    assert has_process(old.model_copy(update={"ready_at": datetime.now(UTC)}))
-    assert not has_process(old.model_copy(update={"ready_at": datetime(2000, 1, 1, tzinfo=UTC)}))
+    endpoints = EndpointFolder(tmp_path)
+    assert endpoints.is_alive(old.model_copy(update={"ready_at": datetime.now(UTC)}))
+    past = datetime(2000, 1, 1, tzinfo=UTC)
+    assert not endpoints.is_alive(old.model_copy(update={"ready_at": past}))
 
 
 def test_who_announces_itself_later_is_later_though_the_clock_was_set_back(tmp_path: Path) -> None:
     future = datetime.now(UTC) + timedelta(days=3)
-    write_endpoint(tmp_path, endpoint("a").model_copy(update={"ready_at": future}))
+    EndpointFolder(tmp_path).announce(endpoint("a").model_copy(update={"ready_at": future}))
 
-    assert next_ready_at(tmp_path) > future
+    assert EndpointFolder(tmp_path).next_ready_at() > future

@@ -12,12 +12,8 @@ from pathlib import Path
 import obstore
 import pytest
 
-from index_grpc.serving.desk_folder import (
-    CrashingServing,
-    RefusedIndex,
-    write_crashing,
-    write_refused,
-)
+from index_grpc.serving.desk import CrashingServing, RefusedIndex
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.reconcile import place_servings
 from photosearch.cli import main
 from photosearch.images.cache import ImageCache
@@ -135,9 +131,8 @@ def _install(
     now = datetime.now(UTC).replace(microsecond=0)
     refused = RefusedIndex(window=HOUR.key, version="0" * 16, reason="why", retry_at=now)
     for by in ("builder", "deployer"):
-        write_refused(settings, by, [refused])
-    write_crashing(
-        settings,
+        open_desk(settings).tell_refused(by, [refused])
+    open_desk(settings).tell_crashing(
         [CrashingServing(name="s", windows=(), apart=(), reason="why", crashes=3, retry_at=now)],
     )
     cache, content = ImageCache.of(settings), b"bytes of a photo"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.serving.desk_folder import read_crashing, read_refused, read_servings
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.reconcile import place_servings
 from photosearch.images.cache import ImageCache
 from photosearch.repository.addresses import Address
@@ -57,7 +57,7 @@ def test_what_is_discarded_is_made_again(
     assert place_servings(in_folder.settings).failed == []
     code, said = in_folder.verified()
     assert code == 0, said
-    assert len(read_servings(in_folder.settings.servings_dir)) == 1
+    assert len(open_desk(in_folder.settings).asked()) == 1
 
 
 def test_a_head_whose_pin_was_changed_is_written_anew_and_stays_pinned(
@@ -99,7 +99,7 @@ def test_a_lost_receipt_is_told_and_its_listing_stays_hidden(in_folder: Installa
 
 def test_what_a_former_release_wrote_is_no_fault(in_folder: Installation) -> None:
     settings = in_folder.settings
-    asked = read_servings(settings.servings_dir)
+    asked = open_desk(settings).asked()
     for path in (
         *settings.servings_dir.glob("[!.]*.json"),
         *settings.state.glob("cache/reports/*/*"),
@@ -127,8 +127,8 @@ def test_what_a_former_release_wrote_is_no_fault(in_folder: Installation) -> Non
     code, said = in_folder.verified()
 
     assert code == 0, said
-    assert read_servings(settings.servings_dir) == asked
-    assert len(read_refused(settings, "builder")) == len(read_crashing(settings)) == 1
+    assert open_desk(settings).asked() == asked
+    assert len(open_desk(settings).refused("builder")) == len(open_desk(settings).crashing()) == 1
     assert ImageCache.of(settings).read_report(HOUR) is not None
 
 

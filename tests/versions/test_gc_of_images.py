@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.reconcile import ServingPlacer, place_servings
 from photosearch.cli import main
@@ -71,6 +72,20 @@ def test_an_image_that_no_serving_asks_for_goes_with_its_layer(settings: Setting
 def test_a_young_image_stays_for_a_rollback(settings: Settings) -> None:
     assert collected(settings, timedelta(days=1)) == []
     assert len(digests(settings)) == 2
+
+
+def test_a_serving_that_was_let_go_is_forgotten_after_the_grace_period_if_nobody_ran_it(
+    settings: Settings,
+) -> None:
+    desk = open_desk(settings)
+    [(name, let_go)] = desk.let_go_of().items()
+
+    collected(settings, timedelta(days=1))
+    collected(settings, AT_ONCE, dry_run=True)
+    assert desk.let_go_of() == {name: let_go}
+    collected(settings, AT_ONCE)
+
+    assert desk.let_go_of() == {}
 
 
 def test_the_command_tells_of_images_as_of_versions(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from index_grpc.serving.desk_folder import read_servings
+from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.reconcile import place_servings
 from photosearch.cli import main
 from photosearch.oci.documents import MANIFEST, REF_NAME, Descriptor
@@ -50,7 +50,7 @@ def collected(settings: Settings, *, dry_run: bool = False) -> list[str]:
 def test_the_signatures_of_an_image_go_with_it_and_others_stay(signing: Settings) -> None:
     if isinstance(open_registry(signing), LayoutRegistry):
         make_blobs_old(signing)
-    [asked] = read_servings(signing.servings_dir).values()
+    [asked] = open_desk(signing).asked().values()
     assert asked.image is not None
     kept = signature_tag(asked.image)
     [old] = signatures(signing) - {kept}
@@ -69,7 +69,7 @@ def test_the_signatures_of_an_image_go_with_it_and_others_stay(signing: Settings
 
 def test_signatures_that_were_left_without_an_image_go(signing: Settings) -> None:
     registry = open_registry(signing)
-    [asked] = read_servings(signing.servings_dir).values()
+    [asked] = open_desk(signing).asked().values()
     assert asked.image is not None
     found = registry.document(signature_tag(asked.image))
     assert found is not None
