@@ -16,7 +16,6 @@ from typing import Any
 import dagster as dg
 
 from photosearch.errors import PhotosearchError
-from photosearch.images.decoder import Decoder
 from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import first_of
 from photosearch.version import CODE_VERSION
@@ -25,7 +24,7 @@ from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import StepError
 from photosearch_assets.evaluations import evaluations, is_blocking
 from photosearch_assets.instance.runs_at_work import open_runs_at_work
-from photosearch_assets.metadata import metadata_of, strip_entry, with_strips
+from photosearch_assets.metadata import metadata_of
 from photosearch_assets.partitions import partitions_of, window_of
 from photosearch_assets.runners.foreign_results import ForeignResult, data_version_of
 from photosearch_assets.runners.runners import runner_for
@@ -107,7 +106,7 @@ def asset_of(
                 results.append(result)  # noqa: PERF402 (an error must leave those before it)
         except PhotosearchError as raised:
             error = raised
-        yield from _record(step, asked, results, error, settings, context)
+        yield from _record(step, asked, results, error, context)
 
     return body
 
@@ -134,19 +133,9 @@ def _record(
     asked: Sequence[Window],
     results: Sequence[StepResult],
     error: PhotosearchError | None,
-    settings: Settings,
     context: dg.AssetExecutionContext,
 ) -> Iterator[Any]:
-    strips = with_strips(results)
-    with Decoder(settings) as decoder:
-        photos = [
-            strip_entry(result, settings, decoder) if place in strips else {}
-            for place, result in enumerate(results)
-        ]
-    entries = [
-        {**metadata_of(result, is_own=step.own_name is not None), **strip}
-        for result, strip in zip(results, photos, strict=True)
-    ]
+    entries = [metadata_of(result, is_own=step.own_name is not None) for result in results]
     made = {result.window for result in results if result.published}
     missing = [window for window in asked if window not in made]
     if error is None and not missing and results and all(r.published for r in results):

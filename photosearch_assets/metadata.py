@@ -5,26 +5,20 @@ partitions: rows, failures, bytes, seconds, recall. And a strip of the photos, b
 person sees in a second what no number says.
 """
 
+import base64
 from collections.abc import Sequence
 
 import dagster as dg
 
-from photosearch.images.cache import ImageCache
-from photosearch.images.decoder import Decoder
-from photosearch.settings.settings import Settings
 from photosearch_assets.markdown import literal
 from photosearch_assets.runners.foreign_results import ForeignResult
-from photosearch_assets.steps.photo_strip import as_markdown, strip_of
 from photosearch_assets.steps.result import StepResult
 
 PHOTOS_SHOWN = 50
-STRIPS_A_RUN = 31
-"""A run of more windows than a month's days shows the photos of some only: each strip stays
-in the event log for ever, and thousands would be its largest part."""
 
 
 def metadata_of(result: StepResult, *, is_own: bool) -> dict[str, dg.MetadataValue]:
-    """The entries of one materialisation, without the strip.
+    """The entries of one materialisation.
 
     Of a foreign step only what it said: a zero that nobody counted would be plotted.
     """
@@ -60,25 +54,14 @@ def metadata_of(result: StepResult, *, is_own: bool) -> dict[str, dg.MetadataVal
         entries["photos to look at"] = dg.MetadataValue.md(_table(remarks))
     if isinstance(result, ForeignResult):
         entries |= result.entries
+    if result.strip is not None:
+        entries["photos"] = dg.MetadataValue.md(_image(result.strip))
     return entries
 
 
-def strip_entry(
-    result: StepResult, settings: Settings, decoder: Decoder
-) -> dict[str, dg.MetadataValue]:
-    """The strip of the window's photos; nothing for a window without photos."""
-    if not result.sample_photos:
-        return {}
-    strip = strip_of(result.sample_photos, ImageCache.of(settings).read, decoder)
-    return {} if strip is None else {"photos": dg.MetadataValue.md(as_markdown(strip))}
-
-
-def with_strips(results: Sequence[StepResult]) -> set[int]:
-    """Which of a run's results get a strip: all of a small run, else some evenly spread."""
-    places = [place for place, result in enumerate(results) if result.sample_photos]
-    if len(places) > STRIPS_A_RUN:
-        places = [places[i * len(places) // STRIPS_A_RUN] for i in range(STRIPS_A_RUN)]
-    return set(places)
+def _image(strip: bytes) -> str:
+    """The strip as a Markdown image that needs no server; an erasure finds it by its form."""
+    return f"![photos](data:image/jpeg;base64,{base64.b64encode(strip).decode()})"
 
 
 def _table(photos: Sequence[tuple[str, str]]) -> str:

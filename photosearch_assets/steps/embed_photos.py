@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ from photosearch_assets.steps.checks import coverage, failure_rate, vector_healt
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.current import Recipe
 from photosearch_assets.steps.parallel import side_by_side
-from photosearch_assets.steps.photo_strip import spread
+from photosearch_assets.steps.photo_strip import Strips
 from photosearch_assets.steps.result import StepResult
 
 NAME = "embeddings"
@@ -93,13 +94,17 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
         StoreUnreachable: if photos are no longer in the cache, and their bucket does not answer.
     """
     cache = context.image_cache
-    reports = (cache.read_report(window) for window in windows)
-    paths = (photo.path for report in reports if report is not None for photo in report.photos)
-    with cache.pinned(paths):  # no eviction takes what a later hour of this run needs
-        yield from _run(windows, context)
+    paths: dict[Window, list[str]] = {}
+    for window in windows:
+        report = cache.read_report(window)
+        if report is not None and report.photos:
+            paths[window] = [photo.path for photo in report.photos]
+    # No eviction takes what a later hour of this run needs.
+    with cache.pinned(chain.from_iterable(paths.values())):
+        yield from _run(windows, Strips([*paths], context), context)
 
 
-def _run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]:
+def _run(windows: Sequence[Window], strips: Strips, context: StepContext) -> Iterator[StepResult]:
     shelf = context.shelf(Kind.EMBEDDINGS)
     batch: list[_Hour] = []
     waiting = 0
@@ -115,15 +120,15 @@ def _run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult
             recipe_of(report, context.fingerprint).digest
         ):
             context.on_photos(len(report.photos))
-            yield _result(window, report, current, context, done=False)
+            yield _result(window, report, current, context, strips, done=False)
             continue
         hour = _Hour(window, report, *_known(window, context))
         batch.append(hour)
         waiting += len(hour.missing)
         if waiting >= _PHOTOS_AT_ONCE or len(batch) >= _HOURS_AT_ONCE:
-            yield from _embed(batch, context)
+            yield from _embed(batch, strips, context)
             batch, waiting = [], 0
-    yield from _embed(batch, context)
+    yield from _embed(batch, strips, context)
 
 
 def _known(window: Window, context: StepContext) -> tuple[dict[str, NDArray[np.float32]], set[str]]:
@@ -145,7 +150,7 @@ def _known(window: Window, context: StepContext) -> tuple[dict[str, NDArray[np.f
     return known, {row.sha256 for row in rows if row.photo_id in remarked}
 
 
-def _embed(hours: Sequence[_Hour], context: StepContext) -> Iterator[StepResult]:
+def _embed(hours: Sequence[_Hour], strips: Strips, context: StepContext) -> Iterator[StepResult]:
     if not hours:
         return
     started = time.monotonic()
@@ -182,7 +187,7 @@ def _embed(hours: Sequence[_Hour], context: StepContext) -> Iterator[StepResult]
         for done in side_by_side(lambda hour: _publish(hour, reasons, work, context), hours):
             hour, (manifest, rows) = done.item, done.result
             seconds = embedding_s * shares[hour.window] + done.seconds
-            yield _result(hour.window, hour.report, manifest, context, True, seconds, rows)
+            yield _result(hour.window, hour.report, manifest, context, strips, True, seconds, rows)
 
 
 def _publish(
@@ -263,6 +268,7 @@ def _result(
     report: PhotoReport,
     manifest: Manifest,
     context: StepContext,
+    strips: Strips,
     done: bool,
     seconds: float = 0.0,
     vectors: NDArray[np.float32] | None = None,
@@ -288,5 +294,5 @@ def _result(
             failure_rate(photos, len(manifest.failures), context.settings.max_failure_rate),
             vector_health(vectors),
         ),
-        sample_photos=tuple(photo.path for photo in spread(_usable(report, manifest))),
+        strip=strips.of(window, [photo.path for photo in _usable(report, manifest)]),
     )

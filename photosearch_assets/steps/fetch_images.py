@@ -17,7 +17,7 @@ from photosearch.images.report import FetchReport, PhotoReport
 from photosearch.windows import Window
 from photosearch_assets.steps.checks import coverage, failure_rate
 from photosearch_assets.steps.context import StepContext
-from photosearch_assets.steps.photo_strip import spread
+from photosearch_assets.steps.photo_strip import Strips
 from photosearch_assets.steps.photos_by_hour import digests_by_hour, photos_by_hour
 from photosearch_assets.steps.result import StepResult
 
@@ -50,20 +50,21 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
     """
     context.catalogue.require_distinct_ids()
     photos = photos_by_hour(context.catalogue, windows)
+    strips = Strips([window for window in windows if photos[window]], context)
     to_fetch: list[Window] = []
     waiting = 0
     for window in windows:
         report = context.image_cache.read_report(window)
         if report is not None and _is_current(report, photos[window]):
             context.on_photos(len(photos[window]))
-            yield _result(window, report, photos[window], context, 0.0, done=False)
+            yield _result(window, report, photos[window], context, strips, 0.0, done=False)
             continue
         to_fetch.append(window)
         waiting += len(photos[window])
         if waiting >= _PHOTOS_AT_ONCE:
-            yield from _fetch(to_fetch, photos, context)
+            yield from _fetch(to_fetch, photos, strips, context)
             to_fetch, waiting = [], 0
-    yield from _fetch(to_fetch, photos, context)
+    yield from _fetch(to_fetch, photos, strips, context)
 
 
 def _is_current(report: PhotoReport, photos: Sequence[Photo]) -> bool:
@@ -71,7 +72,10 @@ def _is_current(report: PhotoReport, photos: Sequence[Photo]) -> bool:
 
 
 def _fetch(
-    windows: Sequence[Window], photos: dict[Window, list[Photo]], context: StepContext
+    windows: Sequence[Window],
+    photos: dict[Window, list[Photo]],
+    strips: Strips,
+    context: StepContext,
 ) -> Iterator[StepResult]:
     if not windows:
         return
@@ -106,7 +110,7 @@ def _fetch(
         if changed or report.failures:
             context.image_cache.write_report(window, report)
         seconds = shared_s + time.monotonic() - started
-        yield _result(window, report, still, context, seconds, done=changed)
+        yield _result(window, report, still, context, strips, seconds, done=changed)
 
 
 def _discard_replaced(window: Window, photos: Sequence[Photo], context: StepContext) -> None:
@@ -125,6 +129,7 @@ def _result(
     report: PhotoReport,
     photos: Sequence[Photo],
     context: StepContext,
+    strips: Strips,
     seconds: float,
     *,
     done: bool,
@@ -146,5 +151,5 @@ def _result(
             coverage(len(photos), accounted),
             failure_rate(len(photos), len(report.failures), limit),
         ),
-        sample_photos=tuple(photo.path for photo in spread(report.photos)),
+        strip=strips.of(window, [photo.path for photo in report.photos]),
     )

@@ -5,10 +5,36 @@ The same record feeds a materialisation's metadata, the asset checks, the progre
 neither Dagster nor files.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+import base64
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
 
 from photosearch.photo_notes import PhotoFailure, PhotoRemark
 from photosearch.window_key import WindowKey
+
+STRIP_BYTES = 32 << 10
+"""Most that a strip may have: it stays in Dagster's event log. Six photos of nothing but noise have
+16 kB, ordinary ones 3."""
+
+_JPEG = b"\xff\xd8\xff"
+
+
+def _as_strip(value: object) -> bytes:
+    strip = base64.b64decode(value, validate=True) if isinstance(value, str) else value
+    if not isinstance(strip, bytes) or not strip.startswith(_JPEG):
+        raise ValueError("a strip of photos is a JPEG, in base64")
+    if len(strip) > STRIP_BYTES:
+        raise ValueError(f"a strip of photos has {STRIP_BYTES} bytes at most, not {len(strip)}")
+    return strip
+
+
+Strip = Annotated[
+    bytes,
+    PlainValidator(_as_strip),
+    PlainSerializer(lambda strip: base64.b64encode(strip).decode(), when_used="json"),
+]
+"""A JPEG: bytes here, and base64 in a message."""
 
 
 class CheckOutcome(BaseModel):
@@ -53,9 +79,7 @@ class StepResult(BaseModel):
     failures: tuple[PhotoFailure, ...] = ()
     remarks: tuple[PhotoRemark, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
-    sample_photos: tuple[str, ...] = Field(
-        (), description="Paths of a few photos, for the strip that Dagit shows."
-    )
+    strip: Strip | None = Field(None, description="A few photos, which Dagit shows.")
 
     @property
     def failed_checks(self) -> tuple[CheckOutcome, ...]:
