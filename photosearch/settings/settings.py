@@ -250,7 +250,7 @@ class Settings(BaseSettings):
     embedder_fingerprint: str | None = Field(
         None,
         description="Make windows for this embedder of the repository instead of the current "
-        "one; 'photosearch embedder use' sets it for its own work.",
+        "one; 'photosearch embedder use' says so in the configuration of its runs.",
     )
     embed_device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where batches are embedded."

@@ -20,6 +20,7 @@ from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from photosearch_assets.assets import WINDOWS_A_RUN
 from photosearch_assets.planning.plan import DueWork, Timeline, find_due
+from photosearch_assets.resources import run_config_for
 from photosearch_assets.runners.progress import Watcher, watched_by
 from photosearch_assets.steps import ship
 from photosearch_assets.steps.context import StepContext
@@ -179,7 +180,7 @@ class Materializer:
             tags["dagster/asset_partition_range_end"] = windows[-1].start_text
         with watched_by(_Both(self.watcher, self.summary)):
             ended = self._job.execute_in_process(
-                run_config=_QUIET,
+                run_config={**_QUIET, **run_config_for(self.settings.embedder_fingerprint)},
                 instance=self.instance,
                 asset_selection=[dg.AssetKey(name) for name in stage.assets],
                 tags=tags,

@@ -6,12 +6,10 @@ cover all the time that the current one's do. Everything before is found again b
 preparation may be killed and goes on when it is asked for again.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index_grpc.serving.opening import open_desk
@@ -23,7 +21,7 @@ from photosearch.repository.embedder_roles import Role, note, read_noted
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.readiness import current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
-from photosearch.settings.settings import Settings, load_settings
+from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import first_of
 from photosearch.windows import Span
 from photosearch_assets.errors import AssetsError
@@ -120,13 +118,9 @@ class EmbedderSwitch:
         """
         from photosearch_assets.materialize.materializer import Materializer
 
-        # Runs load the settings themselves, here or in a process of a step's own.
-        os.environ["PHOTOSEARCH_EMBEDDER_FINGERPRINT"] = self.fingerprint
-        try:
-            work = Materializer(load_settings(_file(self.settings)), instance, watcher, now=now)
-            yield from work.run(list(ready_indexes(self.repository, self.before)))
-        finally:
-            del os.environ["PHOTOSEARCH_EMBEDDER_FINGERPRINT"]
+        settings = self.settings.model_copy(update={"embedder_fingerprint": self.fingerprint})
+        work = Materializer(settings, instance, watcher, now=now)
+        yield from work.run(list(ready_indexes(self.repository, self.before)))
         if work.summary.has_failed:
             raise AssetsError(
                 "the next embedder's windows could not all be made",
@@ -242,7 +236,3 @@ def give_up(repository: Repository) -> str | None:
     if noted is not None:
         note(repository, Role.NEXT, "")
     return None if noted is None else noted.fingerprint
-
-
-def _file(settings: Settings) -> Path | None:
-    return settings.file if settings.file.exists() else None
