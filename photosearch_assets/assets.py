@@ -26,12 +26,10 @@ from photosearch_assets.evaluations import evaluations, is_blocking
 from photosearch_assets.instance.runs_at_work import open_runs_at_work
 from photosearch_assets.metadata import metadata_of
 from photosearch_assets.partitions import partitions_of, window_of
+from photosearch_assets.planning.stretches import WINDOWS_A_RUN
+from photosearch_assets.runners.choose import runner_for
 from photosearch_assets.runners.foreign_results import ForeignResult, data_version_of
-from photosearch_assets.runners.runners import runner_for
 from photosearch_assets.steps.result import StepResult
-
-WINDOWS_A_RUN = {Granularity.HOURLY: 31 * 24, Granularity.DAILY: 31, Granularity.MONTHLY: 12}
-"""A month of hours a run: a run costs about a second of its own, however small its hours."""
 
 
 def asset_of(

@@ -18,44 +18,17 @@ from photosearch.object_store import require_stores
 from photosearch.processes.signals import stop_signals_noticed
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
-from photosearch_assets.assets import WINDOWS_A_RUN
+from photosearch_assets.planning import run_tags
 from photosearch_assets.planning.plan import DueWork, Timeline, find_due
+from photosearch_assets.planning.stages import EMBEDDER, SHIPPING, Stage, stages
 from photosearch_assets.resources import run_config_for
 from photosearch_assets.runners.progress import Watcher, watched_by
 from photosearch_assets.steps import ship
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.result import StepResult
 
-GAP_WINDOWS = 24
-"""Stretches so close are one run: passing over a finished window costs less than a run."""
-
-SOURCE_TAG = "photosearch/source"
 _OURS = ("photosearch.", "photosearch_assets.", "index_grpc.")
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Assets to make for some windows, none of those to ``avoid``; without windows for assets
-    that have none."""
-
-    name: str
-    assets: Sequence[str]
-    windows: Sequence[Window] = ()
-    avoid: Collection[Window | None] = ()
-
-    @property
-    def size(self) -> int:
-        """How many results the stage has."""
-        return sum(max(1, len(windows)) for windows in self.stretches()) * len(self.assets)
-
-    def stretches(self) -> list[Sequence[Window]]:
-        """The windows in unbroken runs of at most a month of hours, newest first."""
-        if not self.windows:
-            return [()]
-        longest = WINDOWS_A_RUN[self.windows[0].granularity]
-        avoid = {window for window in self.avoid if window is not None}
-        return list(reversed(stretches(self.windows, longest, GAP_WINDOWS, avoid)))
 
 
 @dataclass
@@ -131,28 +104,20 @@ class Materializer:
             self.summary.seconds = time.monotonic() - started
 
     def _stages(self, timeline: Timeline) -> Iterator[Stage]:
-        due = self._due(timeline)
-        if due.embedder:
-            yield Stage("embedder", ["embedder"])
-            if self.summary.has_failed:
+        due, over = self._due(timeline), set[str]()
+        while True:
+            rest = stages(due, self._failed(timeline))
+            stage = next((stage for stage in rest if stage.name not in over), None)
+            if stage is None:
+                break
+            yield stage
+            over.add(stage.name)
+            if stage is EMBEDDER and self.summary.has_failed:
                 return  # everything else needs it
-            due = self._due(timeline)
-        hours = sorted({*due.images, *due.embeddings})
-        if hours:
-            yield Stage("photos to vectors", ["images", "embeddings"], hours)
-        if hours or due.quantiser:
-            due = self._due(timeline)
-        if due.quantiser:
-            yield Stage("quantiser", ["quantiser"])
-            due = self._due(timeline)
-        failed = self._failed(timeline)
-        yield from _stage("hourly indexes", due.hours, {*failed.images, *failed.embeddings})
-        incomplete = {hour.parent() for hour in self._failed(timeline).hours}
-        yield from _stage("daily indexes", due.days, incomplete)
-        incomplete = {day.parent() for day in self._failed(timeline).days}
-        yield from _stage("monthly indexes", due.months, incomplete)
+            if stage.decides:
+                due = self._due(timeline)
         if self._images_are_due():
-            yield Stage("serving images", ["serving_image", "index_service"])
+            yield SHIPPING
 
     def _failed(self, timeline: Timeline) -> DueWork:
         """What is still due though its stage is over; nothing as long as no run failed."""
@@ -174,10 +139,7 @@ class Materializer:
         return DueWork(due.embedder, hours, hours, due.quantiser, hours, days, months)
 
     def _execute(self, stage: Stage, windows: Sequence[Window]) -> None:
-        tags = {SOURCE_TAG: "materialize"}
-        if windows:
-            tags["dagster/asset_partition_range_start"] = windows[0].start_text
-            tags["dagster/asset_partition_range_end"] = windows[-1].start_text
+        tags = {run_tags.SOURCE: "materialize", **run_tags.range_tags(windows)}
         with watched_by(_Both(self.watcher, self.summary)):
             ended = self._job.execute_in_process(
                 run_config={**_QUIET, **run_config_for(self.settings.embedder_fingerprint)},
@@ -188,15 +150,6 @@ class Materializer:
             )
         if not ended.success:
             self.summary.failed_runs.extend(_reasons(stage, windows, ended))
-
-
-def _stage(
-    name: str, windows: Sequence[Window], avoid: Collection[Window | None]
-) -> Iterator[Stage]:
-    """The stage of one granularity's indexes, if it has a window."""
-    left = [window for window in windows if window not in avoid]
-    if left:
-        yield Stage(name, [f"{left[0].granularity.value}_index"], left, avoid)
 
 
 class _Both:
@@ -215,31 +168,6 @@ class _Both:
         if known is None or result.done:
             self.summary.results[key] = result
         self.watcher.result(result)
-
-
-def stretches(
-    windows: Collection[Window], longest: int, gap: int, avoid: Collection[Window] = ()
-) -> list[Sequence[Window]]:
-    """Unbroken stretches in time order that hold ``windows`` and bridge gaps of up to ``gap``.
-
-    None holds a window to ``avoid``: a step that can't make one refuses all of its run.
-    """
-    found: list[list[Window]] = []
-    avoided = frozenset(avoid)
-    for window in sorted(windows):
-        last = found[-1] if found else None
-        between: list[Window] = []
-        if last is not None:
-            following = Window(window.granularity, last[-1].end)
-            while following < window and len(between) <= gap:
-                between.append(following)
-                following = Window(window.granularity, following.end)
-        is_bridged = len(between) <= gap and avoided.isdisjoint(between)
-        if last is None or not is_bridged or len(last) + len(between) >= longest:
-            found.append([window])
-        else:
-            last.extend([*between, window])
-    return list(found)
 
 
 def _reasons(stage: Stage, windows: Sequence[Window], ended: Any) -> Iterator[str]:

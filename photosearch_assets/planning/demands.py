@@ -12,13 +12,13 @@ from types import MappingProxyType
 import dagster as dg
 
 from photosearch.windows import Window
-from photosearch_assets.assets import WINDOWS_A_RUN
-from photosearch_assets.materialize.materializer import GAP_WINDOWS, SOURCE_TAG, stretches
+from photosearch_assets.planning import run_tags
 from photosearch_assets.planning.attempts import Attempt
 from photosearch_assets.planning.plan import DueWork
+from photosearch_assets.planning.stages import QUANTISER, stages
+from photosearch_assets.planning.stretches import GAP_WINDOWS, stretches
 
 SOURCE = "reconciler"
-FETCH = ("images", "embeddings", "hourly_index")
 FIRST_PAUSE_S = 60.0
 LONGEST_PAUSE_S = 3600.0
 _REMEMBERED_S = 2 * LONGEST_PAUSE_S
@@ -44,14 +44,11 @@ class Demand:
         return f"{'+'.join(self.assets)}:{self.windows[0].key}:{self.windows[-1].start_text}"
 
     def request(self, attempt: Attempt) -> dg.RunRequest:
-        tags = {SOURCE_TAG: SOURCE, "photosearch/attempt": str(attempt.count)}
-        if self.windows:
-            tags["dagster/asset_partition_range_start"] = self.windows[0].start_text
-            tags["dagster/asset_partition_range_end"] = self.windows[-1].start_text
+        asked = {run_tags.SOURCE: SOURCE, run_tags.ATTEMPT: str(attempt.count)}
         return dg.RunRequest(
             run_key=f"{self.key}@{attempt.since}#{attempt.count}",
             asset_selection=[dg.AssetKey(name) for name in self.assets],
-            tags=tags,
+            tags={**asked, **run_tags.range_tags(self.windows)},
         )
 
 
@@ -86,28 +83,21 @@ def demands_of(
 
     At the end those of ``told_late``, which is made and only to be recorded.
 
-    A coarse window waits until nothing finer in it is due, so that it is glued once. A quantiser
-    waits until all photos that can be are embedded, and every index waits for it; an hour that
-    fails again and again, or a training that does, holds up neither.
+    A quantiser waits until no photos are being embedded, and every index for it while it is
+    trained; an hour that fails again and again, or a training that does, holds up neither.
     """
-    if due.embedder:
-        if ("embedder", None) not in busy:
-            yield Demand(("embedder",), ())
-        return  # everything else needs it
-    fetched = {*due.images, *due.embeddings}
-    yield from _stretched(FETCH, fetched, busy)
-    if due.quantiser:
-        if ("quantiser", None) in busy or _are_busy(FETCH, fetched, busy):
+    photos_are_busy = False
+    for stage in stages(due, unmade=due):
+        is_busy = _are_busy(stage.assets, stage.windows or (None,), busy)
+        if stage is QUANTISER and (is_busy or photos_are_busy):
             return
-        yield Demand(("quantiser",), (), alone=True)
-    hours = {*due.hours} - fetched
-    yield from _stretched(("hourly_index",), hours, busy, avoid=fetched)
-    waiting = {window.parent() for window in due.hours}
-    days = {day for day in due.days if day not in waiting}
-    yield from _stretched(("daily_index",), days, busy, avoid=waiting)
-    waiting = {window.parent() for window in due.days}
-    months = {month for month in due.months if month not in waiting}
-    yield from _stretched(("monthly_index",), months, busy, avoid=waiting)
+        if stage.windows:
+            photos_are_busy |= stage.decides and is_busy
+            yield from _stretched((*stage.assets, *stage.then), stage.windows, busy, stage.avoid)
+        elif not is_busy:
+            yield Demand(stage.assets, (), alone=stage is QUANTISER)
+    if due.embedder:
+        return  # what is told late may be made anew
     for name, windows in told_late.items():
         if windows:
             yield from _stretched((name,), windows, busy, gap=0)
@@ -115,7 +105,7 @@ def demands_of(
             yield Demand((name,), ())
 
 
-def _are_busy(assets: Collection[str], windows: Collection[Window], busy: Busy) -> bool:
+def _are_busy(assets: Collection[str], windows: Collection[Window | None], busy: Busy) -> bool:
     return any((asset, window) in busy for asset in assets for window in windows)
 
 
@@ -123,15 +113,11 @@ def _stretched(
     assets: tuple[str, ...],
     windows: Collection[Window],
     busy: Busy,
-    *,
     avoid: Collection[Window | None] = (),
+    *,
     gap: int = GAP_WINDOWS,
 ) -> Iterator[Demand]:
     free = [window for window in windows if not _are_busy(assets, [window], busy)]
-    if not free:
-        return
-    longest = WINDOWS_A_RUN[free[0].granularity]
-    left_alone = [*avoid, *(window for asset, window in busy if asset in assets)]
-    unmade = [window for window in left_alone if window is not None]
-    for stretch in reversed(stretches(free, longest, gap, unmade)):
+    unmade = [*avoid, *(window for asset, window in busy if asset in assets)]
+    for stretch in reversed(stretches(free, avoid=unmade, gap=gap)):
         yield Demand(assets, stretch)

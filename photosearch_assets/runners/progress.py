@@ -4,21 +4,11 @@ A step runs deep inside Dagster, which has no way to tell a terminal of photos d
 one who watches says so here, and the in-process runner tells.
 """
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from photosearch_assets.steps.result import StepResult
-
-PHOTOS_DONE = "photos_done"
-"""The one member of a message that says how many more photos a process has dealt with."""
-
-ERROR = "error"
-"""The one member of a message that says why one of our own steps failed."""
-
-_PAUSE_S = 0.3
 
 
 class Watcher(Protocol):
@@ -50,31 +40,3 @@ def tell_photos(count: int) -> None:
 def tell_result(result: StepResult) -> None:
     for watcher in _watchers:
         watcher.result(result)
-
-
-class PhotoMessages:
-    """Photos done, gathered into a few messages a second; safe to share between threads."""
-
-    def __init__(self, send: Callable[[dict[str, int]], None]) -> None:
-        self._send = send
-        self._lock = threading.Lock()
-        self._waiting = 0
-        self._sent_at = float("-inf")
-
-    def add(self, count: int) -> None:
-        """So many more photos have been dealt with."""
-        with self._lock:
-            self._waiting += count
-            if time.monotonic() - self._sent_at >= _PAUSE_S:
-                self._send_waiting()
-
-    def flush(self) -> None:
-        """Send what waits."""
-        with self._lock:
-            self._send_waiting()
-
-    def _send_waiting(self) -> None:
-        if self._waiting:
-            self._send({PHOTOS_DONE: self._waiting})
-            self._waiting = 0
-            self._sent_at = time.monotonic()

@@ -16,8 +16,8 @@ import dagster as dg
 from photosearch.settings.settings import Settings, load_settings
 from photosearch.windows import Granularity, Span, Window, windows_within
 from photosearch_assets.instance.runs_at_work import RunsAtWork, open_runs_at_work
-from photosearch_assets.materialize.materializer import SOURCE_TAG
 from photosearch_assets.partitions import window_of
+from photosearch_assets.planning import run_tags
 from photosearch_assets.planning.attempts import read_attempts, write_attempts
 from photosearch_assets.planning.demands import SOURCE, choose, demands_of
 from photosearch_assets.planning.plan import DueWork, Timeline, find_due
@@ -77,7 +77,7 @@ def reconciler_of(
             told_late = untold(work, context.instance, timeline, due)
         busy |= about_to_be_made(context.instance, due, now)
         attempts = read_attempts(context.cursor)
-        asked = sum(run.tags.get(SOURCE_TAG) == SOURCE for run in unfinished)
+        asked = sum(run.tags.get(run_tags.SOURCE) == SOURCE for run in unfinished)
         requests, attempts = choose(
             list(demands_of(due, busy, told_late)),
             attempts,

@@ -14,7 +14,7 @@ import dagster as dg
 from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.repository.manifest import canonical_digest
 from photosearch.settings.settings import Settings, load_settings
-from photosearch_assets.materialize.materializer import SOURCE_TAG
+from photosearch_assets.planning import run_tags
 from photosearch_assets.planning.attempts import Attempt, read_attempts, write_attempts
 from photosearch_assets.sensors.reconciler import living_runs
 
@@ -84,7 +84,7 @@ def _request(wanted: str, attempt: Attempt) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=f"{SOURCE}:{wanted}@{attempt.since}#{attempt.count}",
         asset_selection=[dg.AssetKey(name) for name in ASSETS],
-        tags={SOURCE_TAG: SOURCE, "photosearch/attempt": str(attempt.count)},
+        tags={run_tags.SOURCE: SOURCE, run_tags.ATTEMPT: str(attempt.count)},
     )
 
 

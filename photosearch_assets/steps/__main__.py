@@ -19,8 +19,8 @@ from photosearch.extras import extras_named
 from photosearch.settings.settings import load_settings
 from photosearch.terminal.printable import printable
 from photosearch.windows import Window
-from photosearch_assets.runners.progress import ERROR, PhotoMessages
 from photosearch_assets.steps.context import StepContext
+from photosearch_assets.steps.photo_messages import ERROR, PhotoMessages
 from photosearch_assets.steps.registry import NAMES, own_step
 from photosearch_assets.steps.result import StepResult
 

@@ -36,7 +36,7 @@ from photosearch_operations.embedder.settings import (
 if TYPE_CHECKING:
     import dagster as dg
 
-    from photosearch_assets.materialize.materializer import Stage
+    from photosearch_assets.planning.stages import Stage
     from photosearch_assets.runners.progress import Watcher
 
 SERVERS_TIMEOUT_S = 900.0

@@ -19,7 +19,8 @@ from photosearch.windows import Window
 from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.materialize.command import materialize as materialize_command
-from photosearch_assets.materialize.materializer import Materializer, Summary, stretches
+from photosearch_assets.materialize.materializer import Materializer, Summary
+from photosearch_assets.planning.stretches import stretches
 from photosearch_assets.resources import Stores
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.result import CheckOutcome, StepResult

@@ -11,7 +11,8 @@ import pytest
 from index_grpc.index.scann_process import ScannProcess
 from photosearch.extras import MODULES, MissingExtra
 from photosearch_assets.definitions import load
-from photosearch_assets.materialize.materializer import Materializer, Stage, _reasons
+from photosearch_assets.materialize.materializer import Materializer, _reasons
+from photosearch_assets.planning.stages import Stage
 from photosearch_assets.steps.__main__ import _run
 from photosearch_assets.steps.result import StepResult
 from tests.assets.conftest import Shop
@@ -89,14 +90,14 @@ def test_whatever_a_step_imports_is_named(
     if extra == "assets":  # without it there are no steps
         return
     step = importing(MODULES[extra][0])
-    monkeypatch.setattr("photosearch_assets.runners.runners.own_step", lambda _name: step)
+    monkeypatch.setattr("photosearch_assets.runners.in_process.own_step", lambda _name: step)
     job = load().resolve_implicit_global_asset_job_def()
 
     ended = job.execute_in_process(
         instance=instance, asset_selection=[dg.AssetKey("embedder")], raise_on_error=False
     )
 
-    [told] = _reasons(Stage("embedder", ["embedder"]), (), ended)
+    [told] = _reasons(Stage("embedder", ("embedder",)), (), ended)
     assert told.endswith(f"; pip install 'photosearch[{extra}]'")
     assert "\n" not in told
 

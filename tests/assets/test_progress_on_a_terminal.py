@@ -32,8 +32,8 @@ def own_step(name):
     return held
 
 registry.own_step = own_step
-import photosearch_assets.runners.runners
-photosearch_assets.runners.runners.own_step = own_step
+import photosearch_assets.runners.in_process
+photosearch_assets.runners.in_process.own_step = own_step
 from photosearch.cli import main
 main(["materialize", "--window", "hourly/2026-01-01T00"])
 """

@@ -17,7 +17,7 @@ from photosearch.windows import Granularity, Window
 from photosearch_assets.definitions import load
 from photosearch_assets.instance.run_locks import RunLocks
 from photosearch_assets.planning.attempts import Attempt, read_attempts
-from photosearch_assets.planning.demands import FETCH, Demand, choose, demands_of
+from photosearch_assets.planning.demands import Demand, choose, demands_of
 from photosearch_assets.planning.plan import DueWork
 from photosearch_assets.sensors import reconciler
 from photosearch_assets.sensors.reconciler import being_made
@@ -29,6 +29,7 @@ from tests.assets.sensing import evaluate, queue, run, sensor_named
 
 DAY = Window.parse("daily/2026-01-01")
 MONTH = Window.parse("monthly/2026-01")
+HOURLY = ("images", "embeddings", "hourly_index")
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def built(shop: Shop) -> Shop:
     """A shop whose first day is all made."""
     shop.list_hours(24, photos=1)
     run_step(shop, "embedder")
-    for name in ("images", "embeddings", "hourly_index"):
+    for name in HOURLY:
         run_step(shop, name, hours(0, 24))
     run_step(shop, "daily_index", [DAY])
     return shop
@@ -326,7 +327,7 @@ def put_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def tell_all(instance: dg.DagsterInstance, *, without: tuple[str, list[Window]] = ("", [])) -> None:
     """Record all of the first day in Dagster, which was made by hand."""
-    made: dict[str, list[Window]] = dict.fromkeys(FETCH, hours(0, 24)) | {"daily_index": [DAY]}
+    made: dict[str, list[Window]] = dict.fromkeys(HOURLY, hours(0, 24)) | {"daily_index": [DAY]}
     asset, left_out = without
     for name, windows in made.items():
         for window in windows:

@@ -13,8 +13,9 @@ import dagster as dg
 import pytest
 
 from photosearch_assets.dag import DagStep, StepGranularity
-from photosearch_assets.runners.progress import PHOTOS_DONE, PhotoMessages, watched_by
-from photosearch_assets.runners.runners import _process
+from photosearch_assets.runners.in_subprocess import _process
+from photosearch_assets.runners.progress import watched_by
+from photosearch_assets.steps.photo_messages import PHOTOS_DONE, PhotoMessages
 from photosearch_assets.steps.result import StepResult
 from tests.assets.conftest import Materialize, Shop, defs_of, hours
 

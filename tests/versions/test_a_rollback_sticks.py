@@ -90,7 +90,7 @@ def test_a_rolled_back_hour_stays_and_its_day_is_glued_from_it(
 
     work = Materializer(shop.settings, instance, Silent(), now=TOMORROW)
     made, shipped = [stage.assets for stage in work.run()]
-    assert (made, shipped) == (["daily_index"], ["serving_image", "index_service"])
+    assert (made, shipped) == (("daily_index",), ("serving_image", "index_service"))
     assert not work.summary.has_failed
     assert current(shop, HOUR) == first[HOUR]
     assert current(shop, DAY) == first[DAY]  # the same parts are the same version

@@ -1,11 +1,8 @@
-"""Where a step's work runs: in Dagster's process, or in one of its own through Pipes.
+"""A step as a process of its own, which speaks Dagster's Pipes.
 
-Both give the same results to the asset, window by window. In process is the default on one
-machine: no start of an interpreter for each run. A subprocess keeps a run's memory apart and
-is the way of any step that is not ours; a pod of the step's own image is a third runner.
-
-A run over a range of partitions tells a Pipes process no partition at all, so the windows are
-always handed over in the extras.
+It keeps a run's memory apart, and is the way of any step that is not ours. A run over a range of
+partitions tells a Pipes process no partition at all, so the windows are always handed over in
+the extras.
 """
 
 import os
@@ -15,12 +12,11 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any
 
 import dagster as dg
 from pydantic import ValidationError
 
-from photosearch.extras import extras_named
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from photosearch_assets.dag import DagStep
@@ -28,43 +24,13 @@ from photosearch_assets.errors import StepError
 from photosearch_assets.resources import Stores
 from photosearch_assets.runners.foreign_results import foreign_results
 from photosearch_assets.runners.pipe_messages import WholeLines
-from photosearch_assets.runners.progress import ERROR, PHOTOS_DONE, tell_photos, tell_result
-from photosearch_assets.steps.context import StepContext
-from photosearch_assets.steps.registry import own_step
+from photosearch_assets.runners.progress import tell_photos, tell_result
+from photosearch_assets.steps.photo_messages import ERROR, PHOTOS_DONE
 from photosearch_assets.steps.result import StepResult
 
 _LOOK_S = 0.2  # how often a process's messages are looked for
 _SHOWN = 200  # characters of a message in an error
 _ENDS_IN_S = 20.0  # how long a process that is told to end has for it
-
-
-class StepRunner(Protocol):
-    """Runs a step for windows, yielding a result for each; for none if it has no windows."""
-
-    def run(
-        self, step: DagStep, windows: Sequence[Window], context: dg.AssetExecutionContext
-    ) -> Iterator[StepResult]: ...
-
-
-class InProcess:
-    """Runs one of our own steps here."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-
-    def run(
-        self, step: DagStep, windows: Sequence[Window], context: dg.AssetExecutionContext
-    ) -> Iterator[StepResult]:
-        assert step.own_name is not None
-        with (
-            extras_named(),
-            StepContext(
-                self.settings, run_id=context.run.run_id, on_photos=tell_photos
-            ) as step_context,
-        ):
-            for result in own_step(step.own_name)(windows, step_context):
-                tell_result(result)
-                yield result
 
 
 class InSubprocess:
@@ -113,13 +79,6 @@ class InSubprocess:
                 found=f"exit code {child.returncode} of {' '.join(step.command)}",
                 remedy="read what it printed in the run's stderr",
             )
-
-
-def runner_for(step: DagStep, settings: Settings) -> StepRunner:
-    """The runner of ``step`` under these settings; foreign commands always get a process."""
-    if step.own_name is None or settings.step_runner == "subprocess":
-        return InSubprocess(settings)
-    return InProcess(settings)
 
 
 @contextmanager
