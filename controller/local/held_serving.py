@@ -15,7 +15,8 @@ from index_grpc.errors import IndexGrpcError
 from index_grpc.server.client import describe_once
 from index_grpc.server.loading import Refusal
 from index_grpc.serving.desk import Endpoint, EndpointWindow
-from index_grpc.serving.endpoints import EndpointFolder, started_s
+from index_grpc.serving.endpoints import EndpointFolder
+from index_grpc.serving.local_process import name_process, number_of
 from index_grpc.serving.serving import Serving
 from photosearch.logs.writer import LogWriter
 from photosearch.processes.backoff import Backoff
@@ -152,7 +153,7 @@ class HeldServing:
                 EndpointWindow(window=Window.parse(w.window), version=w.version, rows=w.rows)
                 for w in describe_once(self.process.address).windows
             )
-            began_s = started_s(self.process.pid)
+            named = name_process(self.process.pid)
         except (IndexGrpcError, WindowError, psutil.NoSuchProcess) as error:
             self.reason = str(error)
             return
@@ -163,8 +164,7 @@ class HeldServing:
             quantiser=self.serving.quantiser,
             image=self._started_from,
             windows=windows,
-            pid=self.process.pid,
-            started_s=began_s,
+            process=named,
             ready_at=self._ready_at,
         )
         self.endpoints.announce(endpoint)
@@ -217,7 +217,7 @@ class HeldServing:
     def _announced_at(self, pid: int) -> datetime | None:
         """When a former deployer announced this same process."""
         for endpoint in self.endpoints.read():
-            if endpoint.serving == self.serving.name and endpoint.pid == pid:
+            if endpoint.serving == self.serving.name and number_of(endpoint.process) == pid:
                 return endpoint.ready_at
         return None
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 
 from index_grpc.errors import IndexGrpcError
 from index_grpc.serving.serving import ServedWindow, Serving
@@ -99,12 +99,17 @@ class Endpoint(BaseModel):
     #: Digest of the image that it was started from.
     image: str | None = None
     windows: tuple[EndpointWindow, ...]
-    pid: int
-    #: Seconds from the machine's start to the process's: with the pid it names one process, and
-    #: no clock that is set has a part in it. None in files of releases before 0.2.
-    started_s: float | None = None
+    #: The server's process, named so that :meth:`Endpoints.is_alive` knows it.
+    process: str
     #: When it began to answer. Of two servers that hold one window the later one is right.
     ready_at: AwareDatetime
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_former_release(cls, told: object) -> object:
+        if isinstance(told, dict) and "process" not in told and "pid" in told:
+            return {**told, "process": str(told["pid"])}
+        return told
 
 
 class Endpoints(Protocol):
@@ -130,8 +135,9 @@ class Endpoints(Protocol):
         """What is another as soon as :meth:`read` would say something else; costs little."""
         ...
 
-    def is_alive(self, endpoint: Endpoint) -> bool:
-        """Whether the server's process lives: what it announced outlasts a machine's end."""
+    def is_alive(self, process: str) -> bool:
+        """Whether a server's process lives, though it may be withdrawn: what it announced can
+        outlast it, and it its announcement."""
         ...
 
 

@@ -17,12 +17,10 @@ from pydantic import ValidationError
 
 from index_grpc.serving.desk import DeskError, Endpoint
 from index_grpc.serving.desk_files import files_on_desk
+from index_grpc.serving.local_process import is_process_alive, number_of
 from photosearch.files.whole import write_whole
 
 _log = logging.getLogger(__name__)
-
-#: The kernel tells the boot's time in whole seconds, which may flutter by one.
-_SAME_START_S = 2.0
 
 
 class EndpointFolder:
@@ -72,17 +70,9 @@ class EndpointFolder:
                     seen.append((entry.name, stat.st_mtime_ns, stat.st_ino, stat.st_size))
         return sorted(seen)
 
-    def is_alive(self, endpoint: Endpoint) -> bool:
-        """Whether the server's process lives; its file stays behind when the machine goes down.
-
-        Another process may have its number by now.
-        """
-        try:
-            if endpoint.started_s is not None:
-                return abs(started_s(endpoint.pid) - endpoint.started_s) < _SAME_START_S
-            return psutil.Process(endpoint.pid).create_time() < endpoint.ready_at.timestamp()
-        except psutil.NoSuchProcess:
-            return False
+    def is_alive(self, process: str) -> bool:
+        """Whether the server's process lives; its file stays behind when the machine goes down."""
+        return is_process_alive(process)
 
     def announce(self, endpoint: Endpoint) -> None:
         """Announce a server, in one step for readers."""
@@ -116,22 +106,10 @@ def _serves_elsewhere(endpoint: Endpoint, state: Path) -> bool:
     """Known by its command line, and only if the place that this names is still there: a folder
     that was renamed is the same."""
     try:
-        arguments = psutil.Process(endpoint.pid).cmdline()
+        arguments = psutil.Process(number_of(endpoint.process)).cmdline()
     except psutil.Error:
         return False
     for option, value in pairwise(arguments):
         if option == "--serving" and (own := Path(value).parent).is_dir():
             return not any(parent.samefile(state) for parent in own.parents)
     return False
-
-
-def started_s(pid: int) -> float:
-    """Seconds from the machine's start to the process's.
-
-    ``create_time()`` alone is another one after the clock was set, as is the boot's time; their
-    difference is what the kernel counts.
-
-    Raises:
-        psutil.NoSuchProcess: if there is none.
-    """
-    return round(psutil.Process(pid).create_time() - psutil.boot_time(), 2)

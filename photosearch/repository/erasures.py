@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from photosearch.repository.errors import DamagedArtifact, HeadMoved, NewerFormat, StorageError
 from photosearch.repository.manifest import format_of, refuse_newer
@@ -51,7 +51,14 @@ class Pending(_Model):
     listing_id: str
     photos: list[PendingPhoto] = []
     reports: dict[str, str] = {}
-    servers: list[int] = []
+    #: Processes of index servers that hold it.
+    servers: list[str] = []
+
+    @field_validator("servers", mode="before")
+    @classmethod
+    def _of_a_former_release(cls, told: object) -> object:
+        """It wrote numbers."""
+        return [str(one) for one in told] if isinstance(told, list) else told
 
 
 class RemovedVersion(_Model):

@@ -1,7 +1,6 @@
 """Where a listing may be on this machine, outside of the model repository.
 
-The photo reports and copies of the image cache, what killed steps left behind, and the index
-servers that have it in memory.
+The photo reports and copies of the image cache, and what killed steps left behind.
 """
 
 import hashlib
@@ -10,8 +9,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from index_grpc.index.index_files import ROWS
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError
@@ -153,16 +150,3 @@ def _holds(file: Path, needles: Needles, vectors: KnownVectors) -> bool:
     if file.name == ROWS:
         return needles.are_in(content)
     return vectors.are_in(content)
-
-
-def living_servers(pids: Collection[int]) -> list[int]:
-    """Those index servers that have not ended, withdrawn or not."""
-    return [pid for pid in pids if _is_index_server(pid)]
-
-
-def _is_index_server(pid: int) -> bool:
-    try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and "index-server" in process.cmdline()
-    except psutil.NoSuchProcess:
-        return False

@@ -99,10 +99,10 @@ class Record:
         if removed not in self.receipt.removed:
             self.receipt.removed.append(removed)
 
-    def add_servers(self, pids: Collection[int]) -> None:
+    def add_servers(self, processes: Collection[str]) -> None:
         """Note the processes of servers that hold it, which may be withdrawn before they end."""
-        if not set(pids) <= set(self.pending.servers):
-            self.pending.servers = sorted({*self.pending.servers, *pids})
+        if not set(processes) <= set(self.pending.servers):
+            self.pending.servers = sorted({*self.pending.servers, *processes})
             self.save()
 
     def close(self) -> None:

@@ -25,7 +25,6 @@ from photosearch.repository.storage.port import Storage
 from photosearch.settings.settings import Settings
 from photosearch_assets.instance.runs_at_work import RunsAtWork
 from photosearch_operations.erasure.images import asked_with
-from photosearch_operations.erasure.on_this_machine import living_servers
 from photosearch_operations.erasure.record import Record
 from photosearch_operations.in_use import versions_in_use
 
@@ -96,13 +95,13 @@ def await_servers(settings: Settings, record: Record, wait_s: float) -> None:
     Raises:
         ErasureError: if one still does after ``wait_s``.
     """
-    versions = record.removed
+    versions, is_alive = record.removed, open_desk(settings).endpoints.is_alive
     deadline = time.monotonic() + wait_s
     while True:
         held = {key for key in versions_in_use(settings) if key in versions}
         record.add_servers(_servers_of(settings, versions))
         asked = asked_with(settings, versions)
-        if not held and not asked and not living_servers(record.pending.servers):
+        if not held and not asked and not any(map(is_alive, record.pending.servers)):
             return
         if time.monotonic() > deadline:
             names = ", ".join(sorted(f"{address.window} {version}" for address, version in held))
@@ -133,10 +132,10 @@ def await_runs(at_work: RunsAtWork, runs: set[str], wait_s: float) -> None:
         time.sleep(_POLL_S)
 
 
-def _servers_of(settings: Settings, versions: set[ArtifactKey]) -> set[int]:
+def _servers_of(settings: Settings, versions: set[ArtifactKey]) -> set[str]:
     """The processes of the servers that announce one of these versions."""
     return {
-        endpoint.pid
+        endpoint.process
         for endpoint in open_desk(settings).endpoints.own()
         for held in endpoint.windows
         if (Address.index(endpoint.fingerprint, held.window), held.version) in versions

@@ -93,7 +93,7 @@ class _Walk:
         current = current_fingerprint(repository)
         endpoints = open_desk(settings).endpoints
         self._endpoints = sorted(
-            filter(endpoints.is_alive, endpoints.own()),
+            (one for one in endpoints.own() if endpoints.is_alive(one.process)),
             key=lambda endpoint: (endpoint.fingerprint == current, endpoint.ready_at),
             reverse=True,
         )

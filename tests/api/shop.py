@@ -133,7 +133,7 @@ class Servers:
                     )
                     for one in windows
                 ),
-                pid=1,
+                process="1",
                 ready_at=datetime.now(UTC),
             ),
         )

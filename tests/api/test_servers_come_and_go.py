@@ -218,7 +218,7 @@ def test_a_server_of_another_embedder_is_never_asked(start_api: StartApi, server
             fingerprint="f" * 64,
             quantiser=None,
             windows=(EndpointWindow(window=MONTH, version="1", rows=1),),
-            pid=1,
+            process="1",
             ready_at=datetime.now(UTC),
         ),
     )

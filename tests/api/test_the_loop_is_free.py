@@ -148,7 +148,7 @@ def loop(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]
             fingerprint=shop.fingerprint,
             quantiser=None,
             windows=tuple(EndpointWindow(window=one.key, version="v1", rows=1) for one in HOURS),
-            pid=1,
+            process="1",
             ready_at=NOW,
         ),
     )

@@ -14,6 +14,7 @@ from controller.local.deployer import LocalDeployer
 from controller.local.status import DeployerStatus, read_status
 from index_grpc.server.client import search_once
 from index_grpc.serving.desk import Endpoint, RefusedIndex
+from index_grpc.serving.local_process import number_of
 from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.reconcile import ServingPlacer
 from photosearch.errors import PhotosearchError
@@ -81,7 +82,7 @@ class Deployment:
 
     @property
     def pids(self) -> dict[str, int]:
-        return {endpoint.serving: endpoint.pid for endpoint in self.endpoints}
+        return {endpoint.serving: number_of(endpoint.process) for endpoint in self.endpoints}
 
     def served(self) -> dict[str, str]:
         """The version that answers each window; of two the later ready, as for the API."""

@@ -11,6 +11,7 @@ import pytest
 from controller.local import held_serving
 from controller.local.status import State
 from index_grpc.serving.endpoints import EndpointFolder
+from index_grpc.serving.local_process import number_of
 from photosearch.files.locks import file_lock
 from photosearch.repository.addresses import Address
 from photosearch.repository.embedder_roles import Role, note
@@ -35,7 +36,7 @@ def test_an_index_is_served_once_its_server_answers(deployment: Deployment) -> N
     (endpoint,) = deployment.endpoints
     assert deployment.finds(HOURS[0])
     assert [(w.window.key, w.rows) for w in endpoint.windows] == [(HOURS[0], 20)]
-    assert psutil.Process(endpoint.pid).is_running()
+    assert psutil.Process(number_of(endpoint.process)).is_running()
     assert endpoint.address == deployment.status.servings[0].address
 
 
@@ -105,12 +106,12 @@ def test_a_server_that_died_is_started_again(deployment: Deployment) -> None:
     deployment.settle()
     (before,) = deployment.endpoints
 
-    os.kill(before.pid, signal.SIGKILL)
+    os.kill(number_of(before.process), signal.SIGKILL)
     deployment.until(lambda: deployment.endpoints == [])
     assert "SIGKILL" in (deployment.status.servings[0].reason or "")
     deployment.until(lambda: deployment.endpoints != [])
 
-    assert deployment.endpoints[0].pid != before.pid
+    assert number_of(deployment.endpoints[0].process) != number_of(before.process)
     assert deployment.status.servings[0].starts == 2
     assert deployment.finds(HOURS[0])
 
@@ -124,11 +125,12 @@ def test_a_server_that_is_silent_is_replaced(
     deployment.settle()
     (before,) = deployment.endpoints
 
-    os.kill(before.pid, signal.SIGSTOP)
-    deployment.until(lambda: bool(deployment.pids) and before.pid not in deployment.pids.values())
+    silent = number_of(before.process)
+    os.kill(silent, signal.SIGSTOP)
+    deployment.until(lambda: bool(deployment.pids) and silent not in deployment.pids.values())
 
     assert deployment.finds(HOURS[0])
-    assert not psutil.pid_exists(before.pid)
+    assert not psutil.pid_exists(number_of(before.process))
 
 
 def test_the_previous_serving_answers_while_a_damaged_index_is_refused(

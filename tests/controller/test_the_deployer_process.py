@@ -17,6 +17,7 @@ from controller.local.server_process import adopt_servers, log_path
 from controller.local.status import read_status
 from index_grpc.server.announcement import Announcement
 from index_grpc.server.client import is_serving_once
+from index_grpc.serving.local_process import number_of
 from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.reconcile import place_servings
@@ -197,12 +198,19 @@ def test_under_a_supervisor_the_next_deployer_adopts_the_servers_of_a_killed_one
     until(lambda: serves(settings))
 
     assert open_desk(settings).endpoints.read() == [before]
-    assert [server.pid for server in index_servers(settings)] == [before.pid]
+    assert [server.pid for server in index_servers(settings)] == [number_of(before.process)]
     assert lost.wait(60) == -signal.SIGKILL
     assert not folder.exists()
 
-    os.kill(before.pid, signal.SIGKILL)  # adopted servers are watched over like others
-    until(lambda: before.pid not in {e.pid for e in open_desk(settings).endpoints.read()})
+    os.kill(
+        number_of(before.process), signal.SIGKILL
+    )  # adopted servers are watched over like others
+    until(
+        lambda: (
+            number_of(before.process)
+            not in {number_of(e.process) for e in open_desk(settings).endpoints.read()}
+        )
+    )
     until(lambda: serves(settings))
     second.send_signal(signal.SIGTERM)
     assert second.wait(60) == 0
@@ -218,7 +226,7 @@ def test_a_server_killed_with_its_deployer_leaves_no_file(settings: Settings, st
     (endpoint,) = open_desk(settings).endpoints.read()
 
     deployer.kill()
-    psutil.Process(endpoint.pid).kill()
+    psutil.Process(number_of(endpoint.process)).kill()
     start()
     until(lambda: open_desk(settings).endpoints.read() == [])
 

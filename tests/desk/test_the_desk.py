@@ -39,7 +39,7 @@ def endpoint(name: str, rows: int = 3) -> Endpoint:
         fingerprint="f",
         quantiser=None,
         windows=(EndpointWindow(window=HOURS[0], version="v1", rows=rows),),
-        pid=1,
+        process="1",
         ready_at=NOW,
     )
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from index_grpc.serving.desk import Endpoint, EndpointWindow
 from index_grpc.serving.endpoints import EndpointFolder
+from index_grpc.serving.local_process import name_process
 from photosearch.repository.addresses import Address
 from photosearch.windows import Window
 from photosearch_assets.steps.context import StepContext
@@ -28,7 +29,7 @@ def announce(shop: Shop, *windows: Window, name: str = "pack", pid: int = 0) -> 
                 for m in manifests
                 if m is not None
             ),
-            pid=pid or os.getpid(),
+            process=name_process(pid or os.getpid()),
             ready_at=datetime.now(UTC),
         )
     EndpointFolder(shop.settings.endpoints_dir).announce(endpoint)

@@ -22,7 +22,7 @@ from photosearch.cli import main
 from photosearch.images.cache import ImageCache
 from photosearch.init.folder_scan import scan_folder
 from photosearch.repository.addresses import Address, Kind
-from photosearch.repository.erasures import Receipt, digest_of, receipt_path, receipts
+from photosearch.repository.erasures import Pending, Receipt, digest_of, receipt_path, receipts
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
 from photosearch.repository.storage.folder import STAGED_MARK
@@ -498,6 +498,12 @@ def test_versions_are_deleted_only_when_no_server_holds_them(made: Shop) -> None
     server.communicate()
     assert erase(made, wait_s=5).finished_at is not None
     assert files_with(made, GONE.encode()) == []
+
+
+def test_processes_that_a_former_release_noted_by_number_are_waited_for_too() -> None:
+    noted = {"listing_id": GONE, "servers": [4711]}
+
+    assert Pending.model_validate(noted).servers == ["4711"]
 
 
 @pytest.mark.parametrize("stage", STAGES[:-1], ids=lambda stage: stage.__name__)

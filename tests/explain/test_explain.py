@@ -1,6 +1,7 @@
 """The trail of a listing: back to its photo if it is served, else to where it stopped."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -238,7 +239,7 @@ def test_the_file_of_a_server_that_went_down_with_its_machine_serves_nothing(mad
     assert stopped(made) == "serving: no index server runs"
 
     file = EndpointFolder(made.settings.endpoints_dir).path(announce(made, DAY).serving)
-    of_before = json.loads(file.read_text()) | {"ready_at": "2026-01-01T00:00:00Z"}
+    of_before = json.loads(file.read_text()) | {"process": f"{os.getpid()}@1.0"}
     file.write_text(json.dumps(of_before))  # its number is another's by now
     assert stopped(made) == "serving: no index server runs"
 

@@ -87,7 +87,7 @@ def test_gc_tells_what_goes_and_keeps_what_an_index_server_holds(
             fingerprint=FINGERPRINT,
             quantiser=None,
             windows=(EndpointWindow(window="hourly/2026-11-22T14", version=held.version, rows=1),),
-            pid=1,
+            process="1",
             ready_at=datetime.now(UTC),
         ),
     )

@@ -1,11 +1,13 @@
 """Endpoint files and Serving files: what deployer and query plane share."""
 
+import json
 import logging
 import os
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index_grpc.serving.desk import Endpoint, EndpointWindow
-from index_grpc.serving.endpoints import EndpointFolder, started_s
+from index_grpc.serving.endpoints import EndpointFolder
+from index_grpc.serving.local_process import name_process
 from index_grpc.serving.serving import Serving, ServingError, read_serving
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
@@ -32,7 +35,7 @@ def endpoint(serving: str, rows: int = 3) -> Endpoint:
         fingerprint="f",
         quantiser=None,
         windows=(EndpointWindow(window=DAY.key, version="v1", rows=rows),),
-        pid=1,
+        process="1",
         ready_at=datetime(2026, 11, 23, tzinfo=UTC),
     )
 
@@ -71,7 +74,7 @@ def test_a_server_of_the_installation_that_a_folder_was_copied_from_is_not_its_o
     own.mkdir(parents=True)
     waits = [sys.executable, "-c", "input()", "--serving", str(own / "serving.json")]
     with subprocess.Popen(waits, stdin=subprocess.PIPE) as server:
-        announced = endpoint("a").model_copy(update={"pid": server.pid})
+        announced = endpoint("a").model_copy(update={"process": name_process(server.pid)})
         EndpointFolder(original / "endpoints").announce(announced)
         shutil.copytree(original, copied)
 
@@ -163,25 +166,37 @@ def test_a_server_lives_whatever_time_the_machine_is_set_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began = psutil.boot_time()
-    own = endpoint("own").model_copy(
-        update={"pid": os.getpid(), "started_s": started_s(os.getpid())}
-    )
+    is_alive = EndpointFolder(tmp_path).is_alive
+    own = name_process(os.getpid())
 
     for days in (-3000, -3, 3, 3000):
         monkeypatch.setattr(psutil._pslinux, "boot_time", lambda d=days: began + d * 86_400)
         monkeypatch.setattr(psutil, "boot_time", lambda d=days: began + d * 86_400)
-        assert EndpointFolder(tmp_path).is_alive(own)
-        assert not EndpointFolder(tmp_path).is_alive(own.model_copy(update={"started_s": 1.0}))
-        assert not EndpointFolder(tmp_path).is_alive(own.model_copy(update={"pid": 2**22 - 1}))
+        assert is_alive(own)
+        assert not is_alive(f"{os.getpid()}@1.0")
+        assert not is_alive(own.replace(f"{os.getpid()}@", f"{2**22 - 1}@"))
+        assert not is_alive("a pod's name")
 
 
-def test_an_endpoint_file_without_a_start_is_judged_by_the_clock(tmp_path: Path) -> None:
-    old = endpoint("old").model_copy(update={"pid": os.getpid()})
-
+def test_a_process_that_a_former_release_wrote_down_is_an_index_server_or_nobody(
+    tmp_path: Path,
+) -> None:
     endpoints = EndpointFolder(tmp_path)
-    assert endpoints.is_alive(old.model_copy(update={"ready_at": datetime.now(UTC)}))
-    past = datetime(2000, 1, 1, tzinfo=UTC)
-    assert not endpoints.is_alive(old.model_copy(update={"ready_at": past}))
+    waits = [sys.executable, "-c", "input()", "index-server"]
+    with subprocess.Popen(waits, stdin=subprocess.PIPE) as server:
+        written = endpoint("old").model_dump(mode="json", exclude={"process"})
+        endpoints.path("old").write_text(json.dumps(written | {"pid": server.pid}))
+
+        [old] = endpoints.read(strict=True)
+
+        assert endpoints.is_alive(old.process)
+        assert not endpoints.is_alive(str(os.getpid()))
+        server.kill()
+        while psutil.Process(server.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        assert not endpoints.is_alive(old.process)  # nobody waited for it yet
+        server.communicate()
+    assert not endpoints.is_alive(old.process)
 
 
 def test_who_announces_itself_later_is_later_though_the_clock_was_set_back(tmp_path: Path) -> None:
