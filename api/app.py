@@ -221,7 +221,7 @@ def _add_catalogue(app: FastAPI, state: ApiState) -> None:
         if is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return InPieces(
-            content.content, state.photos.held, media_type=content.media_type, headers=headers
+            content.content, state.photos.in_flight, media_type=content.media_type, headers=headers
         )
 
 
@@ -234,7 +234,7 @@ def _add_health(app: FastAPI, state: ApiState) -> None:
     @app.get("/readyz", summary="Whether the API can answer searches", tags=["health"])
     async def readyz() -> Readiness:
         """Ready with an open embedder and an index server for its vectors; else 503 and why."""
-        fingerprints = state.shelf.fingerprints
+        fingerprints = state.embedders.fingerprints
         fleet = state.discovery.fleet
         serving = [one for one in fingerprints if fleet.of(one)]
         if not serving:
@@ -246,8 +246,8 @@ def _add_health(app: FastAPI, state: ApiState) -> None:
 
 def _not_ready(state: ApiState) -> ApiProblem:
     fleet = state.discovery.fleet
-    if not state.shelf.fingerprints:
-        found = state.shelf.fault or "no embedder in the model repository"
+    if not state.embedders.fingerprints:
+        found = state.embedders.fault or "no embedder in the model repository"
         remedy = "run 'photosearch materialize'"
     elif fleet.servers:
         found = f"index servers only for other embedders: {', '.join(sorted(fleet.fingerprints))}"

@@ -18,14 +18,14 @@ from api.fleet.planner import Planner, utc_now
 from api.fleet.repository_watch import RepositoryWatch
 from api.fleet.servers import ServerPool
 from api.pages.photos import PhotoStore
-from api.pages.samples import SampleShelf
+from api.pages.samples import SampleListings
 from api.pages.timeline_page import TimelinePage
 from api.public import public_troubles, without_places
-from api.query.embedding import EmbedderShelf
+from api.query.embedding import OpenEmbedders
 from api.query.photo_url import PhotoUrls
 from api.query.query import Uploads
 from api.query.understand import Understanding
-from api.search.search import Searcher
+from api.search.search import ListingSearcher
 from index_grpc.serving.opening import open_desk
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.images.decoder import Decoder
@@ -45,14 +45,14 @@ class ApiState:
     discovery: Discovery
     repository: RepositoryWatch
     pool: ServerPool
-    shelf: EmbedderShelf
+    embedders: OpenEmbedders
     catalogue: Catalogue
     decoder: Decoder
     photos: PhotoStore
     urls: PhotoUrls
     planner: Planner
-    searcher: Searcher
-    samples: SampleShelf
+    searcher: ListingSearcher
+    samples: SampleListings
     timeline: TimelinePage
     uploads: Uploads
     queries: int = 0
@@ -70,7 +70,7 @@ class ApiState:
         watch = RepositoryWatch(repository)
         pool = ServerPool()
         decoder = Decoder(settings)
-        shelf = EmbedderShelf(repository, decoder)
+        embedders = OpenEmbedders(repository, decoder)
         catalogue = Catalogue.open(settings)
         photos = PhotoStore(settings)
         urls = PhotoUrls(
@@ -81,22 +81,24 @@ class ApiState:
             allow_private=settings.photo_url_private,
         )
         planner = Planner(discovery, watch, pool, settings.timeline_start, now)
-        understanding = Understanding(shelf, planner, catalogue, photos)
-        searcher = Searcher(settings, understanding, planner, pool, catalogue, settings.max_hits)
+        understanding = Understanding(embedders, planner, catalogue, photos)
+        searcher = ListingSearcher(
+            settings, understanding, planner, pool, catalogue, settings.max_hits
+        )
         return cls(
             settings,
             discovery,
             watch,
             pool,
-            shelf,
+            embedders,
             catalogue,
             decoder,
             photos,
             urls,
             planner,
             searcher,
-            SampleShelf(catalogue, settings.live_statuses),
-            TimelinePage(shelf, planner, partial(public_troubles, settings)),
+            SampleListings(catalogue, settings.live_statuses),
+            TimelinePage(embedders, planner, partial(public_troubles, settings)),
             Uploads(settings.max_concurrent_queries * settings.max_photo_bytes),
         )
 
@@ -111,7 +113,9 @@ class ApiState:
         tasks = [
             asyncio.create_task(self.discovery.watch()),
             asyncio.create_task(
-                self.repository.watch(lambda: (*self.shelf.fingerprints, *self.shelf.prepared))
+                self.repository.watch(
+                    lambda: (*self.embedders.fingerprints, *self.embedders.prepared)
+                )
             ),
             asyncio.create_task(self._watch_head()),
             asyncio.create_task(self._close_idle_channels()),
@@ -124,7 +128,7 @@ class ApiState:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self.shelf.close()
+            self.embedders.close()
             self.decoder.close()
             self.searcher.close()
             self.photos.close()
@@ -134,23 +138,26 @@ class ApiState:
 
     async def _follow_head(self) -> None:
         head = await asyncio.to_thread(self.repository.read_head)
-        if head is not None and self.shelf.fingerprints[:1] != (head,):
+        if head is not None and self.embedders.fingerprints[:1] != (head,):
             await asyncio.to_thread(self.repository.read, head)
-            await asyncio.to_thread(self.shelf.turn_to, head)
+            await asyncio.to_thread(self.embedders.turn_to, head)
         prepared = await asyncio.to_thread(self.repository.read_next)
-        if prepared is None or prepared not in (*self.shelf.fingerprints, *self.shelf.prepared):
-            await asyncio.to_thread(self.shelf.prepare, prepared)
+        if prepared is None or prepared not in (
+            *self.embedders.fingerprints,
+            *self.embedders.prepared,
+        ):
+            await asyncio.to_thread(self.embedders.prepare, prepared)
 
     async def _watch_head(self) -> None:
         while True:
             try:
                 await self._follow_head()
-                self.shelf.fault = None
+                self.embedders.fault = None
             except Exception as error:
                 fault = without_places(str(error), self.settings)  # /readyz tells it to all
-                if self.shelf.fault != fault:
+                if self.embedders.fault != fault:
                     logger.exception("the embedder can't be opened")
-                self.shelf.fault = fault
+                self.embedders.fault = fault
             await asyncio.sleep(HEAD_PAUSE_S)
 
     async def _close_idle_channels(self) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.windows import HOUR, Granularity, Window
 from photosearch_demo.draw.distinct import seed_of
-from photosearch_demo.draw.products import KIND_OF, KINDS, Kind
+from photosearch_demo.draw.products import KIND_OF, KINDS, Ware
 
 SECOND_PHOTO_SHARE = 0.15
 
@@ -28,7 +28,7 @@ _DAYS = (1.0, 0.9, 0.9, 1.0, 1.0, 1.2, 1.5)
 class DrawnListing:
     """One listing and what it is drawn from; ``shots`` photos of it are taken."""
 
-    kind: Kind
+    kind: Ware
     seed: int
     listed_at: datetime
     shots: int

@@ -23,7 +23,7 @@ POLL_S = 0.1  # well under the shortest drain, so that a retired server is left 
 
 
 @dataclass(frozen=True)
-class Held:
+class ServedIndex:
     """One window as a server holds it."""
 
     version: str
@@ -37,7 +37,7 @@ class Server:
     name: str
     address: str
     fingerprint: str
-    windows: Mapping[Window, Held]
+    windows: Mapping[Window, ServedIndex]
     ready_at: datetime
 
 
@@ -137,7 +137,7 @@ class EndpointWatch:
 
 
 def _server_of(endpoint: Endpoint) -> Server:
-    windows = {held.window: Held(held.version, held.rows) for held in endpoint.windows}
+    windows = {held.window: ServedIndex(held.version, held.rows) for held in endpoint.windows}
     return Server(
         endpoint.serving, endpoint.address, endpoint.fingerprint, windows, endpoint.ready_at
     )

@@ -21,7 +21,7 @@ from photosearch.windows import Span, Window
 
 
 @dataclass(frozen=True)
-class Current:
+class CurrentIndex:
     """What the repository says of a window: its current version, and whether that is stale."""
 
     version: str
@@ -83,7 +83,7 @@ class Plan:
 def plan_query(
     servers: Collection[Server],
     span: Span,
-    current: Mapping[Window, Current],
+    current: Mapping[Window, CurrentIndex],
     over_at: datetime | None = None,
 ) -> Plan:
     """Choose windows and servers for a query over ``span``, the time that is over.
@@ -114,7 +114,7 @@ def plan_query(
 
 
 def _fresh(
-    window: Window, holding: Collection[Server], current: Mapping[Window, Current]
+    window: Window, holding: Collection[Server], current: Mapping[Window, CurrentIndex]
 ) -> list[Server]:
     known = current.get(window)
     if known is None:

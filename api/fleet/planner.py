@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from api.fleet.discovery import Discovery, Server
-from api.fleet.plan import Current, Plan, plan_query
+from api.fleet.plan import CurrentIndex, Plan, plan_query
 from api.fleet.repository_watch import CurrentIndexes
 from api.fleet.servers import ServerPool
 from api.problems import ApiProblem
@@ -147,7 +147,7 @@ class Planner:
 
 
 def _planned(
-    servers: Sequence[Server], span: Span, current: Mapping[Window, Current], over_at: datetime
+    servers: Sequence[Server], span: Span, current: Mapping[Window, CurrentIndex], over_at: datetime
 ) -> Plan:
     """The plan, with what queries read of it: all that is long is done here."""
     plan = plan_query(servers, span, current, over_at)

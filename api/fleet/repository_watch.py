@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from api.fleet.plan import Current
+from api.fleet.plan import CurrentIndex
 from photosearch.repository.embedder_roles import next_fingerprint
 from photosearch.repository.readiness import ReadyIndex, current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
@@ -29,7 +29,7 @@ class CurrentIndexes:
 
     reading: int = 0
     indexes: Mapping[Window, ReadyIndex] = field(default_factory=dict)
-    windows: Mapping[Window, Current] = field(default_factory=dict)
+    windows: Mapping[Window, CurrentIndex] = field(default_factory=dict)
 
 
 NOTHING = CurrentIndexes()
@@ -67,7 +67,9 @@ class RepositoryWatch:
         known = self.current(fingerprint)
         if indexes != known.indexes or known is NOTHING:
             self._readings += 1
-            windows = {window: Current(one.version, one.stale) for window, one in indexes.items()}
+            windows = {
+                window: CurrentIndex(one.version, one.stale) for window, one in indexes.items()
+            }
             known = self._current[fingerprint] = CurrentIndexes(self._readings, indexes, windows)
         return known
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from api.pages.pieces import Held
+from api.pages.pieces import BytesInFlight
 from api.problems import ApiProblem
 from photosearch.catalogue.listing import Photo
 from photosearch.images.cache import ImageCache
@@ -72,7 +72,7 @@ class PhotoStore:
         self._thumbnails: OrderedDict[tuple[str, int], PhotoBytes] = OrderedDict()
         self._kept_bytes = 0
         #: Photos that wait to be made small, or to be read by whoever asked.
-        self.held = Held()
+        self.in_flight = BytesInFlight()
 
     async def bytes_of(self, photo: Photo) -> bytes:
         """The photo's file.
@@ -103,7 +103,7 @@ class PhotoStore:
         if name in self._unusable:
             raise copy.copy(self._unusable[name])
         try:
-            with self.held.one(len(content)):
+            with self.in_flight.one(len(content)):
                 made = await self._made(content, side, photo.photo_id)
         except PhotoError as error:
             self._unusable[name] = copy.copy(error)

@@ -17,14 +17,14 @@ from starlette.types import Receive, Scope, Send
 from api.problems import ApiProblem, overloaded, problem_response
 
 PIECE_BYTES = 256 << 10
-MOST_HELD_BYTES = 512 << 20
+MOST_IN_FLIGHT_BYTES = 512 << 20
 LEAST_S, LEAST_BYTES_A_SECOND = 30.0, 32 << 10
 
 
-class Held:
+class BytesInFlight:
     """The bytes of photos that are held for those who asked for them."""
 
-    def __init__(self, limit_bytes: int = MOST_HELD_BYTES) -> None:
+    def __init__(self, limit_bytes: int = MOST_IN_FLIGHT_BYTES) -> None:
         self.limit_bytes = limit_bytes
         self.held_bytes = 0
 
@@ -52,15 +52,20 @@ class InPieces(Response):
     """A response whose body is there, and large; refused if too much of others' is held."""
 
     def __init__(
-        self, content: bytes, held: Held, *, media_type: str, headers: Mapping[str, str]
+        self,
+        content: bytes,
+        in_flight: BytesInFlight,
+        *,
+        media_type: str,
+        headers: Mapping[str, str],
     ) -> None:
         super().__init__(content, media_type=media_type, headers=dict(headers))
-        self._held = held
+        self._in_flight = in_flight
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         size = len(self.body)
         try:
-            with self._held.one(size):
+            with self._in_flight.one(size):
                 # Left half sent, the connection ends.
                 async with asyncio.timeout(LEAST_S + size / LEAST_BYTES_A_SECOND):
                     await self._sent(send)

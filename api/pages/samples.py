@@ -20,7 +20,7 @@ _LEAST_KEPT_S = 1.0
 _SPARE_FACTOR, _SPARE = 2, 8
 
 
-class SampleShelf:
+class SampleListings:
     """A sample of live listings, spread over the catalogue; for one event loop."""
 
     def __init__(

@@ -27,7 +27,7 @@ from photosearch.rest.timeline import (
 )
 from photosearch.windows import DAY, HOUR, Granularity, Window
 
-State = Literal["ready", "stale", "missing"]
+WindowState = Literal["ready", "stale", "missing"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class _Stretch(NamedTuple):
     start: datetime
     end: datetime
     windows: int
-    state: State
+    state: WindowState
     served_by: str | None
     in_cover: bool
     rows: int
@@ -116,7 +116,7 @@ def _stretches(
         if window.start > reached:
             yield _missing(granularity, reached, window.start)
         index = facts.current.indexes.get(window)
-        state: State = "missing" if index is None else "stale" if index.stale else "ready"
+        state: WindowState = "missing" if index is None else "stale" if index.stale else "ready"
         yield _Stretch(
             window.start,
             window.end,

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 
 from api.fleet.planner import Planner
 from api.pages.timeline import Facts, timeline_of
-from api.query.embedding import EmbedderShelf
+from api.query.embedding import OpenEmbedders
 from photosearch.rest.timeline import Trouble
 
 COST_FACTOR = 20
@@ -67,12 +67,12 @@ class TimelinePage:
 
     def __init__(
         self,
-        shelf: EmbedderShelf,
+        embedders: OpenEmbedders,
         planner: Planner,
         read_troubles: Callable[[], list[Trouble]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._shelf = shelf
+        self._embedders = embedders
         self._planner = planner
         self._read_troubles = read_troubles
         self._clock = clock
@@ -112,7 +112,7 @@ class TimelinePage:
 
     async def _facts(self) -> Facts:
         planner = self._planner
-        fingerprints = self._shelf.fingerprints
+        fingerprints = self._embedders.fingerprints
         fingerprint = await planner.choose(fingerprints) if fingerprints else None
         plan = await planner.plan(fingerprint or "")
         return Facts(

@@ -50,7 +50,7 @@ class _Opened:
     narrow: Embedder
 
 
-class EmbedderShelf:
+class OpenEmbedders:
     """The open embedders, the repository's current one first."""
 
     def __init__(self, repository: Repository, decoder: Decoder, threads: int = 0) -> None:

@@ -19,7 +19,7 @@ from api.fleet.servers import Question
 from api.pages.photos import PhotoStore
 from api.problems import ApiProblem
 from api.query.cursor import query_digest, read_cursor
-from api.query.embedding import EmbedderShelf
+from api.query.embedding import OpenEmbedders
 from api.query.query import Query
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.embedder.errors import BadVector
@@ -45,7 +45,7 @@ class Asked:
 class Understanding:
     """Turns queries into questions."""
 
-    shelf: EmbedderShelf
+    embedders: OpenEmbedders
     planner: Planner
     catalogue: Catalogue
     photos: PhotoStore
@@ -77,7 +77,7 @@ class Understanding:
 
     async def _photo(self, photo: bytes, digest: str, name: str, deadline: Deadline) -> Asked:
         fingerprint = await self._fingerprint()
-        embedded = await self.shelf.embed(photo, fingerprint, name, deadline)
+        embedded = await self.embedders.embed(photo, fingerprint, name, deadline)
         return Asked(
             Question(embedded.vector, fingerprint),
             digest,
@@ -151,7 +151,7 @@ class Understanding:
         )
 
     def _require_length(self, length: int, fingerprint: str, what: str) -> None:
-        dimension = self.shelf.dimension(fingerprint)
+        dimension = self.embedders.dimension(fingerprint)
         if dimension is not None and length != dimension:
             raise ApiProblem(
                 422,
@@ -168,19 +168,19 @@ class Understanding:
         Raises:
             ApiProblem: 503 if there is none yet.
         """
-        if not self.shelf.fingerprints:
+        if not self.embedders.fingerprints:
             raise ApiProblem(
                 503,
                 "no-embedder",
                 "there is no embedder yet",
-                found=self.shelf.fault or "no embedder in the model repository",
+                found=self.embedders.fault or "no embedder in the model repository",
                 remedy="run 'photosearch materialize'",
                 headers={"Retry-After": "10"},
             )
-        return await self.planner.choose(self.shelf.fingerprints, self.shelf.prepared)
+        return await self.planner.choose(self.embedders.fingerprints, self.embedders.prepared)
 
     def _require_served(self, fingerprint: str, what: str) -> None:
-        served = self.planner.discovery.fleet.fingerprints | {*self.shelf.fingerprints}
+        served = self.planner.discovery.fleet.fingerprints | {*self.embedders.fingerprints}
         if fingerprint not in served:
             raise ApiProblem(
                 409,

@@ -30,7 +30,7 @@ from photosearch.windows import Span, Window
 ROUND_SHARE = 0.6  # of the time left: a round that times out leaves time for its stand-ins
 SCORE_DECIMALS = 6  # the last bits of a score depend on the size of the pack it was found in
 
-Planner = Callable[[Collection[str]], Awaitable[Plan]]
+MakePlan = Callable[[Collection[str]], Awaitable[Plan]]
 
 
 class Hit(NamedTuple):
@@ -60,7 +60,7 @@ class WindowAnswer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Failure:
+class WindowFailure:
     """A window that was asked of a server in vain."""
 
     window: str
@@ -74,7 +74,7 @@ class Composition:
 
     answers: tuple[WindowAnswer, ...]
     gaps: tuple[Span, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[WindowFailure, ...]
 
     @property
     def floor(self) -> float:
@@ -101,12 +101,12 @@ class Conversation:
     """
 
     pool: ServerPool
-    plan: Planner
+    plan: MakePlan
     question: Question
     deadline: Deadline
     _answers: dict[str, WindowAnswer] = field(default_factory=dict)
     _failed: set[str] = field(default_factory=set)
-    _failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
+    _failures: dict[tuple[str, str], WindowFailure] = field(default_factory=dict)
 
     async def gather(self, k: int, above: float = math.inf) -> Composition:
         """Ask every window of the cover for its share of the ``k`` best rows.
@@ -164,7 +164,7 @@ class Conversation:
         for server, reason in failures:
             self._failed.add(server.address)
             for planned in call.windows:  # who is asked again and fails again is told once
-                failure = Failure(planned.key, server.name, reason)
+                failure = WindowFailure(planned.key, server.name, reason)
                 self._failures[failure.window, failure.served_by] = failure
 
     def _note(self, call: Call, reply: Reply, k: int) -> None:

@@ -38,7 +38,7 @@ WAIT_SHARE = 0.9  # of the deadline: what waits for windows leaves time to answe
 
 
 @dataclass
-class Page:
+class ResultPage:
     """The live listings of one page, one more if another page follows."""
 
     found: list[tuple[Hit, Listing]]
@@ -51,7 +51,7 @@ class Page:
 
 
 @dataclass
-class Searcher:
+class ListingSearcher:
     """Answers queries; one object for the API's life."""
 
     settings: Settings
@@ -106,7 +106,7 @@ class Searcher:
 
     async def _page(
         self, conversation: Conversation, asked: Asked, request: SearchRequest, k: int
-    ) -> Page:
+    ) -> ResultPage:
         wanted = k + 1
         answered = asked.answered
         fetch = min(self.max_fetch, math.ceil((len(answered) + wanted) * SLACK) + SLACK_ROWS)
@@ -130,18 +130,18 @@ class Searcher:
             is_certain = composition.floor <= certain_from
             if is_certain or fetch >= self.max_fetch or conversation.deadline.left_s <= 0:
                 truncated = not is_certain and len(found) < wanted
-                return Page(found, composition, truncated, known, search_s, catalogue_s)
+                return ResultPage(found, composition, truncated, known, search_s, catalogue_s)
             fetch = min(self.max_fetch, fetch * DEEPER)
             above = certain_from
 
     async def _waited(
         self,
-        page: Page,
+        page: ResultPage,
         conversation: Conversation,
         asked: Asked,
         request: SearchRequest,
         k: int,
-    ) -> Page:
+    ) -> ResultPage:
         """The page once nothing is missing, or as it is when the time is up."""
         deadline = conversation.deadline
         while page.composition.gaps and deadline.left_s > deadline.total_s * (1 - WAIT_SHARE):
@@ -199,7 +199,9 @@ class Searcher:
             )
         return min(k, left)
 
-    def _answer(self, page: Page, asked: Asked, k: int, on_partial: OnPartial) -> SearchAnswer:
+    def _answer(
+        self, page: ResultPage, asked: Asked, k: int, on_partial: OnPartial
+    ) -> SearchAnswer:
         """What was found, and what was searched; the times are set when all is done."""
         composition, fingerprint = page.composition, asked.question.fingerprint
         hidden = hidden_listings(page.known, self.catalogue, self.settings)
@@ -215,7 +217,7 @@ class Searcher:
             cursor=self._next(page, asked, k),
         )
 
-    def _next(self, page: Page, asked: Asked, k: int) -> str | None:
+    def _next(self, page: ResultPage, asked: Asked, k: int) -> str | None:
         answered = asked.answered | {mark_of(hit.listing_id) for hit, _ in page.found[:k]}
         if len(page.found) <= k or len(answered) >= self.settings.max_k:
             return None

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.layers import ROOT
 from photosearch.errors import PhotosearchError
-from photosearch.oci.documents import Manifest
+from photosearch.oci.documents import ImageManifest
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.put_layers import NAMES
-from photosearch.repository.manifest import Manifest as ArtifactManifest
+from photosearch.repository.manifest import Manifest
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Window
 
@@ -34,7 +34,7 @@ def image_annotations(serving: Serving) -> dict[str, str]:
     }
 
 
-def provenance(serving: Serving, manifests: Mapping[Window, ArtifactManifest]) -> dict[str, str]:
+def provenance(serving: Serving, manifests: Mapping[Window, Manifest]) -> dict[str, str]:
     """What does not: who made it, and when and how well its indexes measured."""
     recalls = [m.recall for m in manifests.values() if m.recall is not None]
     indexes = [
@@ -58,7 +58,7 @@ def provenance(serving: Serving, manifests: Mapping[Window, ArtifactManifest]) -
     return told
 
 
-def serving_file(image: Manifest) -> dict[str, bytes]:
+def serving_file(image: ImageManifest) -> dict[str, bytes]:
     """The Serving file of a pulled image, which the image itself has no need of."""
     serving = serving_of(image.annotations)
     return {f"{ROOT}/{SERVING_FILE}": serving.model_dump_json().encode()}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from photosearch.errors import PhotosearchError
-from photosearch.oci.documents import CREATED, Descriptor, Manifest, images_in, parse_document
+from photosearch.oci.documents import CREATED, Descriptor, ImageManifest, images_in, parse_document
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.put_layers import NAMES, is_ours
 from photosearch.oci.registry import ImageRegistry
@@ -71,7 +71,7 @@ def _images_of(tag: str, registry: ImageRegistry) -> Iterator[ServingImage]:
     for digest in () if named is None else images_in(named[0]) or (named[1],):
         found = registry.document(digest)
         document = None if found is None else parse_document(found[0], digest)
-        if isinstance(document, Manifest) and f"{NAMES}.windows" in document.annotations:
+        if isinstance(document, ImageManifest) and f"{NAMES}.windows" in document.annotations:
             layers = [layer for layer in document.layers if is_ours(layer)]
             indexes = _indexes(document, tag)
             blobs = (document.config, *document.layers)
@@ -88,7 +88,7 @@ def _created(content: bytes, tag: str) -> datetime | None:
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _indexes(image: Manifest, tag: str) -> frozenset[ArtifactKey]:
+def _indexes(image: ImageManifest, tag: str) -> frozenset[ArtifactKey]:
     fingerprint = image.annotations.get(f"{NAMES}.fingerprint", "")
     try:
         return frozenset(

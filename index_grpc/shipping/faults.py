@@ -11,11 +11,11 @@ from index_grpc.serving.serving import Serving
 from index_grpc.shipping.annotations import serving_of
 from index_grpc.shipping.contents import ServingImage, is_layer_of
 from index_grpc.shipping.layer_contents import LayerContents, read_layer
-from photosearch.oci.documents import Descriptor, Manifest, parse_document
+from photosearch.oci.documents import Descriptor, ImageManifest, parse_document
 from photosearch.oci.put_layers import NAMES, is_ours
 from photosearch.oci.registry import ImageRegistry
 from photosearch.repository.addresses import Address, ArtifactKey
-from photosearch.repository.manifest import Manifest as ArtifactManifest
+from photosearch.repository.manifest import Manifest
 
 ReadLayer = Callable[[Descriptor], LayerContents]
 
@@ -62,7 +62,7 @@ def is_of(image: ServingImage, serving: Serving) -> bool:
 
 
 def index_fault(
-    registry: ImageRegistry, digest: str, key: ArtifactKey, recorded: ArtifactManifest | None
+    registry: ImageRegistry, digest: str, key: ArtifactKey, recorded: Manifest | None
 ) -> str | None:
     """Why the image of this digest does not hold just this version of an index; None if it does.
 
@@ -96,7 +96,7 @@ def index_fault(
     return None
 
 
-def image_told(registry: ImageRegistry, digest: str) -> tuple[Manifest, Serving] | None:
+def image_told(registry: ImageRegistry, digest: str) -> tuple[ImageManifest, Serving] | None:
     """An image and what it says it holds; None if the registry does not have it.
 
     Raises:
@@ -105,7 +105,7 @@ def image_told(registry: ImageRegistry, digest: str) -> tuple[Manifest, Serving]
     """
     found = registry.document(digest)
     document = None if found is None else parse_document(found[0], digest)
-    if not isinstance(document, Manifest):
+    if not isinstance(document, ImageManifest):
         return None
     return document, serving_of(document.annotations)
 

@@ -18,7 +18,7 @@ from photosearch.embedder.embedder import Embedder
 from photosearch.errors import PhotosearchError
 from photosearch.photo_notes import PhotoFailure
 
-Decoder = Callable[[], NDArray[np.uint8]]
+ReadPhoto = Callable[[], NDArray[np.uint8]]
 Prepared = NDArray[np.float32] | PhotosearchError
 _AHEAD = 4
 
@@ -33,7 +33,7 @@ class EmbeddedPhotos:
 
 
 def embed_photos(
-    photos: Iterable[tuple[str, Decoder]],
+    photos: Iterable[tuple[str, ReadPhoto]],
     embedder: Embedder,
     *,
     decode_threads: int = 1,
@@ -73,11 +73,11 @@ def embed_photos(
 
 
 def _prepared_ahead(
-    photos: Iterable[tuple[str, Decoder]], embedder: Embedder, threads: int
+    photos: Iterable[tuple[str, ReadPhoto]], embedder: Embedder, threads: int
 ) -> Iterator[tuple[str, Prepared]]:
     """The photos in their order, decoded and prepared while the caller works."""
 
-    def prepare(photo_id: str, decode: Decoder) -> Prepared:
+    def prepare(photo_id: str, decode: ReadPhoto) -> Prepared:
         try:
             return embedder.prepare(decode(), photo_id)
         except PhotosearchError as error:

@@ -19,7 +19,7 @@ from photosearch.oci.documents import (
     CREATED,
     MANIFEST,
     Descriptor,
-    Index,
+    ImageIndex,
     digest_of,
     parse_document,
     this_platform,
@@ -54,7 +54,7 @@ def find_image(
     if found is None:
         return None
     document = parse_document(found[0], tag)
-    if not isinstance(document, Index) or len(document.manifests) != 1:
+    if not isinstance(document, ImageIndex) or len(document.manifests) != 1:
         return None
     image = document.manifests[0]
     if image.annotations.get(BASE_DIGEST) != base.digest:

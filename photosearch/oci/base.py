@@ -12,7 +12,7 @@ from typing import Any
 from photosearch.oci.documents import (
     MOST_DOCUMENT_BYTES,
     Descriptor,
-    Index,
+    ImageIndex,
     digest_of,
     parse_config,
     parse_document,
@@ -66,14 +66,14 @@ def read_base(base: BaseReference | None) -> BaseImage:
         )
     content, digest = found
     document = parse_document(content, base.name)
-    if isinstance(document, Index):
+    if isinstance(document, ImageIndex):
         chosen = _for_platform(document, platform, base.name)
         found = base.registry.document(chosen.digest)
         if found is None:
             raise ImageMissing(f"the base image {base.name} lacks a part", found=chosen.digest)
         content, digest = found
         document = parse_document(content, base.name)
-    if isinstance(document, Index):
+    if isinstance(document, ImageIndex):
         raise DamagedImage(f"the base image {base.name} is an index of indexes", found=digest)
     config = parse_config(_small_blob(base, document.config), base.name)
     _require_platform(f"{config['os']}/{config['architecture']}", platform, base.name)
@@ -92,7 +92,7 @@ def _without_layers(platform: str) -> BaseImage:
     return BaseImage(digest_of(to_bytes(config)), None, config, (), None)
 
 
-def _for_platform(index: Index, platform: str, name: str) -> Descriptor:
+def _for_platform(index: ImageIndex, platform: str, name: str) -> Descriptor:
     for wanted in (platform, None):  # one that does not say is taken if no other says ours
         for each in index.manifests:
             if each.platform == wanted:

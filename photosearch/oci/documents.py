@@ -68,7 +68,7 @@ class Descriptor:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class ImageManifest:
     """An image: its configuration and its layers, bottom first."""
 
     config: Descriptor
@@ -77,7 +77,7 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class Index:
+class ImageIndex:
     """Several images under one name, a platform each as a rule."""
 
     manifests: tuple[Descriptor, ...]
@@ -132,7 +132,7 @@ def write_index(manifests: Sequence[Descriptor], annotations: Mapping[str, str])
     return to_bytes(document)
 
 
-def parse_document(content: bytes, name: str) -> Manifest | Index:
+def parse_document(content: bytes, name: str) -> ImageManifest | ImageIndex:
     """Read a manifest or an index; ``name`` is for the error.
 
     Raises:
@@ -142,20 +142,20 @@ def parse_document(content: bytes, name: str) -> Manifest | Index:
     kind = document.get("mediaType", INDEX if "manifests" in document else MANIFEST)
     if _DOCKER.get(kind, kind) == INDEX:
         index = _checked(IndexShape, document, name)
-        return Index(
+        return ImageIndex(
             tuple(_descriptor(each) for each in document["manifests"]), index.annotations or {}
         )
     manifest = _checked(ManifestShape, document, name)
-    return Manifest(
+    return ImageManifest(
         _descriptor(document["config"]),
         tuple(_descriptor(each) for each in document["layers"]),
         manifest.annotations or {},
     )
 
 
-def parts_of(document: Manifest | Index) -> tuple[Descriptor, ...]:
+def parts_of(document: ImageManifest | ImageIndex) -> tuple[Descriptor, ...]:
     """All that a document names: an index its images, an image its configuration and layers."""
-    if isinstance(document, Index):
+    if isinstance(document, ImageIndex):
         return document.manifests
     return (document.config, *document.layers)
 
@@ -163,7 +163,7 @@ def parts_of(document: Manifest | Index) -> tuple[Descriptor, ...]:
 def images_in(content: bytes) -> list[str]:
     """The digests of an index's images; of a manifest, none."""
     document = parse_document(content, "a document")
-    return [each.digest for each in document.manifests] if isinstance(document, Index) else []
+    return [each.digest for each in document.manifests] if isinstance(document, ImageIndex) else []
 
 
 def parse_config(content: bytes, name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import timedelta
 
-from photosearch.oci.documents import Index, images_in, parse_document
+from photosearch.oci.documents import ImageIndex, images_in, parse_document
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.registry import Blob, ImageRegistry
@@ -68,7 +68,7 @@ def _reached(registry: LayoutRegistry, digest: str) -> Iterator[str]:
             return
         yield digest
         document = parse_document(found[0], digest)
-        if isinstance(document, Index):
+        if isinstance(document, ImageIndex):
             for image in document.manifests:
                 yield from _reached(registry, image.digest)
         else:

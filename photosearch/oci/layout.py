@@ -23,7 +23,7 @@ from photosearch.oci.documents import (
     MOST_DOCUMENT_BYTES,
     REF_NAME,
     Descriptor,
-    Index,
+    ImageIndex,
     digest_of,
     images_in,
     is_digest,
@@ -141,7 +141,7 @@ class LayoutRegistry:
             self.delete_blob(digest)
         self.put_blob(Bytes(content), digest=digest)
         if tag is not None:
-            kind = INDEX if isinstance(document, Index) else MANIFEST
+            kind = INDEX if isinstance(document, ImageIndex) else MANIFEST
             named = Descriptor(kind, digest, len(content), {REF_NAME: tag}).to_json()
             with self.changing_tags():
                 others = [entry for entry in self.entries() if tag_of(entry) != tag]
@@ -268,7 +268,7 @@ class LayoutRegistry:
                 remedy="if no other tool writes there now, delete that file: images of ours are "
                 "named again when they are built, and their layers are there",
             ) from error
-        return json.loads(content)["manifests"] if isinstance(index, Index) else []
+        return json.loads(content)["manifests"] if isinstance(index, ImageIndex) else []
 
     def _write_index(self, entries: list[dict[str, Any]]) -> None:
         entries = sorted(entries, key=lambda entry: (tag_of(entry) or "", entry["digest"]))

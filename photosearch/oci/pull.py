@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from photosearch.files.locks import file_lock, locked_by_name
-from photosearch.oci.documents import Descriptor, Manifest, is_digest, parse_document
+from photosearch.oci.documents import Descriptor, ImageManifest, is_digest, parse_document
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryRefused
 from photosearch.oci.registry import ImageRegistry
 from photosearch.oci.unpack import digest_of_files, files_in, unpack
@@ -30,7 +30,7 @@ def pull_image(
     folder: Path,
     *,
     layers: Callable[[Descriptor], bool],
-    beside: Callable[[Manifest], Mapping[str, bytes]] = lambda _: {},
+    beside: Callable[[ImageManifest], Mapping[str, bytes]] = lambda _: {},
 ) -> Path:
     """The folder with the files of those ``layers`` of an image, and small files ``beside``.
 
@@ -75,7 +75,7 @@ def _pull(
     digest: str,
     folder: Path,
     wanted: Callable[[Descriptor], bool],
-    beside: Callable[[Manifest], Mapping[str, bytes]],
+    beside: Callable[[ImageManifest], Mapping[str, bytes]],
 ) -> Path:
     image = folder / "images" / _hex(digest)
     manifest = _manifest(registry, digest)
@@ -95,7 +95,7 @@ def _pull(
     return image
 
 
-def _manifest(registry: ImageRegistry, digest: str) -> Manifest:
+def _manifest(registry: ImageRegistry, digest: str) -> ImageManifest:
     found = registry.document(digest)
     if found is None:
         raise ImageMissing(
@@ -103,7 +103,7 @@ def _manifest(registry: ImageRegistry, digest: str) -> Manifest:
             remedy="the sensor builds it again; or correct registry_url",
         )
     document = parse_document(found[0], digest)
-    if not isinstance(document, Manifest):
+    if not isinstance(document, ImageManifest):
         raise DamagedImage(f"{registry.reference(digest)} is no image", found="an index of images")
     return document
 

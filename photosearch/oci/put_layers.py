@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from photosearch.oci.documents import Descriptor, Manifest, images_in, is_digest, parse_document
+from photosearch.oci.documents import (
+    Descriptor,
+    ImageManifest,
+    images_in,
+    is_digest,
+    parse_document,
+)
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.known_layers import KnownLayers
 from photosearch.oci.layers import Layer
@@ -78,7 +84,7 @@ def layers_of(digest: str, registry: ImageRegistry) -> tuple[Descriptor, ...]:
     """The layers of an image; none if it is not there."""
     found = registry.document(digest)
     document = None if found is None else parse_document(found[0], digest)
-    return document.layers if isinstance(document, Manifest) else ()
+    return document.layers if isinstance(document, ImageManifest) else ()
 
 
 def _told_layers(

@@ -24,7 +24,7 @@ from photosearch.oci.documents import (
     INDEX,
     MANIFEST,
     MOST_DOCUMENT_BYTES,
-    Index,
+    ImageIndex,
     digest_of,
     images_in,
     parse_document,
@@ -129,7 +129,7 @@ class RemoteRegistry:
     def put_document(self, content: bytes, *, tag: str | None = None) -> str:
         document = parse_document(content, "the document to put")
         digest = digest_of(content)
-        headers = {"Content-Type": INDEX if isinstance(document, Index) else MANIFEST}
+        headers = {"Content-Type": INDEX if isinstance(document, ImageIndex) else MANIFEST}
         what = f"the image {tag or digest} can't be put into {self.client.name}"
         url = self.client.url(f"manifests/{tag or digest}")
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from photosearch.oci.documents import (
     CONFIG,
     Descriptor,
-    Manifest,
+    ImageManifest,
     digest_of,
     is_digest,
     parse_document,
@@ -160,7 +160,7 @@ def read_signatures(registry: ImageRegistry, digest: str) -> Iterator[Signature]
             yield Signature(payload, signature)
 
 
-def signed_digests(registry: ImageRegistry, signatures: Manifest) -> set[str]:
+def signed_digests(registry: ImageRegistry, signatures: ImageManifest) -> set[str]:
     """The digests that the documents of signatures name, whoever signed them."""
     documents = [_payload(registry, one) for one in signatures.layers[:MOST_SIGNATURES]]
     named = {_named_by(one) for one in documents if isinstance(one, bytes)}
@@ -189,7 +189,7 @@ def _layers(registry: ImageRegistry, digest: str) -> tuple[Descriptor, ...]:
     if found is None:
         return ()
     document = parse_document(found[0], tag)
-    if not isinstance(document, Manifest):
+    if not isinstance(document, ImageManifest):
         raise DamagedImage(f"{tag} has no signatures", found="an index of images")
     return document.layers
 

@@ -32,7 +32,7 @@ from photosearch_assets.errors import StepError
 from photosearch_assets.steps.checks import coverage, failure_rate, vector_health
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.current import Recipe
-from photosearch_assets.steps.parallel import side_by_side
+from photosearch_assets.steps.parallel import in_parallel
 from photosearch_assets.steps.photo_strip import Strips
 from photosearch_assets.steps.result import StepResult
 
@@ -184,7 +184,7 @@ def _embed(hours: Sequence[_Hour], strips: Strips, context: StepContext) -> Iter
         hour.vectors.update(vectors)
         hour.of_one_colour |= of_one_colour
     with context.work_folder(NAME) as work:
-        for done in side_by_side(lambda hour: _publish(hour, reasons, work, context), hours):
+        for done in in_parallel(lambda hour: _publish(hour, reasons, work, context), hours):
             hour, (manifest, rows) = done.item, done.result
             seconds = embedding_s * shares[hour.window] + done.seconds
             yield _result(hour.window, hour.report, manifest, context, strips, True, seconds, rows)

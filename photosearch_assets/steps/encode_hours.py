@@ -22,7 +22,7 @@ from photosearch.windows import Window
 from photosearch_assets.steps.checks import coverage, recall_at_target
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.current import Recipe, Shelf, as_input
-from photosearch_assets.steps.parallel import side_by_side
+from photosearch_assets.steps.parallel import in_parallel
 from photosearch_assets.steps.recall_gate import RecallGate
 from photosearch_assets.steps.result import StepResult
 
@@ -157,7 +157,7 @@ def _encode(
             )
 
         encoding_s = (time.monotonic() - started) / len(windows)
-        for done in side_by_side(publish, encoded):
+        for done in in_parallel(publish, encoded):
             seconds = encoding_s + done.seconds
             window = done.item[0]
             yield _result(window, done.result, embeddings, context, seconds=seconds, done=True)

@@ -26,7 +26,7 @@ class Worked(Generic[Item, Result]):
     seconds: float
 
 
-def side_by_side(
+def in_parallel(
     work: Callable[[Item], Result], items: Iterable[Item]
 ) -> Generator[Worked[Item, Result], None, None]:
     """Do ``work`` on every item, and yield what came of each, in the items' order.

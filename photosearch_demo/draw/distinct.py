@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photosearch_demo.draw.photograph import cut_out
-from photosearch_demo.draw.products import KINDS, Kind
+from photosearch_demo.draw.products import KINDS, Ware
 
 SEEDS_FILE = Path(__file__).with_name("seeds.json")
 POOL, CHOSEN = 240, 100  # seeds looked at and kept, a kind
@@ -26,7 +26,7 @@ _SIDE, _CELLS, _DIRECTIONS = 48, 6, 6
 _COLOUR_WEIGHT = 0.35
 
 
-def seed_of(kind: Kind, number: int) -> int:
+def seed_of(kind: Ware, number: int) -> int:
     """The seed of the kind's listing ``number`` (from 0); past those chosen, any that is left."""
     chosen = _chosen()[kind.name]
     if number < len(chosen):
@@ -34,7 +34,7 @@ def seed_of(kind: Kind, number: int) -> int:
     return POOL + number - len(chosen)
 
 
-def describe(kind: Kind, seed: int) -> NDArray[np.float32]:
+def describe(kind: Ware, seed: int) -> NDArray[np.float32]:
     """Form and print of a drawing, float32 [cells * cells * directions + 3], about unit length."""
     small = cut_out(kind, seed, _SIDE).resize((_SIDE, _SIDE), Image.Resampling.BOX)
     pixels = np.asarray(small, np.float32) / 255
@@ -54,7 +54,7 @@ def describe(kind: Kind, seed: int) -> NDArray[np.float32]:
     return np.concatenate([edges, mean]).astype(np.float32)
 
 
-def choose(kind: Kind, pool: int = POOL, count: int = CHOSEN) -> list[int]:
+def choose(kind: Ware, pool: int = POOL, count: int = CHOSEN) -> list[int]:
     """``count`` seeds of ``pool``, the most different first."""
     described = np.stack([describe(kind, seed) for seed in range(pool)])
     chosen = [0]

@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 from photosearch_demo.draw.backdrops import Picture, backdrop
 from photosearch_demo.draw.pen import SIDE, Pen
-from photosearch_demo.draw.products import Kind, Pose
+from photosearch_demo.draw.products import Pose, Ware
 
 LONG_SIDE = 400  # pixels
 JPEG_QUALITY = 88
@@ -31,7 +31,7 @@ def render(
     return Image.fromarray(drawn.numpy())
 
 
-def cut_out(kind: Kind, seed: int, long_side: int = LONG_SIDE) -> Image.Image:
+def cut_out(kind: Ware, seed: int, long_side: int = LONG_SIDE) -> Image.Image:
     """The product alone, RGBA, cropped to it, transparent around it."""
     pen = kind.drawn(seed)
     left, top, right, bottom = _extent(pen)
@@ -41,7 +41,7 @@ def cut_out(kind: Kind, seed: int, long_side: int = LONG_SIDE) -> Image.Image:
     return render(pen, size, f"translate({-left:.2f} {-top:.2f})", (width, height))
 
 
-def photograph(kind: Kind, seed: int, shot: int, long_side: int = LONG_SIDE) -> bytes:
+def photograph(kind: Ware, seed: int, shot: int, long_side: int = LONG_SIDE) -> bytes:
     """The listing's photo number ``shot`` as JPEG. The same arguments give the same bytes."""
     rng = np.random.default_rng([seed, shot, len(kind.name), ord(kind.name[0])])
     pen = kind.drawn(seed)
@@ -79,7 +79,7 @@ def _extent(pen: Pen) -> Box:
 
 
 def _view(
-    kind: Kind, extent: Box, sheet: tuple[float, float], shot: int, rng: np.random.Generator
+    kind: Ware, extent: Box, sheet: tuple[float, float], shot: int, rng: np.random.Generator
 ) -> str:
     """The SVG transform of a shot: the product fills the frame, as shops want it.
 

@@ -29,7 +29,7 @@ Pose = Literal["stands", "lies", "hangs"]
 
 
 @dataclass(frozen=True)
-class Kind:
+class Ware:
     """One category.
 
     ``low`` and ``high`` bound its prices; ``words`` end its titles; ``share`` says how much
@@ -75,8 +75,8 @@ _HARD = (
 )
 _FINE = (*PATTERNS, "plain")
 
-KINDS: tuple[Kind, ...] = (
-    Kind(
+KINDS: tuple[Ware, ...] = (
+    Ware(
         "mugs",
         kitchen.mug,
         "stands",
@@ -85,9 +85,9 @@ KINDS: tuple[Kind, ...] = (
         ("stoneware mug", "coffee mug", "ceramic mug"),
         share=3,
     ),
-    Kind("teapots", kitchen.teapot, "stands", 18, 85, ("teapot", "porcelain teapot"), share=3),
-    Kind("vases", kitchen.vase, "stands", 15, 140, ("vase", "glazed vase", "hand-thrown vase")),
-    Kind(
+    Ware("teapots", kitchen.teapot, "stands", 18, 85, ("teapot", "porcelain teapot"), share=3),
+    Ware("vases", kitchen.vase, "stands", 15, 140, ("vase", "glazed vase", "hand-thrown vase")),
+    Ware(
         "bottles",
         kitchen.bottle,
         "stands",
@@ -95,9 +95,9 @@ KINDS: tuple[Kind, ...] = (
         38,
         ("water bottle", "steel bottle", "flask"),
     ),
-    Kind("bowls", kitchen.bowl, "stands", 8, 60, ("bowl", "salad bowl", "fruit bowl"), share=3),
-    Kind("chairs", furniture.chair, "stands", 35, 290, ("chair", "kitchen chair"), _FINE, share=1),
-    Kind(
+    Ware("bowls", kitchen.bowl, "stands", 8, 60, ("bowl", "salad bowl", "fruit bowl"), share=3),
+    Ware("chairs", furniture.chair, "stands", 35, 290, ("chair", "kitchen chair"), _FINE, share=1),
+    Ware(
         "sofas",
         furniture.sofa,
         "stands",
@@ -107,9 +107,9 @@ KINDS: tuple[Kind, ...] = (
         _FINE,
         share=3,
     ),
-    Kind("lamps", room.lamp, "stands", 22, 240, ("lamp", "table lamp", "reading lamp"), share=1),
-    Kind("clocks", room.clock, "hangs", 14, 120, ("wall clock", "kitchen clock"), _FINE, share=3),
-    Kind(
+    Ware("lamps", room.lamp, "stands", 22, 240, ("lamp", "table lamp", "reading lamp"), share=1),
+    Ware("clocks", room.clock, "hangs", 14, 120, ("wall clock", "kitchen clock"), _FINE, share=3),
+    Ware(
         "tables",
         furniture.table,
         "stands",
@@ -119,19 +119,19 @@ KINDS: tuple[Kind, ...] = (
         _FINE,
         share=1,
     ),
-    Kind("plants", room.plant, "stands", 9, 75, ("potted plant", "house plant in a pot"), share=1),
-    Kind(
+    Ware("plants", room.plant, "stands", 9, 75, ("potted plant", "house plant in a pot"), share=1),
+    Ware(
         "shirts", clothes.shirt, "lies", 12, 70, ("shirt", "cotton top", "jersey"), _FINE, share=3
     ),
-    Kind("dresses", clothes.dress, "lies", 25, 180, ("dress", "summer dress"), _FINE),
-    Kind("sneakers", clothes.sneaker, "stands", 35, 190, ("sneakers", "high-tops"), _FINE),
-    Kind("handbags", bags.handbag, "stands", 30, 420, ("handbag", "tote bag"), _FINE, share=3),
-    Kind("backpacks", bags.backpack, "stands", 25, 160, ("backpack", "rucksack"), _FINE, share=3),
-    Kind("caps", clothes.cap, "lies", 10, 45, ("cap", "baseball cap"), share=3),
-    Kind("watches", accessories.watch, "lies", 40, 900, ("watch", "wristwatch")),
-    Kind("sunglasses", accessories.sunglasses, "lies", 12, 190, ("sunglasses",), share=1),
-    Kind("cameras", gadgets.camera, "stands", 60, 980, ("film camera", "camera"), _HARD, share=1),
-    Kind(
+    Ware("dresses", clothes.dress, "lies", 25, 180, ("dress", "summer dress"), _FINE),
+    Ware("sneakers", clothes.sneaker, "stands", 35, 190, ("sneakers", "high-tops"), _FINE),
+    Ware("handbags", bags.handbag, "stands", 30, 420, ("handbag", "tote bag"), _FINE, share=3),
+    Ware("backpacks", bags.backpack, "stands", 25, 160, ("backpack", "rucksack"), _FINE, share=3),
+    Ware("caps", clothes.cap, "lies", 10, 45, ("cap", "baseball cap"), share=3),
+    Ware("watches", accessories.watch, "lies", 40, 900, ("watch", "wristwatch")),
+    Ware("sunglasses", accessories.sunglasses, "lies", 12, 190, ("sunglasses",), share=1),
+    Ware("cameras", gadgets.camera, "stands", 60, 980, ("film camera", "camera"), _HARD, share=1),
+    Ware(
         "headphones",
         gadgets.headphones,
         "hangs",
@@ -141,10 +141,10 @@ KINDS: tuple[Kind, ...] = (
         _HARD,
         share=3,
     ),
-    Kind("guitars", gadgets.guitar, "hangs", 80, 1400, ("guitar",), _HARD, share=1),
-    Kind("radios", gadgets.radio, "stands", 20, 210, ("radio", "kitchen radio"), _HARD),
-    Kind("books", gadgets.book, "lies", 4, 45, ("notebook", "clothbound book", "diary"), share=3),
-    Kind(
+    Ware("guitars", gadgets.guitar, "hangs", 80, 1400, ("guitar",), _HARD, share=1),
+    Ware("radios", gadgets.radio, "stands", 20, 210, ("radio", "kitchen radio"), _HARD),
+    Ware("books", gadgets.book, "lies", 4, 45, ("notebook", "clothbound book", "diary"), share=3),
+    Ware(
         "bicycles",
         wheels.bicycle,
         "stands",
@@ -154,12 +154,12 @@ KINDS: tuple[Kind, ...] = (
         ("plain",),
         share=1,
     ),
-    Kind("umbrellas", accessories.umbrella, "hangs", 10, 60, ("umbrella",)),
-    Kind("kites", play.kite, "hangs", 9, 65, ("kite",), share=1),
-    Kind("toy cars", wheels.toy_car, "stands", 4, 48, ("toy car", "model car"), _HARD, share=3),
-    Kind("skateboards", wheels.skateboard, "lies", 30, 150, ("skateboard", "deck"), _FINE, share=1),
-    Kind("balls", play.ball, "stands", 5, 40, ("ball", "play ball"), share=1),
-    Kind(
+    Ware("umbrellas", accessories.umbrella, "hangs", 10, 60, ("umbrella",)),
+    Ware("kites", play.kite, "hangs", 9, 65, ("kite",), share=1),
+    Ware("toy cars", wheels.toy_car, "stands", 4, 48, ("toy car", "model car"), _HARD, share=3),
+    Ware("skateboards", wheels.skateboard, "lies", 30, 150, ("skateboard", "deck"), _FINE, share=1),
+    Ware("balls", play.ball, "stands", 5, 40, ("ball", "play ball"), share=1),
+    Ware(
         "suitcases",
         bags.suitcase,
         "stands",
@@ -168,13 +168,13 @@ KINDS: tuple[Kind, ...] = (
         ("suitcase", "cabin case"),
         _FINE,
     ),
-    Kind("lanterns", room.lantern, "stands", 12, 90, ("lantern", "garden lantern"), share=1),
-    Kind("posters", prints.poster, "hangs", 8, 90, ("framed print", "poster"), share=3),
-    Kind("plates", prints.plate, "lies", 5, 40, ("plate", "dinner plate")),
-    Kind("cushions", prints.cushion, "lies", 9, 60, ("cushion", "linen cushion"), share=1),
-    Kind("rugs", prints.rug, "lies", 30, 520, ("rug", "wool rug"), share=1),
-    Kind("phone cases", prints.phone_case, "lies", 8, 35, ("phone case",), share=3),
-    Kind("tins", prints.tin, "stands", 4, 28, ("biscuit tin", "tea tin"), share=3),
+    Ware("lanterns", room.lantern, "stands", 12, 90, ("lantern", "garden lantern"), share=1),
+    Ware("posters", prints.poster, "hangs", 8, 90, ("framed print", "poster"), share=3),
+    Ware("plates", prints.plate, "lies", 5, 40, ("plate", "dinner plate")),
+    Ware("cushions", prints.cushion, "lies", 9, 60, ("cushion", "linen cushion"), share=1),
+    Ware("rugs", prints.rug, "lies", 30, 520, ("rug", "wool rug"), share=1),
+    Ware("phone cases", prints.phone_case, "lies", 8, 35, ("phone case",), share=3),
+    Ware("tins", prints.tin, "stands", 4, 28, ("biscuit tin", "tea tin"), share=3),
 )
 
 KIND_OF = {kind.name: kind for kind in KINDS}

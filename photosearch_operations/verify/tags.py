@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from index_grpc.shipping.annotations import serving_of
-from photosearch.oci.documents import Index, Manifest, parse_document
+from photosearch.oci.documents import ImageIndex, ImageManifest, parse_document
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.layout_check import layout_faults
@@ -87,7 +87,7 @@ def _look(registry: ImageRegistry, tag: str | None, digest: str | None) -> _Name
             return _Named(tag, "", None, f"document of {tag}") if gone else None
         content, digest = found
         document = parse_document(content, digest)
-        if isinstance(document, Manifest):
+        if isinstance(document, ImageManifest):
             return _signatures(registry, document, tag, digest)
         return _image(registry, document, tag, digest)
     except DamagedImage:
@@ -95,7 +95,7 @@ def _look(registry: ImageRegistry, tag: str | None, digest: str | None) -> _Name
 
 
 def _signatures(
-    registry: ImageRegistry, document: Manifest, tag: str | None, digest: str
+    registry: ImageRegistry, document: ImageManifest, tag: str | None, digest: str
 ) -> _Named | None:
     if not any(layer.media_type == PAYLOAD for layer in document.layers):
         return None
@@ -105,7 +105,9 @@ def _signatures(
     return _Named(tag, digest, signature_tag(signed.pop())) if len(signed) == 1 else None
 
 
-def _image(registry: ImageRegistry, index: Index, tag: str | None, digest: str) -> _Named | None:
+def _image(
+    registry: ImageRegistry, index: ImageIndex, tag: str | None, digest: str
+) -> _Named | None:
     if f"{NAMES}.serving" not in index.annotations or len(index.manifests) != 1:
         return None
     image = index.manifests[0].digest

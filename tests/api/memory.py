@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from api.fleet.discovery import Fleet, Held, Server
+from api.fleet.discovery import Fleet, ServedIndex, Server
 from api.fleet.repository_watch import NOTHING, CurrentIndexes
 from index_grpc.errors import WindowNotHeld
 from index_grpc.server.wire_errors import ServerUnavailable
@@ -52,7 +52,8 @@ class MemoryServer:
 
     def as_server(self) -> Server:
         held = {
-            window: Held(self.version, len(rows_in(self.rows, window))) for window in self.windows
+            window: ServedIndex(self.version, len(rows_in(self.rows, window)))
+            for window in self.windows
         }
         return Server(self.name, self.name, FINGERPRINT, held, self.ready_at)
 

@@ -17,7 +17,7 @@ from api.fleet.servers import Question, ServerPool
 from api.query.cursor import mark_of
 from api.query.understand import Asked
 from api.search.compose import Composition, Conversation
-from api.search.search import Page, Searcher
+from api.search.search import ListingSearcher, ResultPage
 from index_grpc.wire.index_pb2 import SearchResponse
 from photosearch.catalogue.listing import Listing
 from photosearch.settings.settings import Settings
@@ -267,11 +267,11 @@ def searching(
     servers: list[MemoryServer],
     sold: Collection[str] = (),
     gone: Collection[str] = (),
-) -> Iterator[Callable[[int, Collection[str]], Page]]:
+) -> Iterator[Callable[[int, Collection[str]], ResultPage]]:
     """Finds the page of ``k`` listings that follows those with some ids."""
     planner = planner_of(servers)
     catalogue = MemoryCatalogue(rows, {*sold}, {*gone})
-    searcher = Searcher(
+    searcher = ListingSearcher(
         Settings(),
         cast(Any, None),
         planner,
@@ -280,7 +280,7 @@ def searching(
         max_fetch=1000,
     )
 
-    async def page(k: int, before: Collection[str]) -> Page:
+    async def page(k: int, before: Collection[str]) -> ResultPage:
         conversation = Conversation(
             planner.pool,
             lambda failed: planner.plan(FINGERPRINT, failed),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.fleet.plan import Current, Plan, plan_query
+from api.fleet.plan import CurrentIndex, Plan, plan_query
 from api.fleet.planner import Planner
 from api.fleet.servers import ServerPool
 from photosearch.windows import Span, Window
@@ -20,7 +20,7 @@ SPAN = Span(MONTH.start, DAYS[1].end)
 READY_AT = datetime(2026, 11, 3, tzinfo=UTC)
 
 
-def plan(*servers: MemoryServer, current: dict[Window, Current] | None = None) -> Plan:
+def plan(*servers: MemoryServer, current: dict[Window, CurrentIndex] | None = None) -> Plan:
     return plan_query([server.as_server() for server in servers], SPAN, current or {})
 
 
@@ -56,7 +56,7 @@ def test_replicas_are_those_that_hold_the_same_versions() -> None:
         MemoryServer("b", tuple(DAYS), []),
         MemoryServer("older", tuple(DAYS), [], version="v0", ready_at=READY_AT - timedelta(days=9)),
         MemoryServer("half", (DAYS[0],), []),
-        current={day: Current("v1", stale=False) for day in DAYS},
+        current={day: CurrentIndex("v1", stale=False) for day in DAYS},
     )
 
     (call,) = made.calls
@@ -67,14 +67,14 @@ def test_the_version_that_head_names_answers_before_a_newer_server_of_another() 
     made = plan(
         MemoryServer("rolled back to", (MONTH,), [], version="v1"),
         MemoryServer("newer", (MONTH,), [], version="v2", ready_at=READY_AT),
-        current={MONTH: Current("v1", stale=False)},
+        current={MONTH: CurrentIndex("v1", stale=False)},
     )
 
     assert list(asked(made)) == ["rolled back to"]
 
 
 def test_a_stale_day_gives_way_to_its_hours_only_if_they_fill_it() -> None:
-    stale = {DAYS[0]: Current("v1", stale=True)}
+    stale = {DAYS[0]: CurrentIndex("v1", stale=True)}
     day = MemoryServer("day", (DAYS[0],), [])
 
     with_all = plan(day, MemoryServer("hours", tuple(HOURS), []), current=stale)
@@ -86,7 +86,7 @@ def test_a_stale_day_gives_way_to_its_hours_only_if_they_fill_it() -> None:
 
 
 def test_a_day_served_in_an_older_version_counts_as_stale() -> None:
-    moved = {DAYS[0]: Current("v2", stale=False)}
+    moved = {DAYS[0]: CurrentIndex("v2", stale=False)}
 
     made = plan(
         MemoryServer("day", (DAYS[0],), [], version="v1"),
@@ -99,7 +99,7 @@ def test_a_day_served_in_an_older_version_counts_as_stale() -> None:
 
 def test_a_stale_month_gives_way_to_days_and_hours_together() -> None:
     days = MONTH.children()
-    stale = {MONTH: Current("v1", stale=True), days[4]: Current("v1", stale=True)}
+    stale = {MONTH: CurrentIndex("v1", stale=True), days[4]: CurrentIndex("v1", stale=True)}
 
     made = plan(
         MemoryServer("month", (MONTH,), []),
@@ -119,12 +119,13 @@ WINDOWS = [MONTH, *DAYS, *HOURS]
 @given(
     st.lists(st.lists(st.sampled_from(WINDOWS), unique=True, min_size=1), max_size=5),
     st.dictionaries(
-        st.sampled_from(WINDOWS), st.builds(Current, st.sampled_from(["v1", "v2"]), st.booleans())
+        st.sampled_from(WINDOWS),
+        st.builds(CurrentIndex, st.sampled_from(["v1", "v2"]), st.booleans()),
     ),
 )
 @settings(max_examples=100, deadline=None)
 def test_staleness_never_makes_a_gap(
-    held: list[list[Window]], current: dict[Window, Current]
+    held: list[list[Window]], current: dict[Window, CurrentIndex]
 ) -> None:
     servers = [MemoryServer(f"s{n}", tuple(windows), []) for n, windows in enumerate(held)]
 
@@ -168,7 +169,9 @@ def test_a_window_that_is_not_over_gives_way_to_finer_ones_that_are() -> None:
 
 
 def test_a_window_that_is_not_over_answers_where_nothing_finer_does_and_counts_as_stale() -> None:
-    made = plan(MemoryServer("ahead", (AHEAD,), []), current={AHEAD: Current("v1", stale=False)})
+    made = plan(
+        MemoryServer("ahead", (AHEAD,), []), current={AHEAD: CurrentIndex("v1", stale=False)}
+    )
 
     assert asked(made) == {"ahead": [AHEAD.key]}
     assert made.windows[AHEAD.key].stale

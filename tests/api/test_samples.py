@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.pages.samples import MOST, SampleShelf
+from api.pages.samples import MOST, SampleListings
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.settings.settings import load_settings
@@ -44,14 +44,14 @@ def photo(number: int) -> Photo:
     return Photo(f"p{number}", f"l{number}", f"{number}.jpg", MOMENT)
 
 
-def shelf_of(catalogue: SlowCatalogue) -> SampleShelf:
-    return SampleShelf(catalogue, "live", lambda: catalogue.now)
+def samples_of(catalogue: SlowCatalogue) -> SampleListings:
+    return SampleListings(catalogue, "live", lambda: catalogue.now)
 
 
 def test_many_requests_of_any_size_choose_once(catalogue: SlowCatalogue) -> None:
     async def ask() -> list[list[Listing]]:
-        shelf = shelf_of(catalogue)
-        return await asyncio.gather(*(shelf.listings(count) for count in (12, 1, MOST, 12)))
+        samples = samples_of(catalogue)
+        return await asyncio.gather(*(samples.listings(count) for count in (12, 1, MOST, 12)))
 
     dozen, one, most, again = asyncio.run(ask())
 
@@ -63,10 +63,10 @@ def test_many_requests_of_any_size_choose_once(catalogue: SlowCatalogue) -> None
 
 def test_a_choice_is_kept_for_a_hundred_times_what_it_cost(catalogue: SlowCatalogue) -> None:
     async def ask() -> list[int]:
-        shelf, choices = shelf_of(catalogue), []
+        samples, choices = samples_of(catalogue), []
         for later in (0.0, 99 * COST_S, 2 * COST_S):
             catalogue.now += later
-            await shelf.listings(12)
+            await samples.listings(12)
             choices.append(catalogue.choices)
         return choices
 
@@ -75,11 +75,11 @@ def test_a_choice_is_kept_for_a_hundred_times_what_it_cost(catalogue: SlowCatalo
 
 def test_a_sold_listing_is_left_out_without_a_new_choice(catalogue: SlowCatalogue) -> None:
     async def ask() -> tuple[list[Listing], list[Listing]]:
-        shelf = shelf_of(catalogue)
-        before = await shelf.listings(5)
+        samples = samples_of(catalogue)
+        before = await samples.listings(5)
         number = int(before[0].listing_id[1:])
         catalogue.write([listing(number, "sold")], [photo(number)])
-        return before, await shelf.listings(5)
+        return before, await samples.listings(5)
 
     before, after = asyncio.run(ask())
 
@@ -89,7 +89,7 @@ def test_a_sold_listing_is_left_out_without_a_new_choice(catalogue: SlowCatalogu
 
 
 def test_a_catalogue_that_failed_is_asked_again(catalogue: SlowCatalogue) -> None:
-    shelf = shelf_of(catalogue)
+    samples = samples_of(catalogue)
     fails = iter([True, False])
 
     def sample(count: int, before: datetime | None = None) -> list[Photo]:
@@ -101,7 +101,7 @@ def test_a_catalogue_that_failed_is_asked_again(catalogue: SlowCatalogue) -> Non
 
     async def ask() -> list[Listing]:
         with pytest.raises(RuntimeError):
-            await shelf.listings(3)
-        return await shelf.listings(3)
+            await samples.listings(3)
+        return await samples.listings(3)
 
     assert len(asyncio.run(ask())) == 3

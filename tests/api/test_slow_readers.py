@@ -12,7 +12,7 @@ import pytest
 
 from api.pages import photos, pieces
 from api.pages.photos import PhotoBytes, PhotoStore
-from api.pages.pieces import Held, InPieces
+from api.pages.pieces import BytesInFlight, InPieces
 from photosearch.catalogue.listing import Photo
 from tests.api.conftest import StartApi
 
@@ -28,7 +28,7 @@ def api(start_api: StartApi, monkeypatch: pytest.MonkeyPatch) -> httpx.Client:
         return photo.photo_id.encode().ljust(SIZE)
 
     monkeypatch.setattr(PhotoStore, "_read", large)
-    monkeypatch.setattr(photos, "Held", lambda: Held(2 * SIZE))
+    monkeypatch.setattr(photos, "BytesInFlight", lambda: BytesInFlight(2 * SIZE))
     return start_api()
 
 
@@ -82,7 +82,7 @@ def test_a_photo_is_to_be_taken_in_the_time_of_a_slow_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pieces, "LEAST_S", 0.01)
-    held, sent = Held(), []
+    held, sent = BytesInFlight(), []
 
     async def send(message: object) -> None:
         sent.append(message)

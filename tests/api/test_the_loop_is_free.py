@@ -23,7 +23,7 @@ from fastapi.routing import APIRoute
 
 from api.app import create_app
 from api.fleet.discovery import EndpointWatch
-from api.fleet.plan import Current
+from api.fleet.plan import CurrentIndex
 from api.fleet.repository_watch import CurrentIndexes
 from api.fleet.servers import ServerPool
 from api.server.server import server_of
@@ -170,7 +170,7 @@ def know_every_hour(state: ApiState, fingerprint: str) -> None:
     indexes = {
         one: ReadyIndex("v1", 1, 1, None, bool(number % 2)) for number, one in enumerate(HOURS)
     }
-    windows = {one: Current("v1", found.stale) for one, found in indexes.items()}
+    windows = {one: CurrentIndex("v1", found.stale) for one, found in indexes.items()}
     known = CurrentIndexes(1, indexes, windows)
     for name in ("current", "read"):
         setattr(state.repository, name, lambda _: known)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.fleet.discovery import Fleet, Held, Server
-from api.fleet.plan import Current, plan_query
+from api.fleet.discovery import Fleet, ServedIndex, Server
+from api.fleet.plan import CurrentIndex, plan_query
 from api.fleet.planner import Planner
 from api.fleet.repository_watch import CurrentIndexes
 from api.fleet.servers import ServerPool
@@ -30,14 +30,14 @@ BEYOND = [Window.parse("hourly/2026-03-02T05"), Window.parse("hourly/2025-12-31T
 
 
 def facts_of(indexes: dict[Window, ReadyIndex], servers: list[Server], span: Span = SPAN) -> Facts:
-    windows = {window: Current(one.version, one.stale) for window, one in indexes.items()}
+    windows = {window: CurrentIndex(one.version, one.stale) for window, one in indexes.items()}
     plan = plan_query(servers, span, windows)
     current = CurrentIndexes(1, indexes, windows)
     return Facts(FINGERPRINT, plan, current, Fleet(1, tuple(servers)), frozenset())
 
 
 def server(name: str, windows: list[Window]) -> Server:
-    return Server(name, name, FINGERPRINT, dict.fromkeys(windows, Held("v1", 1)), START)
+    return Server(name, name, FINGERPRINT, dict.fromkeys(windows, ServedIndex("v1", 1)), START)
 
 
 @st.composite

@@ -9,13 +9,13 @@ from PIL import Image
 from photosearch_demo.draw.design import Design
 from photosearch_demo.draw.pen import SIDE, Pen
 from photosearch_demo.draw.photograph import LONG_SIDE, cut_out, photograph, render
-from photosearch_demo.draw.products import KINDS, Kind
+from photosearch_demo.draw.products import KINDS, Ware
 
 SMALL = 96
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_a_product_of_every_kind_fills_its_cut_out(kind: Kind) -> None:
+def test_a_product_of_every_kind_fills_its_cut_out(kind: Ware) -> None:
     for seed in range(6):
         alpha = np.asarray(cut_out(kind, seed, SMALL).getchannel("A"))
 
@@ -26,7 +26,7 @@ def test_a_product_of_every_kind_fills_its_cut_out(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_a_kind_has_titles_and_prices_like_a_shop(kind: Kind) -> None:
+def test_a_kind_has_titles_and_prices_like_a_shop(kind: Ware) -> None:
     titles = {kind.title(seed) for seed in range(40)}
 
     assert len(titles) > 30

@@ -15,7 +15,7 @@ from index_grpc.index.index_files import CODES, VECTORS
 from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.reconcile import place_servings
-from photosearch.oci.documents import MANIFEST, Manifest, images_in, parse_document
+from photosearch.oci.documents import MANIFEST, ImageManifest, images_in, parse_document
 from photosearch.oci.errors import ImageMissing, RegistryDown, RegistryRefused
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes, ImageRegistry
@@ -69,7 +69,7 @@ def given(registry: ImageRegistry, without: Collection[str] = ()) -> dict[str, b
         found[digest] = content
         to_read += images_in(content)
         parsed = parse_document(content, digest)
-        if isinstance(parsed, Manifest):
+        if isinstance(parsed, ImageManifest):
             for blob in (parsed.config, *parsed.layers):
                 with registry.open_blob(blob.digest) as chunks:
                     found[blob.digest] = b"".join(chunks)

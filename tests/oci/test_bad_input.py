@@ -27,7 +27,7 @@ from photosearch.oci.documents import (
     LAYER,
     MANIFEST,
     Descriptor,
-    Manifest,
+    ImageManifest,
     parse_document,
     this_platform,
     to_bytes,
@@ -39,7 +39,7 @@ from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.opening import open_builder, open_registry
 from photosearch.oci.registry import Bytes, ImageRegistry
 from photosearch.repository.errors import ArtifactMissing
-from photosearch.repository.manifest import Manifest as ArtifactManifest
+from photosearch.repository.manifest import Manifest
 from photosearch.settings.settings import Settings, load_settings
 from tests.controller.made_repository import FINGERPRINT, MadeRepository, made_settings
 from tests.oci.conftest import registry_settings
@@ -48,7 +48,7 @@ from tests.oci.docker_registry import DockerRegistry, running_registry
 HOUR = "hourly/2026-11-22T00"
 
 
-def serving_of(*manifests: ArtifactManifest) -> Serving:
+def serving_of(*manifests: Manifest) -> Serving:
     return Serving.of(
         [(m.window, m.version) for m in manifests if m.window],
         fingerprint=FINGERPRINT,
@@ -84,7 +84,7 @@ def layers_of(registry: ImageRegistry, digest: str) -> tuple[Descriptor, ...]:
     found = registry.document(digest)
     assert found is not None
     document = parse_document(found[0], digest)
-    assert isinstance(document, Manifest)
+    assert isinstance(document, ImageManifest)
     return document.layers
 
 

@@ -12,8 +12,8 @@ from photosearch.oci.documents import (
     LAYER,
     MANIFEST,
     Descriptor,
-    Index,
-    Manifest,
+    ImageIndex,
+    ImageManifest,
     parse_config,
     parse_document,
 )
@@ -60,10 +60,10 @@ def test_a_document_is_read_with_all_that_the_format_has() -> None:
     layer = Descriptor(LAYER, DIGEST, 3, {"a": "b"})
     listed = Descriptor(MANIFEST, DIGEST, 3, {"a": "b"}, platform="linux/arm64")
 
-    assert parse_document(json.dumps(IMAGE).encode(), "it") == Manifest(
+    assert parse_document(json.dumps(IMAGE).encode(), "it") == ImageManifest(
         Descriptor(CONFIG, DIGEST, 2), (layer,), {"a": "b"}
     )
-    assert parse_document(json.dumps(IMAGES).encode(), "it") == Index((listed,), {})
+    assert parse_document(json.dumps(IMAGES).encode(), "it") == ImageIndex((listed,), {})
     assert parse_config(json.dumps(SETTINGS).encode(), "it") == SETTINGS
 
 
@@ -78,7 +78,7 @@ def test_of_dockers_own_kinds_the_formats_are_made() -> None:
 
     read = parse_document(json.dumps(image).encode(), "it")
 
-    assert isinstance(read, Manifest)
+    assert isinstance(read, ImageManifest)
     assert [read.config.media_type, read.layers[0].media_type] == [CONFIG, f"{LAYER}+gzip"]
 
 

@@ -23,11 +23,11 @@ from index_grpc.shipping.image import (
     remove_unused,
 )
 from photosearch.oci.build import ImageBuilder
-from photosearch.oci.documents import Index, Manifest, parse_document
+from photosearch.oci.documents import ImageIndex, ImageManifest, parse_document
 from photosearch.oci.opening import open_builder
 from photosearch.oci.registry import ImageRegistry
 from photosearch.processes.spec import photosearch_argv
-from photosearch.repository.manifest import Manifest as ArtifactManifest
+from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
 from photosearch.windows import Window
 from tests.controller.made_repository import FINGERPRINT, MadeRepository, made_settings, vectors_of
@@ -39,7 +39,7 @@ def hour(number: int) -> str:
     return f"hourly/2026-11-22T{number:02d}"
 
 
-def serving_of(*manifests: ArtifactManifest, tier: str = "hours") -> Serving:
+def serving_of(*manifests: Manifest, tier: str = "hours") -> Serving:
     return Serving.of(
         [(m.window, m.version) for m in manifests if m.window],
         fingerprint=FINGERPRINT,
@@ -48,11 +48,11 @@ def serving_of(*manifests: ArtifactManifest, tier: str = "hours") -> Serving:
     )
 
 
-def image_manifest(registry: ImageRegistry, digest: str) -> Manifest:
+def image_manifest(registry: ImageRegistry, digest: str) -> ImageManifest:
     found = registry.document(digest)
     assert found is not None
     document = parse_document(found[0], digest)
-    assert isinstance(document, Manifest)
+    assert isinstance(document, ImageManifest)
     return document
 
 
@@ -215,7 +215,7 @@ def test_annotations_tell_what_is_in_the_image_and_where_it_comes_from(
     found = registry.document(serving.name)
     assert found is not None
     beside = parse_document(found[0], "the tag")
-    assert isinstance(beside, Index)
+    assert isinstance(beside, ImageIndex)
     indexes = json.loads(beside.annotations["io.photosearch.indexes"])
     assert [(i["window"], i["run_id"]) for i in indexes] == [(hour(0), "run-1"), (hour(1), "run-1")]
     assert "org.opencontainers.image.created" in beside.annotations

@@ -16,7 +16,7 @@ from photosearch.oci.build import ImageBuilder
 from photosearch.oci.documents import (
     CONFIG,
     Descriptor,
-    Index,
+    ImageIndex,
     digest_of,
     parse_document,
     parts_of,
@@ -327,7 +327,7 @@ def _copy(source: ImageRegistry, target: ImageRegistry, reference: str) -> None:
     assert found is not None
     document = parse_document(found[0], reference)
     for part in parts_of(document):
-        if isinstance(document, Index):
+        if isinstance(document, ImageIndex):
             _copy(source, target, part.digest)
         else:
             with source.open_blob(part.digest) as chunks:

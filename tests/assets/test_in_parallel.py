@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from photosearch_assets.steps.parallel import side_by_side
+from photosearch_assets.steps.parallel import in_parallel
 
 
 def test_results_come_in_the_items_order() -> None:
-    done = list(side_by_side(lambda number: number * 2, range(20)))
+    done = list(in_parallel(lambda number: number * 2, range(20)))
 
     assert [(one.item, one.result) for one in done] == [(n, n * 2) for n in range(20)]
     assert all(one.seconds >= 0 for one in done)
@@ -21,7 +21,7 @@ def test_what_is_done_is_handed_on_while_others_work() -> None:
     def work(number: int) -> bool:
         return number == 0 or may_end.wait(30)
 
-    results = side_by_side(work, range(2))
+    results = in_parallel(work, range(2))
     first = next(results)
     may_end.set()
 
@@ -35,7 +35,7 @@ def test_one_that_fails_is_told_after_all_others_were_handed_on() -> None:
             raise ValueError(f"number {number}")
         return number
 
-    results = side_by_side(work, range(9))
+    results = in_parallel(work, range(9))
     done = [next(results).result for _ in range(6)]
 
     with pytest.raises(ValueError, match="number 1"):
@@ -50,7 +50,7 @@ def test_what_has_not_begun_is_left_when_nobody_listens_any_more() -> None:
         begun.append(number)
         time.sleep(0.01)
 
-    results = side_by_side(work, range(1000))
+    results = in_parallel(work, range(1000))
     next(results)
     results.close()
 
