@@ -15,12 +15,10 @@ Reports of the images step lie here as well: they live and die with the photos t
 import hashlib
 import os
 import sys
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import count
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 from obstore import Bytes
 from pydantic import ValidationError
@@ -28,6 +26,7 @@ from pydantic import ValidationError
 from photosearch.files.disk import remedy_for
 from photosearch.files.leases import pinned
 from photosearch.files.walk import files_below
+from photosearch.files.whole import write_whole
 from photosearch.images.eviction import evict, used
 from photosearch.images.photo_error import ImageStoreError, PhotoError
 from photosearch.images.photo_path import file_inside, require_relative
@@ -38,8 +37,7 @@ from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 
 _PINS = "pins"
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-_drafts = count()
+_READABLE = 0o644
 
 
 class ImageCache:
@@ -95,7 +93,7 @@ class ImageCache:
             PhotoError: if the path is unsafe.
             ImageStoreError: if the cache can't be written, as on a full disk.
         """
-        _write_whole(self._entry(photo_path), content)
+        _keep(self._entry(photo_path), content)
 
     def discard(self, photo_path: str) -> bool:
         """Delete the copy of a photo; whether there was one."""
@@ -150,7 +148,7 @@ class ImageCache:
 
     def write_report(self, window: Window, report: PhotoReport) -> None:
         """Keep a report; whole or not at all."""
-        _write_whole(str(self.report(window)), sealed_text(report).encode())
+        _keep(str(self.report(window)), sealed_text(report).encode())
 
     def read_report(self, window: Window) -> PhotoReport | None:
         """The report of a window; none if there is none, or it can't be read."""
@@ -181,23 +179,9 @@ class ImageCache:
         return files_below(self.folder / "photos")
 
 
-def _write_whole(path: str, content: bytes | Bytes) -> None:
-    # Plain calls: a temporary file of the standard library's costs as much as the photo's write.
-    folder = path.rpartition("/")[0]
-    draft = f"{folder}/.{os.getpid()}-{threading.get_ident()}-{next(_drafts)}"
+def _keep(path: str, content: bytes | Bytes) -> None:
     with _telling(path):
-        try:
-            descriptor = os.open(draft, _NEW, 0o644)
-        except FileNotFoundError:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(draft, _NEW, 0o644)
-        try:
-            with os.fdopen(descriptor, "wb", buffering=0) as file:
-                _write_all(file, memoryview(content))
-            os.replace(draft, path)  # noqa: PTH105
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
+        write_whole(path, content, mode=_READABLE)
 
 
 @contextmanager
@@ -211,8 +195,3 @@ def _telling(path: str) -> Iterator[None]:
             found=error.strerror,
             remedy=remedy_for(error, "state_dir"),
         ) from error
-
-
-def _write_all(file: IO[bytes], content: memoryview) -> None:
-    while len(content):
-        content = content[file.write(content) :]

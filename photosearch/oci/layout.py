@@ -17,6 +17,7 @@ from typing import Any
 
 from photosearch.files.disk import remedy_for, sync
 from photosearch.files.locks import file_lock, locked_by_name
+from photosearch.files.whole import Staging, write_all
 from photosearch.oci.documents import (
     INDEX,
     MANIFEST,
@@ -33,7 +34,6 @@ from photosearch.oci.documents import (
 )
 from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage, RegistryRefused
 from photosearch.oci.registry import Blob, BlobContent, Bytes, ImageRegistry
-from photosearch.oci.staging import Staging, write
 
 LAYOUT_FILE = "oci-layout"
 INDEX_FILE = "index.json"
@@ -76,7 +76,7 @@ class LayoutRegistry:
             for chunk in content:
                 hashed.update(chunk)
                 size += len(chunk)
-                write(descriptor, chunk)
+                write_all(descriptor, chunk)
             found = f"sha256:{hashed.hexdigest()}"
             if digest is not None and found != digest:
                 raise DamagedImage(f"a blob should have the digest {digest}", found=found)
@@ -278,7 +278,7 @@ class LayoutRegistry:
                 if name == LAYOUT_FILE and (self.folder / name).exists():
                     continue
                 with self._staging.file() as (staged, descriptor):
-                    write(descriptor, text)
+                    write_all(descriptor, text)
                     os.fsync(descriptor)
                     staged.replace(self.folder / name)
             sync(self.folder)

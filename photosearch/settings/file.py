@@ -4,7 +4,6 @@ tomlkit keeps comments, order and spacing. A value that is there stays, unless t
 just named another on the command line; both are said.
 """
 
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from photosearch.files.whole import OWNER_ALONE, write_whole
 from photosearch.settings.settings import SettingsError
 from photosearch.terminal.masked import masked_setting
 
@@ -85,25 +85,12 @@ def _has_secret(document: tomlkit.TOMLDocument) -> bool:
     )
 
 
-def _umask() -> int:
-    before = os.umask(0o077)
-    os.umask(before)
-    return before
-
-
 def _write(file: Path, text: str, *, secret: bool) -> None:
     """``secret``: for its owner alone, also where it was open to others before."""
-    new = file.with_name(f".{file.name}.new")
+    # It names what runs (own_steps): whatever the umask, not everybody may write it.
+    mode = OWNER_ALONE if secret else 0o664
     try:
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
-            opened.write(text.encode())
-        if file.exists() and not secret:
-            new.chmod(file.stat().st_mode)
-        elif not secret:
-            # It names what runs (own_steps): whatever the umask, not everybody may write it.
-            new.chmod(0o664 & ~_umask())
-        os.replace(new, file)  # noqa: PTH105
+        write_whole(file, text, mode=mode, keep_mode=not secret)
     except OSError as error:
         raise SettingsError(
             f"{file} can't be written", found=error.strerror, remedy="check the folder's rights"

@@ -171,9 +171,7 @@ class _Config:
             text = text[:start] + value + text[end:]
         file = self.path.resolve()  # a person may keep it elsewhere, and link it
         try:
-            mode = file.stat().st_mode
-            write_whole(file, text)
-            file.chmod(mode)
+            write_whole(file, text, keep_mode=True)
         except OSError as error:
             raise AssetsError(
                 f"{self.path} names what is elsewhere, and can't be written anew",

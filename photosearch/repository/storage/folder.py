@@ -12,7 +12,6 @@ next run sees that and moves it again.
 
 import os
 import shutil
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -21,6 +20,7 @@ from pathlib import Path
 from photosearch.files.disk import remedy_for, sync
 from photosearch.files.locks import lock_name, open_lock, take
 from photosearch.files.walk import ABSENT, unless_absent
+from photosearch.files.whole import drafted, unlike_any_other
 from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
 from photosearch.repository.storage.port import Stored, StoredFile, TagMoved
@@ -225,19 +225,9 @@ class FolderStorage:
             os.close(descriptor)  # which lets the lock go, as the end of the process would
 
 
-@contextmanager
-def _staged(path: str, content: bytes) -> Iterator[str]:
+def _staged(path: str, content: bytes) -> AbstractContextManager[str]:
     """A synced file beside ``path``, gone at the end if it was not renamed."""
-    staged = f"{path}{STAGED_MARK}{os.getpid()}-{threading.get_ident()}"
-    try:
-        with Path(staged).open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        yield staged
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(staged)  # noqa: PTH108
+    return drafted(f"{path}{STAGED_MARK}{unlike_any_other()}", content, mode=0o666, synced=True)
 
 
 def _tag(status: os.stat_result) -> str:

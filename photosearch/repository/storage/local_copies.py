@@ -14,9 +14,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from photosearch.files.leases import Pin, unpinned
+from photosearch.files.whole import beside, drafted
 from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
 
@@ -83,8 +83,9 @@ class ArtifactCache:
                 try:
                     os.link(source, place / name)
                 except OSError:
-                    shutil.copyfile(source, place / f".{name}")
-                    (place / f".{name}").replace(place / name)
+                    with drafted(beside(place / name)) as draft:
+                        shutil.copyfile(source, draft)
+                        Path(draft).replace(place / name)
             self._added([(place / name).stat().st_size for name in files])
 
     def forget(self, path: str) -> None:
@@ -155,15 +156,11 @@ class ArtifactCache:
 
 
 def _bring(file: Path, fetch: Callable[[str, Path], bool]) -> None:
-    with NamedTemporaryFile(dir=file.parent, prefix=".", delete=False) as draft:
-        path = Path(draft.name)
-    try:
-        if fetch(file.name, path):
-            path.replace(file)
+    with drafted(beside(file)) as draft:
+        if fetch(file.name, Path(draft)):
+            Path(draft).replace(file)
         else:
             file.unlink(missing_ok=True)
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _size(path: Path) -> int | None:
