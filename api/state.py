@@ -28,7 +28,7 @@ from api.query.understand import Understanding
 from api.search.search import ListingSearcher
 from index_grpc.serving.opening import open_desk
 from photosearch.catalogue.catalogue import Catalogue
-from photosearch.images.decoder import Decoder
+from photosearch.images.decoding.decoder import Decoder
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 

@@ -23,7 +23,7 @@ from photosearch.embedder.build import build_embedder
 from photosearch.embedder.calibration import draw_calibration_picture
 from photosearch.embedder.embedder import Embedder, open_embedder
 from photosearch.images.cache import ImageCache
-from photosearch.images.decoder import Decoder
+from photosearch.images.decoding.decoder import Decoder
 from photosearch.images.fetch import fetch_photos
 from photosearch.images.store import ImageStore
 from photosearch.settings.settings import Settings

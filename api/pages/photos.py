@@ -24,8 +24,8 @@ from api.pages.pieces import BytesInFlight
 from api.problems import ApiProblem
 from photosearch.catalogue.listing import Photo
 from photosearch.images.cache import ImageCache
-from photosearch.images.decode_processes import Abandonment
-from photosearch.images.decoder import Decoder
+from photosearch.images.decoding.decode_processes import Abandonment
+from photosearch.images.decoding.decoder import Decoder
 from photosearch.images.photo_error import PhotoError, PhotoUnreachable
 from photosearch.images.store import ImageStore
 from photosearch.settings.settings import Settings

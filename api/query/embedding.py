@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from api.deadline import Deadline
 from photosearch.embedder.embedder import Embedder, open_embedder
-from photosearch.images.decode_processes import Abandonment
-from photosearch.images.decoder import Decoder
+from photosearch.images.decoding.decode_processes import Abandonment
+from photosearch.images.decoding.decoder import Decoder
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from photosearch.images.exif import CAMERA_DIRECTORY, read_tags
-from photosearch.images.find_exif import find_exif
+from photosearch.images.formats.exif import CAMERA_DIRECTORY, read_tags
+from photosearch.images.formats.find_exif import find_exif
 
 # Before the first digital cameras were sold.
 FIRST_BELIEVABLE = datetime(1990, 1, 1, tzinfo=UTC)

@@ -12,8 +12,8 @@ import os
 import re
 import stat
 
-from photosearch.images.photo_bytes import FIRST_BYTES, is_photo, is_tiff
-from photosearch.images.unknown_bytes import looks_like
+from photosearch.images.formats.photo_bytes import FIRST_BYTES, is_photo, is_tiff
+from photosearch.images.formats.unknown_bytes import looks_like
 
 _RAW = """3fr arw cap cr2 cr3 crw dcr dng erf fff gpr iiq k25 kdc mef mos mrw nef nrw orf pef ptx
 raf raw rw2 rwl sr2 srf srw x3f"""

@@ -17,7 +17,7 @@ from photosearch.catalogue.catalogue import Catalogue
 from photosearch.closing import Closing
 from photosearch.files.disk import refused, remedy_for
 from photosearch.images.cache import ImageCache
-from photosearch.images.decoder import Decoder
+from photosearch.images.decoding.decoder import Decoder
 from photosearch.images.store import ImageStore
 from photosearch.object_store import is_bucket, require_reachable, require_stores
 from photosearch.repository.addresses import Address, Kind

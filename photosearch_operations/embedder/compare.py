@@ -19,7 +19,7 @@ from index_grpc.serving.serving import Serving
 from photosearch.catalogue.listing import Photo
 from photosearch.embedder.embedder import open_embedder
 from photosearch.errors import PhotosearchError
-from photosearch.images.decoder import Decoder
+from photosearch.images.decoding.decoder import Decoder
 from photosearch.repository.addresses import Address
 from photosearch_assets.steps.context import StepContext
 

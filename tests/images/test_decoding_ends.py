@@ -22,10 +22,10 @@ import psutil
 import pytest
 from PIL import Image
 
-from photosearch.images.decode import decode_if_little_work, decode_photo
-from photosearch.images.decode_processes import Abandoned, Abandonment
-from photosearch.images.decoder import Decoder
-from photosearch.images.find_exif import find_exif
+from photosearch.images.decoding.decode import decode_if_little_work, decode_photo
+from photosearch.images.decoding.decode_processes import Abandoned, Abandonment
+from photosearch.images.decoding.decoder import Decoder
+from photosearch.images.formats.find_exif import find_exif
 from photosearch.images.photo_error import PhotoError
 from photosearch.settings.settings import Settings
 from tests.images.hostile import (
@@ -250,10 +250,10 @@ def test_a_fault_of_ours_makes_one_photo_unusable(
     kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A PNG so small is decoded here, a GIF in a process of its own."""
-    broken = "from photosearch.images import gif\ngif.first_picture = lambda data: 1 // 0\n"
+    broken = "from photosearch.images.formats import gif\ngif.first_picture = lambda data: 1 // 0\n"
     (tmp_path / "sitecustomize.py").write_text(broken)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr("photosearch.images.png.read_png", lambda data: 1 // 0)
+    monkeypatch.setattr("photosearch.images.formats.png.read_png", lambda data: 1 // 0)
 
     with Decoder(limits(), processes=1) as decoder:
         with pytest.raises(PhotoError, match=r"a fault of photosearch itself .*ZeroDivisionError"):
@@ -308,7 +308,7 @@ def test_closing_ends_the_processes_and_whoever_waits() -> None:
 _PARENT = """
 import sys, threading
 from pathlib import Path
-from photosearch.images.decoder import Decoder
+from photosearch.images.decoding.decoder import Decoder
 from photosearch.settings.settings import Settings
 decoder = Decoder(Settings(decode_cpu_s=600), processes=1)
 photo = Path(sys.argv[1]).read_bytes()

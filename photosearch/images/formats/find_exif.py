@@ -12,10 +12,10 @@ from typing import IO
 
 from PIL import AvifImagePlugin
 
-from photosearch.images import jpeg, png
-from photosearch.images.exif import without_name
+from photosearch.images.formats import jpeg, png
+from photosearch.images.formats.exif import without_name
+from photosearch.images.formats.tiff import is_tiff
 from photosearch.images.photo_error import TooMuchWork
-from photosearch.images.tiff import is_tiff
 
 _START_BYTES = 1 << 20
 _MOST_CHUNKS = 200

@@ -5,7 +5,8 @@ whose decoder is fit for strangers' bytes are tried, and what decides no pixel i
 a decoder sees it. JPEGs are decoded at the smallest of libjpeg's scales that is still large enough
 (``draft``), 2.5 to 4 times as fast as at full size.
 
-What is left may still be much work: :mod:`photosearch.images.decoder` says where it is done.
+What is left may still be much work; :mod:`photosearch.images.decoding.decoder` says where it is
+done.
 """
 
 import io
@@ -16,13 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from photosearch.images import avif, gif, jpeg, png, tiff
-from photosearch.images.exif import ORIENTATION
-from photosearch.images.ordinary import is_ordinary
-from photosearch.images.photo_bytes import FIRST_BYTES, is_photo
+from photosearch.images.decoding.pixels import rgb, upright
+from photosearch.images.formats import avif, gif, jpeg, png, tiff
+from photosearch.images.formats.exif import ORIENTATION
+from photosearch.images.formats.ordinary import is_ordinary
+from photosearch.images.formats.photo_bytes import FIRST_BYTES, is_photo
+from photosearch.images.formats.unknown_bytes import declared_size, looks_like
 from photosearch.images.photo_error import PhotoError, TooMuchWork
-from photosearch.images.pixels import rgb, upright
-from photosearch.images.unknown_bytes import declared_size, looks_like
 
 # No EPS (it runs Ghostscript), no icons, no camera formats. MPO, which many phones write, is a
 # JPEG with more behind it.

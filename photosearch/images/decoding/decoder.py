@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 
 from photosearch.closing import Closing
 from photosearch.errors import PhotosearchError
-from photosearch.images.decode import decode_if_little_work
-from photosearch.images.decode_process import DecoderGone
-from photosearch.images.decode_processes import (
+from photosearch.images.decoding.decode import decode_if_little_work
+from photosearch.images.decoding.decode_process import DecoderGone
+from photosearch.images.decoding.decode_processes import (
     Abandoned,
     Abandonment,
     DecodeProcesses,
     Place,
 )
+from photosearch.images.formats.unknown_bytes import declared_size
 from photosearch.images.photo_error import PhotoError
-from photosearch.images.unknown_bytes import declared_size
 from photosearch.settings.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Decoder(Closing):
         name: str = "photo",
         abandonment: Abandonment | None = None,
     ) -> NDArray[np.uint8]:
-        """The photo's pixels; see :func:`photosearch.images.decode.decode_photo`.
+        """The photo's pixels; see :func:`photosearch.images.decoding.decode.decode_photo`.
 
         Raises:
             PhotoError: if it is no photo, damaged, or takes more than the limits.

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from photosearch.errors import PhotosearchError
-from photosearch.images.decode_process import DecodeProcess
+from photosearch.images.decoding.decode_process import DecodeProcess
 from photosearch.images.photo_error import PhotoError
 
 

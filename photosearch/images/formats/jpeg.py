@@ -12,7 +12,7 @@ import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from photosearch.images.exif import orientation
+from photosearch.images.formats.exif import orientation
 from photosearch.images.photo_error import TooMuchWork
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"

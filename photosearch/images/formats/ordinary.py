@@ -8,8 +8,8 @@ within these bounds took 0.3 s of CPU, as the worst JPEG that is decoded beside 
 
 import struct
 
-from photosearch.images.png import SIGNATURE
-from photosearch.images.unknown_bytes import declared_size
+from photosearch.images.formats.png import SIGNATURE
+from photosearch.images.formats.unknown_bytes import declared_size
 
 MOST_MEGAPIXELS = 2.0
 MOST_BYTES = 4 << 20

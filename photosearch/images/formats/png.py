@@ -10,7 +10,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from photosearch.images.exif import orientation
+from photosearch.images.formats.exif import orientation
 from photosearch.images.photo_error import TooMuchWork
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photosearch.errors import PhotosearchError
-from photosearch.images.decode_worker import LENGTHS, receive
+from photosearch.images.decoding.decode_worker import LENGTHS, receive
 from photosearch.images.photo_error import PhotoError
 
 _START_S = 60.0
@@ -35,7 +35,7 @@ class DecodeProcess:
             self._process = subprocess.Popen(
                 # -P: modules in the current folder must not shadow the installed ones.
                 [
-                    *(sys.executable, "-P", "-m", "photosearch.images.decode_worker"),
+                    *(sys.executable, "-P", "-m", "photosearch.images.decoding.decode_worker"),
                     *(str(theirs.fileno()), str(memory_bytes)),
                 ],
                 stdin=subprocess.PIPE,
