@@ -32,7 +32,7 @@ from photosearch.settings.settings import SETTINGS_FILE, SETTINGS_VARIABLE, Sett
 from photosearch.windows import Window
 from photosearch_assets.instance.home import open_instance
 from photosearch_assets.materialize.materializer import Materializer, Summary
-from photosearch_assets.planning.plan import Timeline
+from photosearch_assets.planning.plan import ClosedWindows
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import StepResult
@@ -131,7 +131,7 @@ def _materialize(work: Materializer) -> Summary:
 
 def _steps_alone(settings: Settings, end: datetime) -> float:
     """Seconds of all the steps that a backfill runs, one after the other."""
-    timeline = Timeline.until(START, end)
+    timeline = ClosedWindows.until(START, end)
     windows: dict[str, Sequence[Window]] = {
         "images": timeline.hours,
         "embeddings": timeline.hours,

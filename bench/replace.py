@@ -27,7 +27,7 @@ from index_grpc.index.rows import Row
 from index_grpc.server.client import CHANNEL_OPTIONS, search_request
 from index_grpc.serving.desk import Endpoint
 from index_grpc.serving.opening import open_desk
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from index_grpc.wire.index_pb2_grpc import IndexServiceStub
 from photosearch.processes.spec import photosearch_argv
 from photosearch.repository.addresses import Address
@@ -110,7 +110,7 @@ def _replace(
     replacing: list[float] = []
     slowest_at_rest: list[float] = []
     slowest_replacing: list[float] = []
-    place_servings(settings)
+    reconcile_servings(settings)
     with _deployer(settings):
         _wait_until(caller.follow)
         caller.ask_for(5)
@@ -118,7 +118,7 @@ def _replace(
             rest = caller.ask_for(REST_S)
             before = caller.serving
             repository.set_head(_address(), versions[(number + 1) % 2])
-            place_servings(settings)
+            reconcile_servings(settings)
             taken: list[float] = []
             while caller.serving == before:
                 taken += caller.ask_for(0.5)

@@ -26,7 +26,7 @@ from bench.rows import BenchRow
 from index_grpc.index.encode import encode_index
 from index_grpc.index.index_files import write_embeddings
 from index_grpc.index.rows import Row
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.embedder.build import build_embedder
@@ -166,7 +166,7 @@ def _shop(folder: Path) -> tuple[Settings, tuple[Embedder, Embedder], list[bytes
     repository.set_head(Address.embedders(), built.fingerprint)
     for window in _cover(_start(now), now):
         _publish(repository, built.fingerprint, window, photos, vectors, folder / "work")
-    place_servings(settings)
+    reconcile_servings(settings)
     return settings, (embedder, wide), contents
 
 

@@ -30,9 +30,9 @@ from rich.text import Text
 from photosearch.address import base_url
 from photosearch.cover_runs import cover_runs
 from photosearch.processes.only_one import only_one
-from photosearch.processes.reaper import undertaken
+from photosearch.processes.reaper import reaped
 from photosearch.processes.spec import photosearch_argv
-from photosearch.processes.supervised import State
+from photosearch.processes.supervised import ProcessState
 from photosearch.processes.supervisor import Supervisor
 from photosearch.settings.settings import Settings
 from photosearch.terminal.printable import printable
@@ -153,7 +153,7 @@ def _materialise(settings: Settings) -> None:
     It ends with the demo, also with one that is killed: the next demo would run beside it.
     """
     with (
-        undertaken(str(settings.base_dir / _LOCK)) as environment,
+        reaped(str(settings.base_dir / _LOCK)) as environment,
         subprocess.Popen(
             photosearch_argv("materialize"), env={**settings.environment(), **environment}
         ) as materialize,
@@ -174,7 +174,7 @@ def _show_start(console: Terminal, supervisor: Supervisor) -> None:
 
         def show(current: Supervisor) -> None:
             for process in current.processes:
-                done = int(process.state is State.READY)
+                done = int(process.state is ProcessState.READY)
                 progress.update(tasks[process.spec.name], completed=done)
 
         supervisor.wait_ready(_START_S, show)

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from index_grpc.serving.opening import open_desk
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.errors import PhotosearchError
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import RepositoryError
@@ -101,7 +101,7 @@ def _ask_now(settings: Settings) -> None:
     if not open_desk(settings).is_there():
         return
     try:
-        problems = place_servings(settings).failed
+        problems = reconcile_servings(settings).failed
     except PhotosearchError as error:
         problems = [str(error)]
     for problem in problems:

@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from controller.local.held_serving import HeldServing
+from controller.local.deployed_serving import DeployedServing
 from controller.local.refusals import FIRST_RETRY_S, Refusals, keys_of
 from controller.local.server_process import adopt_servers
-from controller.local.status import DeployerStatus, State, deployer_dir, write_status
+from controller.local.status import DeployerStatus, ServingState, deployer_dir, write_status
 from controller.retirement import unanswered
-from index_grpc.serving.desired import RefusedKey, WantedServings
+from index_grpc.serving.desired import DesiredServings, RefusedKey
 from index_grpc.serving.desk import DeskError
 from index_grpc.serving.endpoints import EndpointFolder
 from index_grpc.serving.opening import open_desk
@@ -69,10 +69,10 @@ class LocalDeployer:
         self._desk = open_desk(settings)
         self._endpoints = EndpointFolder(settings.endpoints_dir)
         self._servings_dir = deployer_dir(settings) / "servings"
-        self._wanted = WantedServings(settings, Repository.of(settings), clock)
+        self._desired = DesiredServings(settings, Repository.of(settings), clock)
         self._asked: Mapping[str, Serving] = {}
         self._asked_until: datetime | None = None
-        self._held: dict[str, HeldServing] = {}
+        self._held: dict[str, DeployedServing] = {}
         self._logs = LogWriter(settings)
         self._refusals = Refusals(first_retry_of_refused_s)
         self._look_at = 0.0
@@ -109,7 +109,7 @@ class LocalDeployer:
         ):
             _log.info("%s is adopted as process %d", serving.name, process.pid)
             held = self._hold(serving)
-            held.state, held.process = State.STARTING, process
+            held.state, held.process = ServingState.STARTING, process
             held.wanted = False  # until the repository is read
             held.answered = True
             self._held[serving.name] = held
@@ -123,7 +123,7 @@ class LocalDeployer:
         self._logs.tend()
         if now >= self._look_at:
             self._look()
-            self._look_at = now + self._wanted.pause_s(POLL_S)
+            self._look_at = now + self._desired.pause_s(POLL_S)
         for held in self._held.values():
             held.watch(now)
             self._note_failure(held, now)
@@ -158,7 +158,7 @@ class LocalDeployer:
         asked = chain.from_iterable(one.windows for one in self._asked.values())
         self._asked_until = max((one.window.end for one in asked), default=None)
         try:
-            self._wanted.look()
+            self._desired.look()
             self._problem = None
         except (PhotosearchError, OSError) as error:
             # What runs goes on; what the repository wants is unknown until it can be read.
@@ -177,7 +177,7 @@ class LocalDeployer:
                 _log.error("%s", error)
             self._desk_problem = str(error)
 
-    def _note_failure(self, held: HeldServing, now: float) -> None:
+    def _note_failure(self, held: DeployedServing, now: float) -> None:
         """Take note of why its server ended, if that was not by our will."""
         refusal, held.refusal = held.refusal, None
         crash, held.crash = held.crash, None
@@ -191,10 +191,10 @@ class LocalDeployer:
             self._refusals.crash(held.serving, crash, held.crashes, held.backoff, now, loaded)
 
     def _mark_wanted(self, now: float) -> None:
-        current = set() if self._refusals.is_empty else self._wanted.current
+        current = set() if self._refusals.is_empty else self._desired.current
         self._refusals.forget(current, self._is_ready, self._is_served_since)
         self._refusals.forget_unasked(self._asked)
-        if not any(held.state is State.STARTING for held in self._held.values()):
+        if not any(held.state is ServingState.STARTING for held in self._held.values()):
             # Not before: to try again ends servers that start to answer in the index's stead.
             self._refusals.retry(now, self._keys(lambda held: held.wanted and not held.has_loaded))
 
@@ -209,13 +209,15 @@ class LocalDeployer:
         for name, held in self._held.items():
             became_wanted = name in plan and not held.wanted
             held.wanted = name in plan
-            if became_wanted and held.state in (State.READY, State.RETIRING):
+            if became_wanted and held.state in (ServingState.READY, ServingState.RETIRING):
                 held.keep(anew=True)
 
-    def _hold(self, serving: Serving) -> HeldServing:
-        return HeldServing(serving, self._settings, self._endpoints, self._servings_dir, self._logs)
+    def _hold(self, serving: Serving) -> DeployedServing:
+        return DeployedServing(
+            serving, self._settings, self._endpoints, self._servings_dir, self._logs
+        )
 
-    def _keys(self, chosen: Callable[[HeldServing], bool]) -> frozenset[RefusedKey]:
+    def _keys(self, chosen: Callable[[DeployedServing], bool]) -> frozenset[RefusedKey]:
         """What the chosen ones hold."""
         found = (keys_of(held.serving) for held in self._held.values() if chosen(held))
         return frozenset(chain.from_iterable(found))
@@ -232,10 +234,10 @@ class LocalDeployer:
         )
 
     def _start_due(self, now: float) -> None:
-        starting = [held for held in self._held.values() if held.state is State.STARTING]
+        starting = [held for held in self._held.values() if held.state is ServingState.STARTING]
         for held in self._held.values():
             needed = held.wanted or held.answered
-            if held.state is not State.WAITING or not needed or not held.backoff.is_due(now):
+            if held.state is not ServingState.WAITING or not needed or not held.backoff.is_due(now):
                 continue
             if len(starting) >= STARTS_AT_ONCE:
                 return
@@ -252,16 +254,16 @@ class LocalDeployer:
             if held.process is None and not held.answered:
                 self._drop(held)
             elif self._is_needed(held):
-                if held.state is State.RETIRING:
+                if held.state is ServingState.RETIRING:
                     held.keep()
             elif held.process is None:
                 self._drop(held)
-            elif held.state is State.STARTING:
+            elif held.state is ServingState.STARTING:
                 held.end(now)
             else:
                 self._retire(held, now)
 
-    def _drop(self, held: HeldServing) -> None:
+    def _drop(self, held: DeployedServing) -> None:
         del self._held[held.serving.name]
         self._images_may_go = True
 
@@ -276,12 +278,12 @@ class LocalDeployer:
                 remove_unused(self._settings.unpacked_images_dir, keep, wait=False)
                 self._images_may_go = False
 
-    def _retire(self, held: HeldServing, now: float) -> None:
+    def _retire(self, held: DeployedServing, now: float) -> None:
         """First withdrawn, so that no new call comes; then ended. Until then it can return."""
         if held.unneeded_since is None:
             _log.info("%s retires", held.serving.name)
             held.unneeded_since = now
-            held.state = State.RETIRING
+            held.state = ServingState.RETIRING
         waited = now - held.unneeded_since
         # Half way: a reader of the folder sees the successor for a while before the old is gone.
         if held.announced and waited >= self._settings.drain_s / 2:
@@ -289,21 +291,21 @@ class LocalDeployer:
         if waited >= self._settings.drain_s:
             held.end(now)
 
-    def _is_needed(self, held: HeldServing) -> bool:
+    def _is_needed(self, held: DeployedServing) -> bool:
         """Whether a window would be lost that no Ready newer or coarser one answers."""
         fingerprint = held.serving.fingerprint
-        is_current = fingerprint == self._wanted.fingerprint
+        is_current = fingerprint == self._desired.fingerprint
         # A query is never asked of two embedders: only the same one's servers can take over,
         # or the current one's when this one's are not asked for any more.
         is_asked = any(serving.fingerprint == fingerprint for serving in self._asked.values())
-        successor = fingerprint if is_asked else self._wanted.fingerprint
-        still_wanted = list(self._wanted.ready) if is_current and not self._problem else None
+        successor = fingerprint if is_asked else self._desired.fingerprint
+        still_wanted = list(self._desired.ready) if is_current and not self._problem else None
         answering = chain.from_iterable(
             other.windows
             for other in self._held.values()
             if other is not held
             and other.serving.fingerprint == successor
-            and other.state is State.READY
+            and other.state is ServingState.READY
             and other.announced
             and (other.wanted or other.is_newer_than(held))
         )
@@ -317,7 +319,7 @@ class LocalDeployer:
 
     def _pause_s(self) -> float:
         busy = any(
-            held.state in (State.STARTING, State.RETIRING) or held.is_ending
+            held.state in (ServingState.STARTING, ServingState.RETIRING) or held.is_ending
             for held in self._held.values()
         )
         return BUSY_POLL_S if busy else POLL_S
@@ -326,7 +328,7 @@ class LocalDeployer:
         now, clock = time.monotonic(), self._clock()
         status = DeployerStatus(
             pid=os.getpid(),
-            fingerprint=self._wanted.fingerprint,
+            fingerprint=self._desired.fingerprint,
             servings=tuple(held.status() for held in self._held.values()),
             refused=tuple(self._refusals.refused(now, clock)),
             crashing=tuple(self._refusals.crashing(now, clock)),

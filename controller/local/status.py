@@ -17,7 +17,7 @@ from photosearch.settings.settings import Settings
 from photosearch.window_key import WindowKey
 
 
-class State(StrEnum):
+class ServingState(StrEnum):
     """Where a Serving stands."""
 
     WAITING = "waiting"  # for its turn, or for the pause after a failure
@@ -36,7 +36,7 @@ class ServingStatus(_Frozen):
     name: str
     tier: str
     image: str | None
-    state: State
+    state: ServingState
     wanted: bool
     windows: tuple[WindowKey, ...]
     address: str | None
@@ -62,7 +62,9 @@ class DeployerStatus(_Frozen):
     @property
     def is_settled(self) -> bool:
         """Whether everything wanted is ready, and nothing else runs."""
-        return all(serving.state is State.READY and serving.wanted for serving in self.servings)
+        return all(
+            serving.state is ServingState.READY and serving.wanted for serving in self.servings
+        )
 
 
 def deployer_dir(settings: Settings) -> Path:

@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 from index_grpc.errors import IndexMismatch, WindowNotHeld
 from index_grpc.index.exact import best_of
 from index_grpc.index.glue import join_arrays, require_alike
-from index_grpc.index.held_window import HeldWindow, hold
 from index_grpc.index.index_files import VECTORS, IndexFolder
+from index_grpc.index.loaded_window import LoadedWindow, open_window
 from index_grpc.index.npy_files import NpyFile, open_npy
 from index_grpc.index.quantiser import Quantiser, check_quantiser, require_dimension
 from index_grpc.index.queries import require_query
@@ -78,16 +78,18 @@ class Pack(Closing):
     recall measured for that; an exact pack has none. ``size_bytes`` are those of its files.
     """
 
-    def __init__(self, fingerprint: str, held: Sequence[HeldWindow], searcher: Searcher) -> None:
+    def __init__(
+        self, fingerprint: str, loaded: Sequence[LoadedWindow], searcher: Searcher
+    ) -> None:
         self.fingerprint = fingerprint
-        self.held = {window.window: window for window in held}
+        self.loaded = {window.window: window for window in loaded}
         self.searcher = searcher
         self.rows = searcher.rows
         self.dimension = searcher.dimension
         self.parameters: SearchParameters | None = getattr(searcher, "parameters", None)
-        self.size_bytes = sum(window.index.size_bytes for window in held)
-        self._held = tuple(held)
-        self._starts = [window.first for window in held]
+        self.size_bytes = sum(window.index.size_bytes for window in loaded)
+        self._loaded = tuple(loaded)
+        self._starts = [window.first for window in loaded]
 
     @classmethod
     def open(
@@ -114,14 +116,14 @@ class Pack(Closing):
         if quantiser is not None:
             require_dimension(quantiser, indexes[0].dimension, indexes[0].vectors.path)
         starts = accumulate((index.rows for index in indexes), initial=0)
-        held = [
-            hold(pack_window.window, pack_window.version, index, first)
+        loaded = [
+            open_window(pack_window.window, pack_window.version, index, first)
             for pack_window, index, first in zip(ordered, indexes, starts, strict=False)
         ]
         with tempfile.TemporaryDirectory() as temporary:
             searcher = _load(indexes, quantiser, Path(temporary), recall_target)
         _give_back_memory()
-        return cls(fingerprint, held, searcher)
+        return cls(fingerprint, loaded, searcher)
 
     def search(
         self, query: ArrayLike, k: int, windows: Collection[Window] | None = None
@@ -137,38 +139,42 @@ class Pack(Closing):
         vector = require_query(query, self.dimension, k)
         rows, scores = self._nearest(vector, k, self._asked(windows))
         numbers = rows.tolist()
-        owners = [self._held[bisect_right(self._starts, row) - 1] for row in numbers]
-        places = [(held.table, row - held.first) for held, row in zip(owners, numbers, strict=True)]
+        owners = [self._loaded[bisect_right(self._starts, row) - 1] for row in numbers]
+        places = [
+            (loaded.table, row - loaded.first) for loaded, row in zip(owners, numbers, strict=True)
+        ]
         photo_ids, listing_ids, listed_at, _ = read_columns(places)
-        windows_found = [held.window for held in owners]
+        windows_found = [loaded.window for loaded in owners]
         return list(map(PackHit, photo_ids, listing_ids, scores.tolist(), windows_found, listed_at))
 
     def close(self) -> None:
         """Close the windows' files; the pack can't be used after."""
-        for held in self._held:
-            held.close()
+        for loaded in self._loaded:
+            loaded.close()
 
-    def _asked(self, windows: Collection[Window] | None) -> Sequence[HeldWindow]:
+    def _asked(self, windows: Collection[Window] | None) -> Sequence[LoadedWindow]:
         if not windows:
-            return self._held
+            return self._loaded
         try:
-            return [self.held[window] for window in sorted(set(windows))]
+            return [self.loaded[window] for window in sorted(set(windows))]
         except KeyError as error:
             raise WindowNotHeld(
                 f"window {error.args[0]} is not in this pack",
-                found=f"{len(self._held)} windows from {self._held[0].window} "
-                f"to {self._held[-1].window}",
+                found=f"{len(self._loaded)} windows from {self._loaded[0].window} "
+                f"to {self._loaded[-1].window}",
                 remedy="ask the server whose endpoint lists it",
             ) from None
 
-    def _nearest(self, vector: NDArray[np.float32], k: int, asked: Sequence[HeldWindow]) -> Nearest:
-        wanted = self.rows if asked is self._held else sum(held.rows for held in asked)
+    def _nearest(
+        self, vector: NDArray[np.float32], k: int, asked: Sequence[LoadedWindow]
+    ) -> Nearest:
+        wanted = self.rows if asked is self._loaded else sum(loaded.rows for loaded in asked)
         k = min(k, wanted)
         if wanted == self.rows:
             return self.searcher.nearest(vector, k, k)
         fetch = math.ceil(OVER_FETCH * k * self.rows / max(1, wanted)) + 16
         if wanted > SCAN_ROWS:
-            ranges = np.array([(held.first, held.first + held.rows) for held in asked])
+            ranges = np.array([(loaded.first, loaded.first + loaded.rows) for loaded in asked])
             while fetch <= SCAN_SHARE * self.rows:
                 rows, scores = self.searcher.nearest(vector, fetch, fetch)
                 # Even in the flat list of starts and ends: outside of the ranges asked.
@@ -179,10 +185,10 @@ class Pack(Closing):
         return _scan(vector, k, asked)
 
 
-def _scan(vector: NDArray[np.float32], k: int, asked: Sequence[HeldWindow]) -> Nearest:
+def _scan(vector: NDArray[np.float32], k: int, asked: Sequence[LoadedWindow]) -> Nearest:
     """The best rows of a few windows by reading all their vectors."""
-    scores = np.concatenate([held.scores(vector) for held in asked])
-    rows = np.concatenate([np.arange(held.first, held.first + held.rows) for held in asked])
+    scores = np.concatenate([loaded.scores(vector) for loaded in asked])
+    rows = np.concatenate([np.arange(loaded.first, loaded.first + loaded.rows) for loaded in asked])
     best = best_of(scores, k)
     return rows[best], scores[best]
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from index_grpc.errors import IndexGrpcError
 from index_grpc.index.index_files import IndexFolder
-from index_grpc.server.service import HeldIndex, LoadedPack
+from index_grpc.server.service import LoadedIndex, LoadedPack
 from index_grpc.serving.serving import ServedWindow, Serving
 from photosearch.errors import PhotosearchError
 from photosearch.repository.addresses import Address
@@ -107,8 +107,8 @@ def load_serving(serving: Serving, repository: Repository, *, recall_target: flo
         pack=pack,
         dimension=pack.dimension,
         size_bytes=sum(manifest.size_bytes for manifest in manifests),
-        held=[
-            HeldIndex(served.window, manifest.version, manifest.rows, manifest.run_id)
+        indexes=[
+            LoadedIndex(served.window, manifest.version, manifest.rows, manifest.run_id)
             for served, manifest in zip(serving.windows, manifests, strict=True)
         ],
         leaves_to_search=0 if parameters is None else parameters.leaves_to_search,

@@ -130,7 +130,9 @@ def run(
             return
     loaded = loading.result()
     server.serve(loaded)
-    _log.info("%s serves %d windows at %s", loaded.serving.name, len(loaded.held), server.address)
+    _log.info(
+        "%s serves %d windows at %s", loaded.serving.name, len(loaded.indexes), server.address
+    )
     stop.wait()
     _log.info("%s drains", loaded.serving.name)
     server.drain(linger_s=linger_s, grace_s=grace_s)

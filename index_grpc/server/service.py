@@ -63,7 +63,7 @@ class SearchablePack(Protocol):
 
 
 @dataclass(frozen=True)
-class HeldIndex:
+class LoadedIndex:
     """One window of a pack as its manifest has it."""
 
     window: Window
@@ -80,7 +80,7 @@ class LoadedPack:
     pack: SearchablePack
     dimension: int
     size_bytes: int
-    held: Sequence[HeldIndex]
+    indexes: Sequence[LoadedIndex]
     leaves_to_search: int = 0
     reorder: int = 0
     recall: float = 1.0
@@ -125,15 +125,15 @@ class _Answers:
     def __init__(self, loaded: LoadedPack, max_k: int) -> None:
         self._loaded = loaded
         self._max_k = max_k
-        self._keys = {held.window: held.window.key for held in loaded.held}
+        self._keys = {index.window: index.window.key for index in loaded.indexes}
         self._searched = {
-            held.window.key: (
-                held.window,
+            index.window.key: (
+                index.window,
                 _as_bytes(
-                    SearchedWindow(window=held.window.key, version=held.version, rows=held.rows)
+                    SearchedWindow(window=index.window.key, version=index.version, rows=index.rows)
                 ),
             )
-            for held in loaded.held
+            for index in loaded.indexes
         }
         self._all_searched = b"".join(message for _, message in self._searched.values())
         self.description = _describe(loaded, max_k)
@@ -212,16 +212,19 @@ def _as_bytes(searched: SearchedWindow) -> bytes:
 def _describe(loaded: LoadedPack, max_k: int) -> DescribeResponse:
     windows = [
         HeldWindow(
-            window=held.window.key, version=held.version, rows=held.rows, run_id=held.run_id or ""
+            window=index.window.key,
+            version=index.version,
+            rows=index.rows,
+            run_id=index.run_id or "",
         )
-        for held in loaded.held
+        for index in loaded.indexes
     ]
     return DescribeResponse(
         serving=loaded.serving.name,
         fingerprint=loaded.serving.fingerprint,
         quantiser=loaded.serving.quantiser or "",
         dimension=loaded.dimension,
-        rows=sum(held.rows for held in loaded.held),
+        rows=sum(index.rows for index in loaded.indexes),
         size_bytes=loaded.size_bytes,
         leaves_to_search=loaded.leaves_to_search,
         reorder=loaded.reorder,

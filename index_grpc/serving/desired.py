@@ -24,7 +24,7 @@ LOOK_SHARE = 0.05
 RefusedKey = tuple[Window, str]  # and the version of its index
 
 
-class WantedServings:
+class DesiredServings:
     """Looks at the repository; keeps what it saw last."""
 
     def __init__(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from index_grpc.serving.desired import RefusedKey, WantedServings
+from index_grpc.serving.desired import DesiredServings, RefusedKey
 from index_grpc.serving.desk import RefusedIndex, ServingDesk
 from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
@@ -63,7 +63,7 @@ class Comparison:
 
 
 @dataclass
-class ServingPlacer:
+class ServingReconciler:
     """Makes images for packs, and asks for the packs as Servings. Kept, it looks cheaply."""
 
     settings: Settings
@@ -72,16 +72,16 @@ class ServingPlacer:
     clock: Callable[[], datetime] = _utc_now
     first_retry_s: float = FIRST_RETRY_S
     _desk: ServingDesk = field(init=False)
-    _wanted: WantedServings = field(init=False)
+    _desired: DesiredServings = field(init=False)
     _signer: ImageSigner = field(init=False)
 
     def __post_init__(self) -> None:
         self._desk = open_desk(self.settings)
-        self._wanted = WantedServings(self.settings, self.repository, self.clock)
+        self._desired = DesiredServings(self.settings, self.repository, self.clock)
         self._signer = ImageSigner(self.settings)
 
     @classmethod
-    def open(cls, settings: Settings) -> "ServingPlacer":
+    def open(cls, settings: Settings) -> "ServingReconciler":
         """On the repository and the registry of the settings."""
         return cls(settings, Repository.of(settings), open_builder(settings))
 
@@ -132,7 +132,7 @@ class ServingPlacer:
                 continue
             images.append((serving, built))
         served = {(w.window, w.version) for serving, _ in images for w in serving.windows}
-        still = (left_out - served) & self._wanted.current
+        still = (left_out - served) & self._desired.current
         kept = [one for key, one in refused.items() if key in still]
         self._desk.tell_refused("builder", kept)
         told = failed | {f"{one.window} {one.version}": one.reason for one in kept}
@@ -173,8 +173,8 @@ class ServingPlacer:
                 self._desk.let_go(name)
 
     def _planned(self, left_out: Collection[RefusedKey]) -> list[Serving]:
-        self._wanted.look()
-        return self._wanted.servings(left_out, self._apart())
+        self._desired.look()
+        return self._desired.servings(left_out, self._apart())
 
     def _apart(self) -> set[RefusedKey]:
         """The indexes that travel alone, because a server that held one of them crashed."""
@@ -216,13 +216,13 @@ class ServingPlacer:
                 yield (served.window, served.version), str(error)
 
 
-def place_servings(settings: Settings) -> Built:
+def reconcile_servings(settings: Settings) -> Built:
     """Build what is missing and ask for it, at once.
 
     Raises:
         PhotosearchError: if the repository or the registry can't be used.
     """
-    placer = ServingPlacer.open(settings)
-    built = placer.build()
-    placer.ask()
+    reconciler = ServingReconciler.open(settings)
+    built = reconciler.build()
+    reconciler.ask()
     return built

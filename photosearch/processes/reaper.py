@@ -61,7 +61,7 @@ def start_reaper(mark: str, *, grace_s: float = GRACE_S) -> "subprocess.Popen[by
 
 
 @contextmanager
-def undertaken(mark: str, *, grace_s: float = GRACE_S) -> Iterator[dict[str, str]]:
+def reaped(mark: str, *, grace_s: float = GRACE_S) -> Iterator[dict[str, str]]:
     """The environment for children that must not outlive the block, however it is left."""
     reaper = start_reaper(mark, grace_s=grace_s)
     try:

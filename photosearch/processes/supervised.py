@@ -27,7 +27,7 @@ START_S = 900.0
 FAILED_STARTS_AT_MOST = 7
 
 
-class State(StrEnum):
+class ProcessState(StrEnum):
     """Where a supervised process stands."""
 
     STARTING = "starting"
@@ -47,7 +47,7 @@ class SupervisedProcess:
     #: Seconds from SIGTERM to SIGKILL for one that hangs.
     grace_s: float
     logs: LogWriter
-    state: State = State.ENDED
+    state: ProcessState = ProcessState.ENDED
     restarts: int = 0
     #: How it ended last.
     last_exit: str | None = None
@@ -96,7 +96,7 @@ class SupervisedProcess:
         self.ready_after_s = None
         self._hung = None
         self._silence = Silence(START_S if self.settings.hung_after_s else 0)
-        self.state = State.STARTING
+        self.state = ProcessState.STARTING
 
     def _spawn(self, beats: int) -> "subprocess.Popen[bytes]":
         environment = {
@@ -126,18 +126,18 @@ class SupervisedProcess:
     def watch(self) -> None:
         """Notice that it ended, that it is ready, that it hangs, or that it is due again."""
         now = time.monotonic()
-        if self.state is State.CRASHED and self._backoff.is_due(now):
+        if self.state is ProcessState.CRASHED and self._backoff.is_due(now):
             self._start_again(now)
         if self._child is None or self._listener is None:
             return
         code = _exit_code(self._child)
         if code is not None:
             self._ended(code, now)
-        elif self.state is State.HUNG:
+        elif self.state is ProcessState.HUNG:
             if now > self._kill_at:
                 self._child.kill()
-        elif self.state is State.STARTING and self._listener.hears_that_it_is_ready():
-            self.state = State.READY
+        elif self.state is ProcessState.STARTING and self._listener.hears_that_it_is_ready():
+            self.state = ProcessState.READY
             self._was_ready = True
             self.ready_after_s = now - self._started_at
             self._silence = Silence(self.settings.hung_after_s)
@@ -154,7 +154,7 @@ class SupervisedProcess:
 
     def tell_to_end(self) -> None:
         """SIGTERM, for good; also to one that is stopped."""
-        self.state = State.ENDED
+        self.state = ProcessState.ENDED
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(signal.SIGTERM)
             self._child.send_signal(signal.SIGCONT)
@@ -192,10 +192,10 @@ class SupervisedProcess:
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         self.last_exit = how if self._hung is None else f"{self._hung}; {how}"
         self._hung = None
-        if self.state is State.ENDED:
+        if self.state is ProcessState.ENDED:
             return
         if not self.spec.restart:
-            self.state = State.ENDED
+            self.state = ProcessState.ENDED
             return
         was_steady = now > self._started_at + STEADY_S
         if was_steady:
@@ -206,10 +206,10 @@ class SupervisedProcess:
                 self._give_up(f"{self.last_exit}, {self._failed_starts} times, never ready")
                 return
         self._backoff.failed(now)
-        self.state = State.CRASHED
+        self.state = ProcessState.CRASHED
 
     def _give_up(self, why: str) -> None:
-        self.last_exit, self.gave_up, self.state = why, True, State.ENDED
+        self.last_exit, self.gave_up, self.state = why, True, ProcessState.ENDED
 
     @property
     def _tells_readiness(self) -> bool:
@@ -218,16 +218,16 @@ class SupervisedProcess:
     def _is_silent(self) -> bool:
         """Whether nothing was heard of it for too long; as it starts, whether that takes so."""
         assert self._listener is not None
-        if self.state is State.READY and self._listener.hears():
+        if self.state is ProcessState.READY and self._listener.hears():
             self._silence.broken()
         return self._silence.lasts_too_long()
 
     def _end_hung(self, now: float) -> None:
         assert self._child is not None
         silent = f"{self._silence.limit_s:.0f} s"
-        is_up = self.state is State.READY
+        is_up = self.state is ProcessState.READY
         self._hung = f"gave no sign of life for {silent}" if is_up else f"not ready after {silent}"
-        self.state = State.HUNG
+        self.state = ProcessState.HUNG
         self._kill_at = now + self.grace_s
         self._child.send_signal(signal.SIGTERM)
         self._child.send_signal(signal.SIGCONT)  # one that was stopped ends in order

@@ -20,7 +20,7 @@ from photosearch.processes.only_one import only_one
 from photosearch.processes.ports import require_free_ports
 from photosearch.processes.reaper import GRACE_S, end_marked, start_reaper
 from photosearch.processes.spec import ProcessSpec
-from photosearch.processes.supervised import State, SupervisedProcess
+from photosearch.processes.supervised import ProcessState, SupervisedProcess
 from photosearch.settings.settings import Settings, SettingsError
 
 _log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class Supervisor:
     @property
     def is_ready(self) -> bool:
         """Whether every process answers."""
-        return all(process.state is State.READY for process in self.processes)
+        return all(process.state is ProcessState.READY for process in self.processes)
 
     def wait_ready(
         self, timeout_s: float, on_change: Callable[["Supervisor"], None] | None = None
@@ -137,9 +137,9 @@ class Supervisor:
         while not self.is_ready:
             if on_change is not None:
                 on_change(self)
-            missing = [p for p in self.processes if p.state is not State.READY]
+            missing = [p for p in self.processes if p.state is not ProcessState.READY]
             gave_up = time.monotonic() > limit
-            ended = any(process.state is State.ENDED for process in missing)
+            ended = any(process.state is ProcessState.ENDED for process in missing)
             if gave_up or ended or self._stop.is_set() or self.failure is not None:
                 raise SupervisorError(
                     f"{', '.join(p.spec.name for p in missing)} did not become ready",

@@ -11,7 +11,7 @@ from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeEla
 from rich.text import Text
 
 from photosearch.processes.signals import stop_on_signals
-from photosearch.processes.supervised import State, SupervisedProcess
+from photosearch.processes.supervised import ProcessState, SupervisedProcess
 from photosearch.processes.supervisor import Supervisor
 from photosearch.settings.installation import load_installation
 from photosearch.terminal.careful_output import CarefulOutput
@@ -46,7 +46,7 @@ def up() -> None:
         while not stop.wait(_LOOK_EVERY_S) and supervisor.failure is None:
             story.go_on()
             output.look()
-            if all(process.state is State.ENDED for process in supervisor.processes):
+            if all(process.state is ProcessState.ENDED for process in supervisor.processes):
                 break  # nothing is left to watch
         console.print("stopping ...")
     console.print("stopped")
@@ -57,7 +57,7 @@ def up() -> None:
 
 
 def _is_decided(supervisor: Supervisor) -> bool:
-    settled = (State.READY, State.ENDED)
+    settled = (ProcessState.READY, ProcessState.ENDED)
     ready = all(process.state in settled for process in supervisor.processes)
     return ready or supervisor.failure is not None
 
@@ -70,7 +70,7 @@ def _warn(supervisor: Supervisor, console: Terminal) -> None:
 
 def _tell_addresses(supervisor: Supervisor, console: Terminal) -> None:
     for process in supervisor.processes:
-        if process.url is not None and process.state is State.READY:
+        if process.url is not None and process.state is ProcessState.READY:
             console.print(Text.assemble("  ", (process.spec.name, "bold"), f"  {process.url}"))
 
 
@@ -88,7 +88,7 @@ def _bars(supervisor: Supervisor, console: Terminal) -> Iterator[Callable[[], No
                 progress.update(
                     tasks[process.spec.name],
                     told=_described(process),
-                    completed=int(process.state is State.READY),
+                    completed=int(process.state is ProcessState.READY),
                 )
 
         yield show
@@ -100,19 +100,19 @@ class _Story:
     def __init__(self, supervisor: Supervisor, console: Terminal) -> None:
         self._supervisor = supervisor
         self._console = console
-        self._told = {one.spec.name: (State.STARTING, 0) for one in supervisor.processes}
+        self._told = {one.spec.name: (ProcessState.STARTING, 0) for one in supervisor.processes}
 
     def go_on(self) -> None:
         """Tell what is new."""
         for process in self._supervisor.processes:
             now = (process.state, process.restarts)
             before, self._told[process.spec.name] = self._told[process.spec.name], now
-            if now == before or now == (State.READY, 0):
+            if now == before or now == (ProcessState.READY, 0):
                 continue
-            if now[0] is before[0] is State.CRASHED:  # it is just being started again
+            if now[0] is before[0] is ProcessState.CRASHED:  # it is just being started again
                 continue
             self._console.print(_described(process))
-            if process.state is State.CRASHED or process.gave_up:
+            if process.state is ProcessState.CRASHED or process.gave_up:
                 self._console.print(printable_lines(process.log_tail()), style="dim")
 
 
@@ -126,15 +126,15 @@ class _Told(ProgressColumn):
 
 def _described(process: SupervisedProcess) -> Text:
     name, why = process.spec.name, printable(process.hung or process.last_exit)
-    if process.state is State.READY:
+    if process.state is ProcessState.READY:
         again = f", started again {process.restarts} times" if process.restarts else ""
         return Text.assemble(f"{name} is ", ("ready", "green"), again)
-    if process.state is State.STARTING:
+    if process.state is ProcessState.STARTING:
         return Text(f"{name} starts")
-    if process.state is State.HUNG:
+    if process.state is ProcessState.HUNG:
         end = " and is ended, to be started again"
         return Text.assemble(f"{name} ", ("hangs", "red"), f" ({why})", end)
-    if process.state is State.CRASHED:
+    if process.state is ProcessState.CRASHED:
         return Text.assemble(f"{name} ", ("crashed", "red"), f" ({why}) and is started again")
     if process.gave_up:
         return Text.assemble(f"{name} ", ("can't be started", "red"), f" and is given up: {why}")

@@ -19,7 +19,7 @@ from photosearch.processes.signals import stop_signals_noticed
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from photosearch_assets.planning import run_tags
-from photosearch_assets.planning.plan import DueWork, Timeline, find_due
+from photosearch_assets.planning.plan import ClosedWindows, DueWork, find_due
 from photosearch_assets.planning.stages import EMBEDDER, SHIPPING, Stage, stages
 from photosearch_assets.resources import run_config_for
 from photosearch_assets.runners.progress import Watcher, watched_by
@@ -89,7 +89,7 @@ class Materializer:
             # The last stage's; what is not installed is told before the work of hours.
             import photosearch.oci.signing_keys  # noqa: F401
 
-        timeline = Timeline.until(self.settings.timeline_start, self.now)
+        timeline = ClosedWindows.until(self.settings.timeline_start, self.now)
         if chosen:
             timeline = timeline.within(chosen)
         try:
@@ -103,7 +103,7 @@ class Materializer:
         finally:
             self.summary.seconds = time.monotonic() - started
 
-    def _stages(self, timeline: Timeline) -> Iterator[Stage]:
+    def _stages(self, timeline: ClosedWindows) -> Iterator[Stage]:
         due, over = self._due(timeline), set[str]()
         while True:
             rest = stages(due, self._failed(timeline))
@@ -119,7 +119,7 @@ class Materializer:
         if self._images_are_due():
             yield SHIPPING
 
-    def _failed(self, timeline: Timeline) -> DueWork:
+    def _failed(self, timeline: ClosedWindows) -> DueWork:
         """What is still due though its stage is over; nothing as long as no run failed."""
         if not self.summary.has_failed:
             return DueWork()
@@ -130,7 +130,7 @@ class Materializer:
         with StepContext(self.settings) as context:
             return self.everything or ship.is_due(context)
 
-    def _due(self, timeline: Timeline) -> DueWork:
+    def _due(self, timeline: ClosedWindows) -> DueWork:
         with StepContext(self.settings) as context:
             due = find_due(context, timeline)
         if not self.everything:

@@ -23,7 +23,7 @@ from photosearch_assets.steps.context import StepContext
 
 
 @dataclass(frozen=True)
-class Timeline:
+class ClosedWindows:
     """The closed windows of a moment, by granularity, in time order."""
 
     hours: Sequence[Window]
@@ -31,14 +31,14 @@ class Timeline:
     months: Sequence[Window]
 
     @classmethod
-    def until(cls, start: datetime, now: datetime) -> "Timeline":
+    def until(cls, start: datetime, now: datetime) -> "ClosedWindows":
         return cls(
             closed_windows(start, now, Granularity.HOURLY),
             closed_windows(start, now, Granularity.DAILY),
             closed_windows(start, now, Granularity.MONTHLY),
         )
 
-    def within(self, chosen: Collection[Window]) -> "Timeline":
+    def within(self, chosen: Collection[Window]) -> "ClosedWindows":
         """Only ``chosen`` windows, and the finer ones that they are made from."""
         wanted = set(chosen)
         months = [month for month in self.months if month in wanted]
@@ -50,7 +50,7 @@ class Timeline:
             or hour.parent() in wanted
             or Window.holding(Granularity.MONTHLY, hour.start) in months
         ]
-        return Timeline(hours, days, months)
+        return ClosedWindows(hours, days, months)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class DueWork:
         )
 
 
-def find_due(context: StepContext, timeline: Timeline) -> DueWork:
+def find_due(context: StepContext, timeline: ClosedWindows) -> DueWork:
     """What of ``timeline`` is missing or out of date, with all that follows from it.
 
     With a quantiser that is due: what is due under the present one. Once it is trained, all is.

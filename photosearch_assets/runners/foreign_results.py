@@ -54,7 +54,7 @@ def foreign_results(
             found=" ".join(step.command),
             remedy="call report_asset_materialization or report_custom_message in it",
         )
-    for result in told or _untold(step, windows, is_made=not failed):
+    for result in told or _unreported(step, windows, is_made=not failed):
         yield ForeignResult(
             **{name: getattr(result, name) for name in result.model_fields_set},
             entries=dict(made[-1].metadata or {}) if made else {},
@@ -72,7 +72,7 @@ def foreign_results(
         )
 
 
-def _untold(step: DagStep, windows: Sequence[Window], *, is_made: bool) -> Iterator[StepResult]:
+def _unreported(step: DagStep, windows: Sequence[Window], *, is_made: bool) -> Iterator[StepResult]:
     for window in windows or (None,):
         yield StepResult(step=step.name, window=window, published=is_made)
 

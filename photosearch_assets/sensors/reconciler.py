@@ -20,8 +20,8 @@ from photosearch_assets.partitions import window_of
 from photosearch_assets.planning import run_tags
 from photosearch_assets.planning.attempts import read_attempts, write_attempts
 from photosearch_assets.planning.demands import SOURCE, choose, demands_of
-from photosearch_assets.planning.plan import DueWork, Timeline, find_due
-from photosearch_assets.sensors.unrecorded import untold
+from photosearch_assets.planning.plan import ClosedWindows, DueWork, find_due
+from photosearch_assets.sensors.unrecorded import unrecorded
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import NAMES
 
@@ -71,10 +71,10 @@ def reconciler_of(
         now = datetime.now(UTC)
         unfinished = living_runs(context.instance, settings)
         busy = being_made(unfinished, granularities)
-        timeline = Timeline.until(settings.timeline_start, now - SETTLING)
+        timeline = ClosedWindows.until(settings.timeline_start, now - SETTLING)
         with StepContext(settings) as work:
             due = find_due(work, timeline)
-            told_late = untold(work, context.instance, timeline, due)
+            told_late = unrecorded(work, context.instance, timeline, due)
         busy |= about_to_be_made(context.instance, due, now)
         attempts = read_attempts(context.cursor)
         asked = sum(run.tags.get(run_tags.SOURCE) == SOURCE for run in unfinished)

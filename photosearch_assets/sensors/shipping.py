@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from index_grpc.shipping.reconcile import ServingPlacer
+from index_grpc.shipping.reconcile import ServingReconciler
 from photosearch.repository.manifest import canonical_digest
 from photosearch.settings.settings import Settings, load_settings
 from photosearch_assets.planning import run_tags
@@ -41,7 +41,7 @@ def deployment_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
         busy = [run for run in living_runs(context.instance, settings) if _is_ours(run)]
         if busy:
             return dg.SkipReason(f"Run {busy[0].run_id[:8]} is at it.")
-        found = _placer(settings).compare()
+        found = _reconciler(settings).compare()
         if found.is_settled:
             # What was asked for has come about: should it be lost again, it is asked for at once.
             rests = f"All {len(found.ready)} Servings are asked for."
@@ -68,16 +68,16 @@ def deployment_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     return deployment
 
 
-_placers: dict[str, ServingPlacer] = {}
+_reconcilers: dict[str, ServingReconciler] = {}
 
 
-def _placer(settings: Settings) -> ServingPlacer:
+def _reconciler(settings: Settings) -> ServingReconciler:
     """Kept from tick to tick, so that a tick reads only what has changed."""
     key = settings.model_dump_json()
-    if key not in _placers:
-        _placers.clear()
-        _placers[key] = ServingPlacer.open(settings)
-    return _placers[key]
+    if key not in _reconcilers:
+        _reconcilers.clear()
+        _reconcilers[key] = ServingReconciler.open(settings)
+    return _reconcilers[key]
 
 
 def _request(wanted: str, attempt: Attempt) -> dg.RunRequest:

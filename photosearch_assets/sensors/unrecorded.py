@@ -11,22 +11,22 @@ import dagster as dg
 
 from photosearch.repository.addresses import Address, Kind
 from photosearch.windows import Granularity, Window
-from photosearch_assets.planning.plan import DueWork, Timeline
+from photosearch_assets.planning.plan import ClosedWindows, DueWork
 from photosearch_assets.steps.context import StepContext
 
-Untold = dict[str, Collection[Window]]
+Unrecorded = dict[str, Collection[Window]]
 
 
-def untold(
-    context: StepContext, instance: dg.DagsterInstance, timeline: Timeline, due: DueWork
-) -> Untold:
+def unrecorded(
+    context: StepContext, instance: dg.DagsterInstance, timeline: ClosedWindows, due: DueWork
+) -> Unrecorded:
     """By asset: windows of ``timeline`` that are made and up to date, but not recorded.
 
     None for an asset that has no windows.
     """
     if due.embedder:
         return {}
-    found: Untold = {}
+    found: Unrecorded = {}
     for name, made in _made(context, timeline, due):
         told = instance.get_materialized_partitions(dg.AssetKey(name))
         if windows := [window for window in made if window.start_text not in told]:
@@ -39,7 +39,7 @@ def untold(
 
 
 def _made(
-    context: StepContext, timeline: Timeline, due: DueWork
+    context: StepContext, timeline: ClosedWindows, due: DueWork
 ) -> Iterator[tuple[str, list[Window]]]:
     embeddings = context.shelf(Kind.EMBEDDINGS).heads
     indexes = context.shelf(Kind.INDEX).heads

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from index_grpc.serving.not_served import read_troubles
 from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
-from index_grpc.shipping.reconcile import ServingPlacer
+from index_grpc.shipping.reconcile import ServingReconciler
 from photosearch.oci.build import BuiltImage
 from photosearch.repository.manifest import canonical_digest
 from photosearch.rest.timeline import Trouble
@@ -28,7 +28,7 @@ INDEX_SERVICE = "index_service"
 
 def is_due(context: StepContext) -> bool:
     """Whether an image is missing, or other Servings are asked for than should be."""
-    return not _placer(context).compare().is_settled
+    return not _reconciler(context).compare().is_settled
 
 
 def build_images(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]:
@@ -40,7 +40,7 @@ def build_images(windows: Sequence[Window], context: StepContext) -> Iterator[St
     """
     _require_none(windows, SERVING_IMAGE)
     started = time.monotonic()
-    built = _placer(context).build()
+    built = _reconciler(context).build()
     found = first_of(built.failed, 5, "; ")
     if built.failed and not built.images:
         raise StepError(
@@ -74,7 +74,7 @@ def ask_for_servings(windows: Sequence[Window], context: StepContext) -> Iterato
     """Ask for the Servings whose images are there; ``windows`` is empty."""
     _require_none(windows, INDEX_SERVICE)
     started = time.monotonic()
-    found = _placer(context).ask()
+    found = _reconciler(context).ask()
     troubles = read_troubles(context.settings)
     yield StepResult(
         step=INDEX_SERVICE,
@@ -96,8 +96,8 @@ def ask_for_servings(windows: Sequence[Window], context: StepContext) -> Iterato
     )
 
 
-def _placer(context: StepContext) -> ServingPlacer:
-    return ServingPlacer(context.settings, context.repository, context.image_builder)
+def _reconciler(context: StepContext) -> ServingReconciler:
+    return ServingReconciler(context.settings, context.repository, context.image_builder)
 
 
 def _rows(context: StepContext, servings: Iterable[Serving]) -> int:

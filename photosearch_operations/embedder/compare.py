@@ -30,7 +30,7 @@ _KEPT = 0.8
 
 
 @dataclass(frozen=True)
-class Comparison:
+class EmbedderComparison:
     """What two embedders found; the first of each pair is the current one's.
 
     ``itself`` is the share of queries whose first hit is the photo they were made of,
@@ -48,7 +48,7 @@ def compare_embedders(
     context: StepContext,
     current: Sequence[Serving],
     following: Sequence[Serving],
-) -> Comparison | None:
+) -> EmbedderComparison | None:
     """Compare by up to 200 photos of the catalogue; None if none could be read.
 
     ``current`` and ``following`` are the Servings of one embedder each.
@@ -70,7 +70,7 @@ def compare_embedders(
         for one in found
     ]
     pairs = [({*a[:K]}, {*b[:K]}) for a, b in zip(*found, strict=True)]
-    return Comparison(
+    return EmbedderComparison(
         queries=len(photos),
         itself=(itself[0], itself[1]),
         sibling=_siblings(context, photos, found),

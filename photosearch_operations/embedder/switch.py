@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
-from index_grpc.shipping.reconcile import ServingPlacer
+from index_grpc.shipping.reconcile import ServingReconciler
 from photosearch.cover import cover
 from photosearch.repository.addresses import Address
 from photosearch.repository.embedder_roles import Role, note, read_noted
@@ -143,10 +143,10 @@ class EmbedderSwitch:
         Raises:
             AssetsError: if an image is missing.
         """
-        placer = ServingPlacer.open(self.settings)
-        built = placer.build()
-        placer.ask()
-        found = placer.compare()
+        reconciler = ServingReconciler.open(self.settings)
+        built = reconciler.build()
+        reconciler.ask()
+        found = reconciler.compare()
         mine = [one for one in found.ready if one.fingerprint == self.fingerprint]
         if found.unbuilt or not mine:
             raise AssetsError(
@@ -158,7 +158,7 @@ class EmbedderSwitch:
 
     def both(self) -> tuple[list[Serving], list[Serving]]:
         """The Servings of the current and of the next embedder."""
-        ready = ServingPlacer.open(self.settings).compare().ready
+        ready = ServingReconciler.open(self.settings).compare().ready
         current, following = (
             [one for one in ready if one.fingerprint == fingerprint]
             for fingerprint in (self.before, self.fingerprint)
@@ -212,7 +212,7 @@ class EmbedderSwitch:
     def retire_before(self) -> None:
         """Ask for the old embedder's Servings no longer, once callers have had time to turn."""
         time.sleep(FOLLOW_S)
-        ServingPlacer.open(self.settings).ask()
+        ServingReconciler.open(self.settings).ask()
 
 
 def _without(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:

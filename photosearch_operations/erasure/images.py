@@ -13,7 +13,7 @@ from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.image import remove_unused
 from index_grpc.shipping.layers import ROOT
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.files.walk import content_of, files_below
 from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage
 from photosearch.oci.known_layers import KnownLayers
@@ -53,7 +53,7 @@ def ask_without(settings: Settings, versions: Collection[ArtifactKey]) -> Sequen
     """
     if not asked_with(settings, versions):
         return ()
-    failed = place_servings(settings).failed
+    failed = reconcile_servings(settings).failed
     return failed if failed and asked_with(settings, versions) else ()
 
 

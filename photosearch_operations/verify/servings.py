@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 
 from index_grpc.serving.desk import ServingDesk
 from index_grpc.serving.opening import open_desk
-from index_grpc.shipping.reconcile import ServingPlacer
+from index_grpc.shipping.reconcile import ServingReconciler
 from photosearch.errors import PhotosearchError
 from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import counted
@@ -38,7 +38,7 @@ def _not_asked_for(
     settings: Settings, desk: ServingDesk, told: Collection[str | None]
 ) -> Iterator[str]:
     try:
-        compared = ServingPlacer.open(settings).compare()
+        compared = ServingReconciler.open(settings).compare()
     except (PhotosearchError, OSError):
         return  # told by whoever looks at the repository and at the registry
     if compared.unbuilt:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from photosearch.windows import Window
-from photosearch_assets.planning.plan import DueWork, Timeline, find_due
+from photosearch_assets.planning.plan import ClosedWindows, DueWork, find_due
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.registry import own_step
 from photosearch_assets.steps.result import StepResult
@@ -22,4 +22,4 @@ def run_step(shop: Shop, name: str, windows: Sequence[Window] = ()) -> list[Step
 def due(shop: Shop, now: datetime = TOMORROW) -> DueWork:
     """What is missing or out of date at ``now``."""
     with StepContext(shop.settings) as context:
-        return find_due(context, Timeline.until(START, now))
+        return find_due(context, ClosedWindows.until(START, now))

@@ -13,7 +13,7 @@ import pytest
 from index_grpc.serving.desk import CrashingServing
 from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.image import find_serving_image
-from index_grpc.shipping.reconcile import ServingPlacer
+from index_grpc.shipping.reconcile import ServingReconciler
 from photosearch.oci.opening import open_builder
 from photosearch_assets.definitions import load
 from photosearch_assets.sensors import shipping
@@ -215,7 +215,7 @@ def test_two_builders_at_once_build_once(indexed: Shop) -> None:
     sent: list[int] = []
 
     def build() -> None:
-        built = ServingPlacer.open(indexed.settings).build()
+        built = ServingReconciler.open(indexed.settings).build()
         assert not built.failed
         sent.extend(image.pushed_layers for _, image in built.images)
 

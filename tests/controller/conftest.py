@@ -16,7 +16,7 @@ from index_grpc.server.client import search_once
 from index_grpc.serving.desk import Endpoint, RefusedIndex
 from index_grpc.serving.local_process import number_of
 from index_grpc.serving.opening import open_desk
-from index_grpc.shipping.reconcile import ServingPlacer
+from index_grpc.shipping.reconcile import ServingReconciler
 from photosearch.errors import PhotosearchError
 from photosearch.oci.opening import open_builder
 from photosearch.settings.settings import Settings
@@ -34,7 +34,7 @@ class Deployment:
     settings: Settings
     made: MadeRepository
     deployer: LocalDeployer
-    placer: ServingPlacer
+    reconciler: ServingReconciler
     #: By how much the clock of whoever asks for Servings is ahead, and that of the deployer.
     ahead: timedelta = timedelta()
     deployer_ahead: timedelta = timedelta()
@@ -55,9 +55,9 @@ class Deployment:
     def place(self) -> None:
         """Build images and ask for Servings, as Dagster's sensor and assets do."""
         with suppress(PhotosearchError):  # what can't be read is tried again at the next step
-            if not self.placer.compare().is_settled:
-                self.placer.build()
-                self.placer.ask()
+            if not self.reconciler.compare().is_settled:
+                self.reconciler.build()
+                self.reconciler.ask()
 
     def settle(self) -> None:
         """Step until everything wanted is ready, nothing else runs, and a look was taken."""
@@ -128,10 +128,10 @@ def deployment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         first_retry_of_refused_s=1.0,
     )
     deployer.adopt()
-    placer = ServingPlacer(
+    reconciler = ServingReconciler(
         settings, made.repository, open_builder(settings), clock=clock, first_retry_s=1.0
     )
-    made_of_them = Deployment(settings, made, deployer, placer)
+    made_of_them = Deployment(settings, made, deployer, reconciler)
     yield made_of_them
     made_of_them.deployer.end_all()
     assert index_servers(settings) == []

@@ -2,7 +2,7 @@
 
 import time
 
-from controller.local.status import State
+from controller.local.status import ServingState
 from photosearch.repository.addresses import Address
 from photosearch.windows import Window
 from tests.controller.conftest import Deployment
@@ -33,7 +33,7 @@ def test_a_day_that_is_rolled_back_answers_again_though_its_hours_go_on(
     deployment.made.hour(HOUR, rows=5, edition=2)  # the pipeline goes on below
     deployment.settle()
     assert deployment.served() == {DAY: first.version}
-    assert [s.state for s in deployment.status.servings] == [State.READY]
+    assert [s.state for s in deployment.status.servings] == [ServingState.READY]
 
     deployment.always = set()
     deployment.made.repository.release(address)  # now it is stale, and its hours answer

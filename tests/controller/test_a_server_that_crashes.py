@@ -8,7 +8,7 @@ import pytest
 
 from index_grpc.serving.desk import CrashingServing, RefusedIndex
 from index_grpc.serving.opening import open_desk
-from index_grpc.shipping.reconcile import ServingPlacer
+from index_grpc.shipping.reconcile import ServingReconciler
 from photosearch.oci.opening import open_builder
 from tests.controller.conftest import Deployment
 from tests.controller.crashing import Doom
@@ -187,8 +187,8 @@ def test_windows_that_are_apart_have_a_pack_each(deployment: Deployment, doom: D
     doom.befall_named("*", "exit")
     deployment.until(lambda: bool(crashing(deployment)))
 
-    placer = ServingPlacer(
+    reconciler = ServingReconciler(
         deployment.settings, deployment.made.repository, open_builder(deployment.settings)
     )
-    found = placer.compare()
+    found = reconciler.compare()
     assert [len(one.windows) for one in (*found.ready, *found.unbuilt)] == [1, 1]

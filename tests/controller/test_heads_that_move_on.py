@@ -6,7 +6,7 @@ import pytest
 
 from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
-from index_grpc.shipping.reconcile import Built, ServingPlacer
+from index_grpc.shipping.reconcile import Built, ServingReconciler
 from photosearch.oci.opening import open_builder
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
@@ -20,7 +20,7 @@ def made(settings: Settings) -> MadeRepository:
     return MadeRepository(settings)
 
 
-class Overtaken(ServingPlacer):
+class Overtaken(ServingReconciler):
     """After each time that it has built, something happens."""
 
     happens: Callable[[], object]
@@ -32,9 +32,9 @@ class Overtaken(ServingPlacer):
 
 
 def overtaken(settings: Settings, happens: Callable[[], object]) -> Overtaken:
-    placer = Overtaken(settings, Repository.of(settings), open_builder(settings))
-    placer.happens = happens
-    return placer
+    reconciler = Overtaken(settings, Repository.of(settings), open_builder(settings))
+    reconciler.happens = happens
+    return reconciler
 
 
 def asked(settings: Settings) -> Mapping[str, Serving]:
@@ -45,13 +45,13 @@ def test_what_was_built_is_asked_for_though_every_head_has_moved_on(
     settings: Settings, made: MadeRepository
 ) -> None:
     versions = [made.hour(HOUR, rows=5).version]
-    placer = overtaken(
+    reconciler = overtaken(
         settings, lambda: versions.append(made.hour(HOUR, edition=len(versions)).version)
     )
-    placer.build()
+    reconciler.build()
 
-    placer.ask()
-    placer.ask()
+    reconciler.ask()
+    reconciler.ask()
 
     [serving] = asked(settings).values()
     assert [served.version for served in serving.windows] == [versions[-2]]
@@ -60,17 +60,17 @@ def test_what_was_built_is_asked_for_though_every_head_has_moved_on(
 
 def test_whoever_asked_meanwhile_is_not_overruled(settings: Settings, made: MadeRepository) -> None:
     made.hour(HOUR, rows=5)
-    ServingPlacer.open(settings).build()
-    ServingPlacer.open(settings).ask()
+    ServingReconciler.open(settings).build()
+    ServingReconciler.open(settings).ask()
     made.hour(HOUR, edition=1)
 
     def take_all_away() -> None:
         for name in asked(settings):
             open_desk(settings).let_go(name)
 
-    placer = overtaken(settings, take_all_away)
+    reconciler = overtaken(settings, take_all_away)
 
-    placer.ask()
+    reconciler.ask()
 
     assert asked(settings) == {}
 
@@ -79,15 +79,15 @@ def test_an_image_that_can_not_be_built_lets_no_other_retire(
     settings: Settings, made: MadeRepository
 ) -> None:
     made.hour(HOUR, rows=5)
-    placer = ServingPlacer.open(settings)
-    placer.build()
-    placer.ask()
+    reconciler = ServingReconciler.open(settings)
+    reconciler.build()
+    reconciler.ask()
     before = asked(settings)
     made.hour(HOUR, edition=1)
     blobs = settings.state / "registry" / "blobs"
     blobs.rename(blobs.with_name("moved"))
     blobs.write_text("in the way of the folder")
 
-    placer.ask()
+    reconciler.ask()
 
     assert asked(settings) == before

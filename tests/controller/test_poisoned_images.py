@@ -21,8 +21,8 @@ HOUR, NEXT = "hourly/2026-11-23T00", "hourly/2026-11-23T01"
 
 def test_an_image_that_took_a_tag_is_never_asked_for(deployment: Deployment) -> None:
     deployment.made.hour(HOUR)
-    [serving] = deployment.placer.compare().unbuilt
-    builder, repository = deployment.placer.builder, deployment.placer.repository
+    [serving] = deployment.reconciler.compare().unbuilt
+    builder, repository = deployment.reconciler.builder, deployment.reconciler.repository
     evil = poison.put_poisoned(serving, repository, builder, poison.other_rows)
 
     deployment.settle()
@@ -43,8 +43,8 @@ def test_one_that_is_asked_for_is_refused_by_its_window_and_built_again(
     deployment.settle()
     before = deployment.served()
     made = deployment.made.hour(NEXT, edition=1)
-    [serving] = deployment.placer.compare().unbuilt
-    builder, repository = deployment.placer.builder, deployment.placer.repository
+    [serving] = deployment.reconciler.compare().unbuilt
+    builder, repository = deployment.reconciler.builder, deployment.reconciler.repository
     evil = poison.put_poisoned(serving, repository, builder, poison.rows_of(NEXT))
     asked = serving.model_copy(update={"image": evil})
     open_desk(deployment.settings).ask(asked)

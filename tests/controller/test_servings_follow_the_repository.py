@@ -8,8 +8,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from controller.local import held_serving
-from controller.local.status import State
+from controller.local import deployed_serving
+from controller.local.status import ServingState
 from index_grpc.serving.endpoints import EndpointFolder
 from index_grpc.serving.local_process import number_of
 from photosearch.files.locks import file_lock
@@ -29,7 +29,7 @@ def test_an_index_is_served_once_its_server_answers(deployment: Deployment) -> N
     deployment.place()
     deployment.deployer.reconcile()
     assert deployment.endpoints == []
-    assert [s.state for s in deployment.status.servings] == [State.STARTING]
+    assert [s.state for s in deployment.status.servings] == [ServingState.STARTING]
 
     deployment.settle()
 
@@ -119,7 +119,7 @@ def test_a_server_that_died_is_started_again(deployment: Deployment) -> None:
 def test_a_server_that_is_silent_is_replaced(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held_serving, "HEALTH_EVERY_S", 0.1)
+    monkeypatch.setattr(deployed_serving, "HEALTH_EVERY_S", 0.1)
     monkeypatch.setattr("controller.local.server_process.HEALTH_DEADLINE_S", 0.3)
     deployment.made.hour(HOURS[0])
     deployment.settle()
@@ -236,14 +236,14 @@ def test_a_damaged_index_of_the_next_embedder_is_refused_once_and_holds_up_nothi
     deployment.made.use_embedder(FINGERPRINT)
     deployment.made.hour(HOURS[0])
     note(deployment.made.repository, Role.NEXT, "e" * 16)
-    deployment.placer.first_retry_s = 60
+    deployment.reconciler.first_retry_s = 60
 
     deployment.settle()
 
     assert {e.fingerprint for e in deployment.endpoints} == {FINGERPRINT}
     [refused] = deployment.refused
     assert (refused.window.key, refused.times) == (HOURS[0], 1)
-    assert deployment.placer.compare().is_settled  # until the pause is over
+    assert deployment.reconciler.compare().is_settled  # until the pause is over
 
 
 def test_servers_are_watched_while_an_image_is_being_pulled(deployment: Deployment) -> None:
@@ -263,7 +263,7 @@ def test_under_each_every_index_has_a_server_of_its_own(
     deployment: Deployment,
 ) -> None:
     each = deployment.settings.model_copy(update={"packing": "each"})
-    deployment.placer = replace(deployment.placer, settings=each)
+    deployment.reconciler = replace(deployment.reconciler, settings=each)
     for hour in HOURS[:3]:
         deployment.made.hour(hour)
     deployment.settle()
@@ -302,7 +302,7 @@ def test_a_backlog_is_served_while_it_grows_and_starts_few_servers(
             deployment.place()
             deployment.deployer.reconcile()
             states = [serving.state for serving in deployment.status.servings]
-            assert states.count(State.STARTING) <= 1
+            assert states.count(ServingState.STARTING) <= 1
             time.sleep(0.03)
     served_meanwhile = deployment.served()
     deployment.settle()
@@ -319,7 +319,7 @@ def test_a_backlog_is_served_while_it_grows_and_starts_few_servers(
 def test_a_server_whose_endpoint_file_was_damaged_is_announced_again(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
-    monkeypatch.setattr(held_serving, "HEALTH_EVERY_S", 0.1)
+    monkeypatch.setattr(deployed_serving, "HEALTH_EVERY_S", 0.1)
     deployment.made.hour("hourly/2026-11-22T00")
     deployment.settle()
     [announced] = deployment.endpoints

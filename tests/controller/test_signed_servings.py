@@ -6,7 +6,7 @@ import pytest
 
 from controller.local.deployer import LocalDeployer
 from index_grpc.serving.not_served import read_troubles
-from index_grpc.shipping.reconcile import ServingPlacer
+from index_grpc.shipping.reconcile import ServingReconciler
 from photosearch.settings.settings import Settings, load_settings
 from photosearch_operations.verify.signatures import wrong_signatures
 from tests.controller.conftest import Deployment
@@ -26,11 +26,14 @@ def _use(deployment: Deployment, settings: Settings) -> None:
     """Build and serve by other settings, as after a restart."""
     deployment.deployer.end_all()
     deployment.settings = settings
-    deployment.placer = ServingPlacer(
-        settings, deployment.placer.repository, deployment.placer.builder, deployment.placer.clock
+    deployment.reconciler = ServingReconciler(
+        settings,
+        deployment.reconciler.repository,
+        deployment.reconciler.builder,
+        deployment.reconciler.clock,
     )
     deployment.deployer = LocalDeployer(
-        settings, clock=deployment.placer.clock, first_retry_of_refused_s=1.0
+        settings, clock=deployment.reconciler.clock, first_retry_of_refused_s=1.0
     )
 
 

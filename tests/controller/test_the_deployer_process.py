@@ -20,7 +20,7 @@ from index_grpc.server.client import is_serving_once
 from index_grpc.serving.local_process import number_of
 from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.files.whole import write_whole
 from photosearch.logs.writer import LogWriter
 from photosearch.processes.spec import SUPERVISED, photosearch_argv
@@ -86,7 +86,7 @@ def serves(settings: Settings) -> bool:
 
 def test_sigterm_ends_every_server_and_withdraws_it(settings: Settings, start: Start) -> None:
     MadeRepository(settings).hour(HOUR)
-    place_servings(settings)
+    reconcile_servings(settings)
     deployer = start()
     until(lambda: serves(settings))
 
@@ -99,7 +99,7 @@ def test_sigterm_ends_every_server_and_withdraws_it(settings: Settings, start: S
 
 def test_a_second_deployer_is_refused(settings: Settings, start: Start) -> None:
     MadeRepository(settings).hour(HOUR)
-    place_servings(settings)
+    reconcile_servings(settings)
     first = start()
     until(lambda: serves(settings))
 
@@ -115,7 +115,7 @@ def test_a_second_deployer_is_refused(settings: Settings, start: Start) -> None:
 def test_a_full_disk_ends_no_server_and_is_told(settings: Settings, start: Start) -> None:
     made = MadeRepository(settings)
     made.hour(HOUR)
-    place_servings(settings)
+    reconcile_servings(settings)
     deployer = start()
     until(lambda: serves(settings))
     (before,) = open_desk(settings).endpoints.read()
@@ -123,7 +123,7 @@ def test_a_full_disk_ends_no_server_and_is_told(settings: Settings, start: Start
 
     resource.prlimit(deployer.pid, resource.RLIMIT_FSIZE, (100, whole[1]))
     made.hour("hourly/2026-11-22T06")
-    place_servings(settings)
+    reconcile_servings(settings)
     said = _said_until(b"ERROR", deployer)  # nowhere to put the new server's folder
 
     assert deployer.poll() is None
@@ -142,7 +142,7 @@ def test_without_a_supervisor_the_servers_end_with_a_killed_deployer(
     settings: Settings, start: Start
 ) -> None:
     MadeRepository(settings).hour(HOUR)
-    place_servings(settings)
+    reconcile_servings(settings)
     deployer = start()
     until(lambda: serves(settings))
     (stale,) = open_desk(settings).endpoints.read()
@@ -172,7 +172,7 @@ def test_under_a_supervisor_the_next_deployer_adopts_the_servers_of_a_killed_one
 ) -> None:
     made = MadeRepository(settings)
     Doom(tmp_path / "doom", monkeypatch).befall(made.hour(HOUR), how="talks")
-    place_servings(settings)
+    reconcile_servings(settings)
     deployer = start(supervised=True)
     until(lambda: serves(settings))
     (before,) = open_desk(settings).endpoints.read()
@@ -220,7 +220,7 @@ def test_under_a_supervisor_the_next_deployer_adopts_the_servers_of_a_killed_one
 
 def test_a_server_killed_with_its_deployer_leaves_no_file(settings: Settings, start: Start) -> None:
     MadeRepository(settings).hour(HOUR)
-    place_servings(settings)
+    reconcile_servings(settings)
     deployer = start(supervised=True)
     until(lambda: serves(settings))
     (endpoint,) = open_desk(settings).endpoints.read()

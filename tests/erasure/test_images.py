@@ -5,7 +5,7 @@ import pytest
 from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.image import pull_serving_image
-from index_grpc.shipping.reconcile import ServingPlacer, place_servings
+from index_grpc.shipping.reconcile import ServingReconciler, reconcile_servings
 from photosearch.errors import PhotosearchError
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes, ImageRegistry
@@ -22,7 +22,7 @@ from tests.erasure.test_erase import GONE, erase, files_with, index, run_under_w
 @pytest.fixture
 def registry(made: Shop) -> ImageRegistry:
     """A registry with the image of the day, which is asked for and unpacked."""
-    built = place_servings(made.settings)
+    built = reconcile_servings(made.settings)
     assert built.failed == []
     registry = open_registry(made.settings)
     for _, image in built.images:
@@ -48,7 +48,7 @@ def test_images_and_layers_that_held_it_go_and_others_are_asked_for(
     assert asked.image == after.digest
     _, address, manifest = index(made, DAY)
     assert after.indexes == {(address, manifest.version)}
-    assert ServingPlacer.open(made.settings).compare().is_settled
+    assert ServingReconciler.open(made.settings).compare().is_settled
     assert due(made).is_empty
 
 
@@ -59,7 +59,7 @@ def test_layers_of_other_windows_stay(made: Shop, registry: ImageRegistry) -> No
     head = repository.head(address)
     assert head is not None
     repository.discard(address, head.version)
-    place_servings(made.settings)
+    reconcile_servings(made.settings)
     of_hours = {image.digest for image in serving_images(registry) if DAY.key not in str(image)}
     assert len(of_hours) == 24
 
@@ -78,7 +78,7 @@ def test_old_images_that_nobody_asks_for_any_more_lose_it_too(
 ) -> None:
     made.list_photo("p98.png", HOUR.start.replace(minute=50))
     make_all(made)
-    place_servings(made.settings)
+    reconcile_servings(made.settings)
     assert len(list(serving_images(registry))) == 2
 
     assert len(erase(made).images) == 2

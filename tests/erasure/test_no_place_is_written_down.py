@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.cli import main
 from photosearch.repository.addresses import Address, Kind
 from photosearch.windows import Window
@@ -31,7 +31,7 @@ def use(shop: Shop, materialize: Materialize) -> None:
     assert materialize("daily_index", windows=[DAY]).success, day
     webserver(shop.settings)
     daemon(shop.settings)
-    place_servings(shop.settings)
+    reconcile_servings(shop.settings)
     announce(shop, window)
     (shop.settings.endpoints_dir / "pack.json").unlink()
     (shop.root / "kept elsewhere").write_bytes((shop.root / "photos/p3.png").read_bytes())

@@ -14,7 +14,7 @@ import pytest
 from index_grpc.index.index_files import CODES, VECTORS
 from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import serving_images
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.oci.documents import MANIFEST, ImageManifest, images_in, parse_document
 from photosearch.oci.errors import ImageMissing, RegistryDown, RegistryRefused
 from photosearch.oci.opening import open_registry
@@ -45,10 +45,10 @@ def docker_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker
 def shipped(made: Shop, docker_registry: DockerRegistry) -> Shop:
     """The day is in the registry and asked for, and an image of before a listing came late."""
     use(made, docker_registry.address)
-    assert place_servings(made.settings).failed == []
+    assert reconcile_servings(made.settings).failed == []
     made.list_photo("p98.png", HOUR.start.replace(minute=50))
     make_all(made)
-    assert place_servings(made.settings).failed == []
+    assert reconcile_servings(made.settings).failed == []
     assert len(open_registry(made.settings).tags()) == 2
     return made
 
@@ -135,14 +135,14 @@ def test_no_code_of_it_is_left_in_the_registry(made: Shop, docker_registry: Dock
         made.list_photo(f"p{number}.png", START + timedelta(hours=2, minutes=number % 60))
     make_all(made)
     needles = row_codes(made)
-    assert place_servings(made.settings).failed == []
+    assert reconcile_servings(made.settings).failed == []
     registry = open_registry(made.settings)
     for needle in needles:
         assert any(needle in content for content in given(registry).values())
 
     erase(made)
 
-    assert place_servings(made.settings).failed == []
+    assert reconcile_servings(made.settings).failed == []
     assert not any(needle in one for one in given(registry).values() for needle in needles)
 
 
@@ -195,7 +195,7 @@ def test_a_registry_that_goes_away_at_any_deletion_is_cleaned_by_running_it_agai
     images = {image.digest for image in serving_images(registry)}
     with front_of(docker_registry.port) as front:
         use(shipped, front.url.removeprefix("http://"))
-        place_servings(shipped.settings)
+        reconcile_servings(shipped.settings)
 
         for number in count(1):
             front.script = going_away(front, after=number)

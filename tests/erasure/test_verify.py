@@ -8,7 +8,7 @@ import pytest
 
 from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import serving_images
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.cli import main
 from photosearch.images.cache import ImageCache
 from photosearch.oci.layout import LayoutRegistry
@@ -42,7 +42,7 @@ def problems(shop: Shop) -> list[str]:
 def test_after_an_erasure_verify_finds_nothing(
     made: Shop, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place_servings(made.settings)
+    reconcile_servings(made.settings)
     erase(made)
 
     with pytest.raises(SystemExit) as ended:
@@ -107,7 +107,7 @@ def test_copies_reports_and_leftovers_are_found(made: Shop) -> None:
 
 
 def test_layers_that_hold_it_are_found_named_or_not(made: Shop) -> None:
-    place_servings(made.settings)
+    reconcile_servings(made.settings)
     registry = open_registry(made.settings)
     assert isinstance(registry, LayoutRegistry)
     kept = {digest: registry._path(digest).read_bytes() for digest in registry.blobs()}
@@ -173,7 +173,7 @@ def test_a_receipt_of_a_later_release_is_refused_and_left_as_it_is(
 
 
 def test_a_damaged_layer_and_a_missing_image_are_told(made: Shop) -> None:
-    place_servings(made.settings)
+    reconcile_servings(made.settings)
     registry = open_registry(made.settings)
     assert isinstance(registry, LayoutRegistry)
     [image] = serving_images(registry)
@@ -195,7 +195,7 @@ def test_a_damaged_layer_and_a_missing_image_are_told(made: Shop) -> None:
 
 def test_a_damaged_blob_of_an_image_is_discarded_and_made_again(made: Shop) -> None:
     """Of the right size, it would be taken for whole by whoever builds the image again."""
-    place_servings(made.settings)
+    reconcile_servings(made.settings)
     registry = open_registry(made.settings)
     assert isinstance(registry, LayoutRegistry)
     [image] = serving_images(registry)
@@ -205,7 +205,7 @@ def test_a_damaged_blob_of_an_image_is_discarded_and_made_again(made: Shop) -> N
     assert len(image.blobs) == len(list(damaged_images(made.settings))) >= 2
 
     found = list(damaged_images(made.settings, discard=True))
-    place_servings(made.settings)
+    reconcile_servings(made.settings)
 
     assert all("discarded" in line for line in found)
     assert list(damaged_images(made.settings)) == []

@@ -14,7 +14,7 @@ from index_grpc.serving.desk import Endpoint, EndpointWindow
 from index_grpc.serving.endpoints import EndpointFolder
 from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.cli import main
 from photosearch.oci.opening import open_registry
 from photosearch.repository.addresses import Address, Kind
@@ -67,7 +67,7 @@ def folder_of(shop: Shop, kind: Kind, window: Window) -> Path:
 
 def imaged(endpoint: Endpoint, shop: Shop) -> Endpoint:
     """The server again, as of one that was started from the image of what is current."""
-    place_servings(shop.settings)
+    reconcile_servings(shop.settings)
     [asked] = open_desk(shop.settings).asked().values()
     known = endpoint.model_copy(update={"image": asked.image})
     EndpointFolder(shop.settings.endpoints_dir).announce(known)

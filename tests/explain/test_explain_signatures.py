@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from index_grpc.serving.opening import open_desk
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.settings.settings import Settings
 from photosearch_operations.explain.explain import explain
 from photosearch_operations.explain.trail import TrailStep
@@ -34,7 +34,7 @@ def test_a_signature_is_told_by_its_key_or_as_missing_or_as_anothers(
 
     unsigned = signature(signing)
     refused = signature(trusting)
-    place_servings(signing)
+    reconcile_servings(signing)
     signed = signature(trusting)
     by_other = signature(made.settings.model_copy(update={"trusted_keys": (other,)}))
     gone = signature(made.settings.model_copy(update={"trusted_keys": (tmp_path / "gone",)}))

@@ -203,7 +203,7 @@ def test_a_vectors_file_cut_short_while_it_is_served_gives_an_error(
             file.truncate(5000)
 
         with pytest.raises(DamagedIndex, match="became shorter"):
-            pack.held[hours[0]].scores(np.zeros(32, np.float32))
+            pack.loaded[hours[0]].scores(np.zeros(32, np.float32))
 
 
 FUZZ = """

@@ -169,9 +169,9 @@ def test_a_pack_says_what_it_holds(packs: dict[str, Pack], shelf: Shelf) -> None
     pack = packs["tree"]
 
     assert pack.rows == sum(COUNTS)
-    assert list(pack.held) == shelf.windows
-    assert [held.rows for held in pack.held.values()] == list(COUNTS)
-    assert {held.version for held in pack.held.values()} == {"v1"}
+    assert list(pack.loaded) == shelf.windows
+    assert [one.rows for one in pack.loaded.values()] == list(COUNTS)
+    assert {one.version for one in pack.loaded.values()} == {"v1"}
     files = [
         path for window in shelf.windows for path in (shelf.base / "tree" / window.key).iterdir()
     ]
@@ -281,7 +281,7 @@ def test_the_order_in_which_windows_are_named_does_not_matter(
     shelf: Shelf, packs: dict[str, Pack]
 ) -> None:
     with shelf.pack("tree", shelf.windows[::-1]) as pack:
-        assert list(pack.held) == shelf.windows
+        assert list(pack.loaded) == shelf.windows
         query = np.linspace(-1, 1, DIMENSION)
         assert pack.search(query, 30) == packs["tree"].search(query, 30)
 

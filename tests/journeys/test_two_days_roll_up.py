@@ -20,7 +20,7 @@ import pytest
 from api.fleet.discovery import EndpointWatch
 from controller.local.deployer import LocalDeployer
 from index_grpc.serving.opening import open_desk
-from index_grpc.shipping.reconcile import ServingPlacer
+from index_grpc.shipping.reconcile import ServingReconciler
 from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.oci.opening import open_builder
@@ -91,7 +91,7 @@ def test_no_query_fails_and_no_listing_is_twice_or_missing_while_two_days_roll_u
     hours += Window(Granularity.DAILY, START + DAY).children()
     _list(settings, hours)
     clock = Time()
-    placer = ServingPlacer(
+    reconciler = ServingReconciler(
         settings, made.repository, open_builder(settings), clock, first_retry_s=1.0
     )
     deployer = LocalDeployer(settings, clock=clock, first_retry_of_refused_s=1.0)
@@ -113,9 +113,9 @@ def test_no_query_fails_and_no_listing_is_twice_or_missing_while_two_days_roll_u
                 ):
                     assert time.monotonic() < limit, (wanted - load.seen, load.faults[:3])
                     assert not load.faults, load.faults[:3]
-                    if not placer.compare().is_settled:
-                        placer.build()
-                        placer.ask()
+                    if not reconciler.compare().is_settled:
+                        reconciler.build()
+                        reconciler.ask()
                     deployer.reconcile()
                     time.sleep(0.05)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from index_grpc.serving.opening import open_desk
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.oci.documents import REF_NAME
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.opening import open_registry
@@ -31,7 +31,7 @@ def placed(settings: Settings, keys: Path) -> Settings:
     made = MadeRepository(signing)
     for hour in HOURS:
         made.hour(hour, rows=3)
-    assert place_servings(signing).failed == []
+    assert reconcile_servings(signing).failed == []
     return signing
 
 
@@ -100,7 +100,7 @@ def test_what_verify_says_of_an_index_helps(folder: Settings, change: tuple[byte
     first = told(folder)
     assert any("verify --discard" in one for one in first), first
     assert told(folder, discard=True)
-    assert place_servings(folder).failed == []
+    assert reconcile_servings(folder).failed == []
 
     assert told(folder) == []
     after = json.loads(layout(folder).index_bytes() or b"")
@@ -120,7 +120,7 @@ def test_a_lost_index_and_a_changed_layout_are_written_again(folder: Settings) -
 
     (root / "index.json").unlink()
     assert any("no name of any image; run 'photosearch materialize'" in one for one in told(folder))
-    assert place_servings(folder).failed == []
+    assert reconcile_servings(folder).failed == []
     assert told(folder) == []
 
 
@@ -134,7 +134,7 @@ def test_a_tag_that_names_another_image_is_told(images: Settings) -> None:
 
     problems = told(images)
     assert any(f"tag {first} is another's" in one and second in one for one in problems), problems
-    assert place_servings(images).failed == []
+    assert reconcile_servings(images).failed == []
     assert told(images) == []
 
 
@@ -147,7 +147,7 @@ def test_a_signature_under_another_images_tag_is_told(images: Settings) -> None:
     registry.put_document(found[0], tag=signature_tag(first))
 
     assert any(f"tag {signature_tag(first)} is another's" in one for one in told(images))
-    assert place_servings(images).failed == []
+    assert reconcile_servings(images).failed == []
     assert told(images) == []
 
 
@@ -167,7 +167,7 @@ def test_an_image_lost_behind_its_tag_is_told(folder: Settings) -> None:
     registry.delete_blob(serving.image or "")
 
     assert any(f"found no image {serving.image}" in one for one in told(folder))
-    assert place_servings(folder).failed == []
+    assert reconcile_servings(folder).failed == []
     assert told(folder) == []
 
 

@@ -11,7 +11,7 @@ from index_grpc.server.loading import ServingRefused, unpacked_repository
 from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.image import build_serving_image
-from index_grpc.shipping.reconcile import ServingPlacer
+from index_grpc.shipping.reconcile import ServingReconciler
 from photosearch.oci.build import ImageBuilder
 from photosearch.oci.documents import (
     CONFIG,
@@ -257,34 +257,34 @@ def test_a_trusted_key_that_is_missing_refuses_all_and_is_named(shop: Shop) -> N
     assert "no such file" in why
 
 
-def _placer(shop: Shop, signing: str, *trusted: str) -> ServingPlacer:
+def _reconciler(shop: Shop, signing: str, *trusted: str) -> ServingReconciler:
     update = {
         "signing_key": shop.keys.folder / f"{signing}.pem",
         "trusted_keys": shop.keys.public(*trusted),
     }
-    return ServingPlacer.open(shop.settings.model_copy(update=update))
+    return ServingReconciler.open(shop.settings.model_copy(update=update))
 
 
 def test_what_was_built_before_there_was_a_key_is_signed_once_there_is(shop: Shop) -> None:
-    ServingPlacer.open(shop.settings).build()
-    ServingPlacer.open(shop.settings).ask()
+    ServingReconciler.open(shop.settings).build()
+    ServingReconciler.open(shop.settings).ask()
     (serving,) = open_desk(shop.settings).asked().values()
     assert serving.image is not None
-    placer = _placer(shop, "old", "old")
-    assert not placer.compare().is_settled
+    reconciler = _reconciler(shop, "old", "old")
+    assert not reconciler.compare().is_settled
 
-    (built,) = placer.build().images
+    (built,) = reconciler.build().images
 
     assert built[1].pushed_layers == 0
     assert built[1].digest == serving.image
-    assert placer.compare().is_settled
-    assert _placer(shop, "old", "old").compare().is_settled
+    assert reconciler.compare().is_settled
+    assert _reconciler(shop, "old", "old").compare().is_settled
     assert shop.why_refused("old", digest=serving.image) is None
 
 
 def test_another_key_signs_what_the_one_before_signed(shop: Shop) -> None:
-    (first,) = _placer(shop, "old", "old").build().images
-    rotating = _placer(shop, "new", "old", "new")
+    (first,) = _reconciler(shop, "old", "old").build().images
+    rotating = _reconciler(shop, "new", "old", "new")
     rotating.ask()
 
     digest = first[1].digest
@@ -296,7 +296,7 @@ def test_another_key_signs_what_the_one_before_signed(shop: Shop) -> None:
 def test_a_signing_key_that_is_not_trusted_is_told_before_anything_is_asked_for(
     shop: Shop,
 ) -> None:
-    built = _placer(shop, "new", "old").build()
+    built = _reconciler(shop, "new", "old").build()
 
     assert built.images == []
     (told,) = built.failed
@@ -305,7 +305,7 @@ def test_a_signing_key_that_is_not_trusted_is_told_before_anything_is_asked_for(
 
 
 def test_a_signing_key_that_is_missing_is_told(shop: Shop) -> None:
-    (told,) = _placer(shop, "gone").build().failed
+    (told,) = _reconciler(shop, "gone").build().failed
 
     assert "gone.pem" in told
     assert "no such file" in told

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from index_grpc.server.server import IndexServer
-from index_grpc.server.service import HeldIndex, LoadedPack
+from index_grpc.server.service import LoadedIndex, LoadedPack
 from index_grpc.serving.serving import Serving
 from photosearch.windows import Window
 
@@ -81,9 +81,9 @@ def loaded() -> LoadedPack:
         fingerprint=FINGERPRINT,
         quantiser=None,
     )
-    held = [HeldIndex(h, f"version{h.start.hour}", ROWS_AN_HOUR, "run-1") for h in HOURS]
+    held = [LoadedIndex(h, f"version{h.start.hour}", ROWS_AN_HOUR, "run-1") for h in HOURS]
     return LoadedPack(
-        serving=serving, pack=MemoryPack(), dimension=DIMENSION, size_bytes=4_000, held=held
+        serving=serving, pack=MemoryPack(), dimension=DIMENSION, size_bytes=4_000, indexes=held
     )
 
 

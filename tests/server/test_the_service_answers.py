@@ -315,14 +315,14 @@ def test_a_thousand_long_hits_fit_in_an_answer(loaded: LoadedPack) -> None:
         def search(self, query: Any, k: int, windows: Any) -> Any:
             row = type("Row", (), {})()
             row.photo_id = row.listing_id = "x" * 300
-            row.score, row.window = 0.5, loaded.held[0].window
+            row.score, row.window = 0.5, loaded.indexes[0].window
             row.listed_at = row.window.start
             return [row] * k
 
     server = IndexServer(max_k=10_000)
     server.start()
     try:
-        server.serve(LoadedPack(loaded.serving, Long(), 8, 1, loaded.held))
+        server.serve(LoadedPack(loaded.serving, Long(), 8, 1, loaded.indexes))
         answer = search_once(
             server.address, np.ones(8, dtype=np.float32), 10_000, fingerprint=FINGERPRINT
         )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from photosearch.logs.log_file import LogFile
 from photosearch.logs.records import LONGEST_LINE, Records
-from photosearch.processes.supervised import State
+from photosearch.processes.supervised import ProcessState
 from photosearch.processes.supervisor import Supervisor
 from photosearch.settings.settings import Settings
 from tests.supervisor.conftest import said, script, until
@@ -143,7 +143,7 @@ def test_a_trace_is_one_object_of_a_log_and_as_text_its_lines_have_a_time(
 ) -> None:
     settings = settings.model_copy(update={"log_format": form})
     with Supervisor(settings, [script(CHAINED)]).start() as supervisor:
-        until(lambda: supervisor.processes[0].state is State.CRASHED)
+        until(lambda: supervisor.processes[0].state is ProcessState.CRASHED)
         supervisor.processes[0].log_tail()
         lines = said(settings).splitlines()[:16]
     if form == "text":

@@ -14,7 +14,7 @@ import pytest
 
 from photosearch.logs.log_file import LogFile
 from photosearch.processes.spec import ProcessSpec
-from photosearch.processes.supervised import State
+from photosearch.processes.supervised import ProcessState
 from photosearch.processes.supervisor import Supervisor
 from photosearch.settings.settings import Settings
 from tests.supervisor.conftest import said, script, until
@@ -73,7 +73,7 @@ def test_a_writer_that_is_killed_or_stopped_costs_no_line_and_no_process(
         writer.kill()
         until(lambda: said(settings).endswith("end\n"))
         assert supervisor.processes[0].restarts == 0
-        assert supervisor.processes[0].state is State.READY
+        assert supervisor.processes[0].state is ProcessState.READY
     found = numbers(settings)
     assert found == sorted(found)
     # What the killed one had read and not written is gone with it: one reading at the most.
@@ -92,7 +92,7 @@ def test_every_line_has_a_time_and_no_colour(settings: Settings) -> None:
         """
     )
     with Supervisor(settings, [spec]).start() as supervisor:
-        until(lambda: supervisor.processes[0].state is State.CRASHED)
+        until(lambda: supervisor.processes[0].state is ProcessState.CRASHED)
         tail = supervisor.processes[0].log_tail(30)
     lines = tail.splitlines()
     assert all(TIMED.match(line) for line in lines), lines
@@ -114,7 +114,7 @@ def test_as_json_every_line_is_an_object_with_a_time(settings: Settings) -> None
         """
     )
     with Supervisor(settings, [spec]).start() as supervisor:
-        until(lambda: supervisor.processes[0].state is State.CRASHED)
+        until(lambda: supervisor.processes[0].state is ProcessState.CRASHED)
         tail = supervisor.processes[0].log_tail(4)
     started, own, plain, none = map(json.loads, tail.splitlines())
     assert started["message"] == "--- started"
@@ -196,7 +196,7 @@ def test_a_log_may_keep_few_or_none(tmp_path: Path, kept: int) -> None:
 def test_nothing_that_is_printed_is_too_long(settings: Settings) -> None:
     spec = ProcessSpec("script", [sys.executable, "-c", "print('x' * 300_000)"])
     with Supervisor(settings, [spec]).start() as supervisor:
-        until(lambda: supervisor.processes[0].state is State.CRASHED)
+        until(lambda: supervisor.processes[0].state is ProcessState.CRASHED)
         supervisor.processes[0].log_tail()
         text = said(settings)
     assert text.count("x") >= 300_000

@@ -18,7 +18,7 @@ from photosearch.processes.only_one import AlreadyRunning
 from photosearch.processes.ports import PortInUse
 from photosearch.processes.reaper import marked_processes
 from photosearch.processes.spec import ProcessSpec
-from photosearch.processes.supervised import State
+from photosearch.processes.supervised import ProcessState
 from photosearch.processes.supervisor import Supervisor, SupervisorError
 from photosearch.settings.settings import SETTINGS_FILE, Settings, SettingsError, load_settings
 from tests.supervisor.conftest import said
@@ -88,7 +88,7 @@ def test_everything_is_ready_and_then_gone(settings: Settings, server: ProcessSp
     with Supervisor(settings, [server, worker]).start() as supervisor:
         supervisor.wait_ready(120)
 
-        assert [process.state for process in supervisor.processes] == [State.READY] * 2
+        assert [process.state for process in supervisor.processes] == [ProcessState.READY] * 2
         assert supervisor.processes[0].url == f"http://127.0.0.1:{settings.api_port}"
         assert supervisor.processes[1].ready_after_s is not None
         assert supervisor.processes[1].ready_after_s >= 0.3
@@ -135,10 +135,10 @@ def test_a_process_that_crashed_is_started_again_and_shown(settings: Settings) -
 
     with Supervisor(settings, [crash_once]).start() as supervisor:
         (process,) = supervisor.processes
-        until(lambda: process.state is State.CRASHED)
+        until(lambda: process.state is ProcessState.CRASHED)
         assert process.last_exit == "exit code 7"
         assert "first time fails" in process.log_tail()
-        until(lambda: process.restarts == 1 and process.state is State.READY)
+        until(lambda: process.restarts == 1 and process.state is ProcessState.READY)
 
 
 def test_a_process_that_is_not_to_be_restarted_ends_the_wait(settings: Settings) -> None:
@@ -274,10 +274,10 @@ def test_what_can_not_be_started_again_now_is_started_later(settings: Settings) 
     program.chmod(0o755)
     with Supervisor(settings, [ProcessSpec("crashing", [str(program)])]).start() as supervisor:
         [process] = supervisor.processes
-        until(lambda: process.state is State.CRASHED)
+        until(lambda: process.state is ProcessState.CRASHED)
         program.rename(program.with_name("away"))
         until(lambda: "No such file" in (process.last_exit or ""))
-        assert process.state is State.CRASHED
+        assert process.state is ProcessState.CRASHED
         program.with_name("away").rename(program)
 
         before = process.restarts

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from photosearch.processes.spec import ProcessSpec
-from photosearch.processes.supervised import State, SupervisedProcess
+from photosearch.processes.supervised import ProcessState, SupervisedProcess
 from photosearch.processes.supervisor import Supervisor, SupervisorError, installed_specs
 from photosearch.settings.settings import Settings
 from tests.supervisor.conftest import script, until
@@ -25,13 +25,13 @@ def test_what_fails_again_and_again_before_it_was_ever_ready_is_given_up(
 
     with Supervisor(settings, [broken, script(WELL, "well")]).start() as supervisor:
         first, second = supervisor.processes
-        until(lambda: first.state is State.ENDED)
+        until(lambda: first.state is ProcessState.ENDED)
 
         assert first.gave_up
         assert first.last_exit == "exit code 1, 3 times, never ready"
         assert first.restarts == 2
         assert "no such shop" in first.log_tail()
-        assert second.state is State.READY
+        assert second.state is ProcessState.READY
         with pytest.raises(SupervisorError, match=r"(?s)broken did not.*no such shop"):
             supervisor.wait_ready(60)
 
@@ -63,8 +63,8 @@ def test_a_reason_that_is_known_is_told_and_nothing_is_started(settings: Setting
 
     with Supervisor(settings, [witness, script(WELL, "well")]).start() as supervisor:
         first, second = supervisor.processes
-        until(lambda: second.state is State.READY)
-        assert (first.state, first.gave_up) == (State.ENDED, True)
+        until(lambda: second.state is ProcessState.READY)
+        assert (first.state, first.gave_up) == (ProcessState.ENDED, True)
         assert first.last_exit == "it needs the extra 'api'"
     assert not (settings.base_dir / "started").exists()
 
@@ -144,7 +144,7 @@ def test_a_watching_that_fails_is_told_to_who_waits(
 def test_an_address_that_is_none_is_told_and_the_others_are_watched(settings: Settings) -> None:
     odd = ProcessSpec("odd", [sys.executable, "-c", WELL], ready_url="http://\x7f/", restart=False)
     with Supervisor(settings, [odd, script(WELL, "well")]).start() as supervisor:
-        until(lambda: supervisor.processes[1].state is State.READY)
+        until(lambda: supervisor.processes[1].state is ProcessState.READY)
         until(lambda: supervisor.processes[0].trouble)
         with pytest.raises(SupervisorError, match=r"odd is starting \(Invalid"):
             supervisor.wait_ready(0.1)

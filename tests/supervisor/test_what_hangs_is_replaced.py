@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from photosearch.processes.liveness import Silence
 from photosearch.processes.reaper import marked_processes
 from photosearch.processes.spec import ProcessSpec
-from photosearch.processes.supervised import State
+from photosearch.processes.supervised import ProcessState
 from photosearch.processes.supervisor import Supervisor
 from photosearch.settings.settings import Settings
 from tests.supervisor.conftest import script, until
@@ -64,7 +64,7 @@ def test_a_stopped_server_is_ended_and_started_again(
 
         os.kill(stopped, signal.SIGSTOP)
 
-        until(lambda: process.pid not in (None, stopped) and process.state is State.READY)
+        until(lambda: process.pid not in (None, stopped) and process.state is ProcessState.READY)
         assert process.last_exit == "gave no sign of life for 3 s; killed by SIGTERM"
         assert not psutil.pid_exists(stopped)
 
@@ -78,13 +78,13 @@ def test_a_stopped_process_without_an_address_is_missed_by_its_heart(settings: S
 
         os.kill(stopped, signal.SIGSTOP)
 
-        until(lambda: process.pid not in (None, stopped) and process.state is State.READY)
+        until(lambda: process.pid not in (None, stopped) and process.state is ProcessState.READY)
 
 
 def test_work_that_stands_still_stops_the_heart(settings: Settings) -> None:
     with Supervisor(settings, [script(STUCK, beats=True)]).start() as supervisor:
         (process,) = supervisor.processes
-        until(lambda: process.state is State.HUNG)
+        until(lambda: process.state is ProcessState.HUNG)
         assert process.hung == "gave no sign of life for 3 s"
         until(lambda: process.restarts)
 
@@ -98,7 +98,7 @@ def test_what_hangs_and_does_not_end_is_killed(settings: Settings) -> None:
 
         os.kill(process.pid, signal.SIGSTOP)
 
-        until(lambda: process.restarts and process.state is State.READY)
+        until(lambda: process.restarts and process.state is ProcessState.READY)
         assert process.last_exit == "gave no sign of life for 3 s; killed by SIGKILL"
 
 

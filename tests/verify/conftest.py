@@ -14,7 +14,7 @@ import pytest
 
 from index_grpc.serving.desk import CrashingServing, RefusedIndex
 from index_grpc.serving.opening import open_desk
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.cli import main
 from photosearch.images.cache import ImageCache
 from photosearch.images.report import PhotoReport, ReportedPhoto
@@ -127,7 +127,7 @@ def _install(
     erased = Receipt(listing=digest_of("gone"), begun_at=datetime.now(UTC))
     erased.finished_at = datetime.now(UTC)
     write_receipt(made.repository.storage, erased, None)
-    assert place_servings(settings).failed == []
+    assert reconcile_servings(settings).failed == []
     now = datetime.now(UTC).replace(microsecond=0)
     refused = RefusedIndex(window=HOUR.key, version="0" * 16, reason="why", retry_at=now)
     for by in ("builder", "deployer"):

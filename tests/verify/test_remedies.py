@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from index_grpc.serving.opening import open_desk
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.images.cache import ImageCache
 from photosearch.repository.addresses import Address
 from photosearch.repository.erasures import ErasedListings, digest_of, mark_path, receipt_path
@@ -54,7 +54,7 @@ def test_what_is_discarded_is_made_again(
     in_folder.verified("--discard")
     assert not path.exists()
 
-    assert place_servings(in_folder.settings).failed == []
+    assert reconcile_servings(in_folder.settings).failed == []
     code, said = in_folder.verified()
     assert code == 0, said
     assert len(open_desk(in_folder.settings).asked()) == 1
@@ -138,5 +138,5 @@ def test_a_serving_whose_file_was_lost_is_told(in_folder: Installation) -> None:
     code, said = in_folder.verified()
 
     assert (code, "is not asked for: found its image" in said) == (1, True)
-    place_servings(in_folder.settings)
+    reconcile_servings(in_folder.settings)
     assert in_folder.verified()[0] == 0

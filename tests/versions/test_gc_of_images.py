@@ -8,7 +8,7 @@ import pytest
 
 from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import serving_images
-from index_grpc.shipping.reconcile import ServingPlacer, place_servings
+from index_grpc.shipping.reconcile import ServingReconciler, reconcile_servings
 from photosearch.cli import main
 from photosearch.oci.documents import MANIFEST, REF_NAME, Descriptor
 from photosearch.oci.layout import LayoutRegistry
@@ -29,7 +29,7 @@ def settings(tmp_path: Path) -> Settings:
     made = MadeRepository(settings)
     for edition in range(2):
         made.hour(HOUR, edition=edition)
-        assert place_servings(settings).failed == []
+        assert reconcile_servings(settings).failed == []
     return settings
 
 
@@ -65,7 +65,7 @@ def test_an_image_that_no_serving_asks_for_goes_with_its_layer(settings: Setting
     assert kinds(gone) == ["image", "blob", "blob"]  # its layer and its configuration
     [left] = digests(settings)
     assert open_registry(settings).has_image(left)
-    assert ServingPlacer.open(settings).compare().is_settled
+    assert ServingReconciler.open(settings).compare().is_settled
     assert collected(settings, AT_ONCE) == []
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from index_grpc.serving.opening import open_desk
-from index_grpc.shipping.reconcile import place_servings
+from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.cli import main
 from photosearch.oci.documents import MANIFEST, REF_NAME, Descriptor
 from photosearch.oci.layout import LayoutRegistry
@@ -34,7 +34,7 @@ def signing(settings: Settings, tmp_path: Path) -> Settings:
     made = MadeRepository(signing)
     for edition in range(2):
         made.hour(HOUR, edition=edition)
-        assert place_servings(signing).failed == []
+        assert reconcile_servings(signing).failed == []
     return signing
 
 
@@ -63,7 +63,7 @@ def test_the_signatures_of_an_image_go_with_it_and_others_stay(signing: Settings
     assert f"signatures {old}" in gone
     assert signatures(signing) == {kept}
     assert collected(signing) == []
-    assert list(place_servings(signing).failed) == []
+    assert list(reconcile_servings(signing).failed) == []
     assert signatures(signing) == {kept}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from controller.local.server_process import ServerProcess
-from controller.local.status import ServingStatus, State
+from controller.local.status import ServingState, ServingStatus
 from index_grpc.errors import IndexGrpcError
 from index_grpc.server.client import describe_once
 from index_grpc.server.loading import Refusal
@@ -37,7 +37,7 @@ STEADY_S = 60.0
 
 
 @dataclass
-class HeldServing:
+class DeployedServing:
     """A Serving and the process that serves it, moved on one step a look."""
 
     serving: Serving
@@ -46,7 +46,7 @@ class HeldServing:
     servings_dir: Path
     #: Writes what its servers print.
     logs: LogWriter
-    state: State = State.WAITING
+    state: ServingState = ServingState.WAITING
     process: ServerProcess | None = None
     wanted: bool = True
     #: Whether it was ready once: only then can anything depend on it.
@@ -80,7 +80,7 @@ class HeldServing:
         """What it holds, in time order."""
         return [served.window for served in self.serving.windows]
 
-    def is_newer_than(self, other: "HeldServing") -> bool:
+    def is_newer_than(self, other: "DeployedServing") -> bool:
         """Whether it became ready later, so that of two versions its is the right one.
 
         What answers is newer than one whose process has ended, else that would be started
@@ -94,12 +94,15 @@ class HeldServing:
 
     def became_ready_after(self, moment: float) -> bool:
         """Whether it answers, and read its files after ``moment`` (monotonic)."""
-        return self.state is State.READY and self._ready_since > moment
+        return self.state is ServingState.READY and self._ready_since > moment
 
     @property
     def has_loaded(self) -> bool:
         """Whether its server has all its files in memory."""
-        return self.process is not None and self.state in (State.READY, State.RETIRING)
+        return self.process is not None and self.state in (
+            ServingState.READY,
+            ServingState.RETIRING,
+        )
 
     @property
     def is_ending(self) -> bool:
@@ -122,7 +125,7 @@ class HeldServing:
         self.process = ServerProcess.start(
             self.serving, self.servings_dir / self.serving.name, self.settings, self.logs
         )
-        self.state = State.STARTING
+        self.state = ServingState.STARTING
         self.starts += 1
         _log.info("%s starts as process %d", self.serving.name, self.process.pid)
 
@@ -137,7 +140,7 @@ class HeldServing:
             assert self._ended_at is not None
             if now > self._ended_at + END_GRACE_S:
                 self.process.signal(signal.SIGKILL)
-        elif self.state is State.STARTING:
+        elif self.state is ServingState.STARTING:
             self._watch_start(self.process, now)
         elif now >= self._health_at:
             self._watch_health(self.process, now)
@@ -186,7 +189,7 @@ class HeldServing:
         self.unneeded_since = None
         if self.is_ending:
             return
-        self.state = State.READY
+        self.state = ServingState.READY
         if anew:
             self._ready_at = self.endpoints.next_ready_at()
         if anew or not self.announced:
@@ -226,10 +229,10 @@ class HeldServing:
         self.withdraw()
         self.refusal = self.process.refusal
         if not self.is_ending:
-            if self.state is not State.STARTING and now > self._ready_since + STEADY_S:
+            if self.state is not ServingState.STARTING and now > self._ready_since + STEADY_S:
                 self.backoff.succeeded()
             self.reason = self._story(ended) if self.refusal is None else self.refusal.reason
-            if self.state is State.STARTING and self.refusal is None:
+            if self.state is ServingState.STARTING and self.refusal is None:
                 self.crashes += 1
                 self.crash = self.reason
             pause = self.backoff.failed(now)
@@ -237,7 +240,7 @@ class HeldServing:
         self.process.forget()
         self.process = None
         self._ready_at = None
-        self.state = State.WAITING
+        self.state = ServingState.WAITING
         self._ended_at = None
         self._killed_for = None
 
@@ -255,7 +258,7 @@ class HeldServing:
 
     def _watch_start(self, process: ServerProcess, now: float) -> None:
         if process.health():
-            self.state = State.READY
+            self.state = ServingState.READY
             self.answered = True
             self._ready_since = now
             self._silent = 0
@@ -273,7 +276,7 @@ class HeldServing:
         self._silent = 0 if answer else self._silent + 1
         if answer:
             self.reason = None
-            if not self.announced and self.state is State.READY:
+            if not self.announced and self.state is ServingState.READY:
                 self.announce()
             elif self._endpoint is not None and not self.endpoints.is_announced(
                 self._endpoint

@@ -20,8 +20,8 @@ _SCAN_ROWS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
-class HeldWindow:
-    """Rows ``[first, first + rows)`` of a pack; made by :func:`hold`, ended by ``close``."""
+class LoadedWindow:
+    """Rows ``[first, first + rows)`` of a pack; made by :func:`open_window`, ended by ``close``."""
 
     window: Window
     version: str
@@ -57,7 +57,7 @@ class HeldWindow:
         self.vectors_file.close()
 
 
-def hold(window: Window, version: str, index: IndexFolder, first: int) -> HeldWindow:
+def open_window(window: Window, version: str, index: IndexFolder, first: int) -> LoadedWindow:
     """Open a checked index as the rows from ``first`` on."""
     vectors_file = OpenFile(index.vectors.path)
-    return HeldWindow(window, version, first, index.rows, index, index.row_table(), vectors_file)
+    return LoadedWindow(window, version, first, index.rows, index, index.row_table(), vectors_file)
