@@ -9,7 +9,8 @@ would go on leading to the former place of an installation that was moved or cop
 were rejected: editing a photo in place would change the cached one too, and they need one file
 system.
 
-Reports of the images step lie here as well: they live and die with the photos they tell of.
+Losing it costs fetching and no work: which bytes a photo had, its hour's report says, which is no
+part of the cache (reports.py).
 """
 
 import hashlib
@@ -21,7 +22,6 @@ from pathlib import Path
 from typing import Self
 
 from obstore import Bytes
-from pydantic import ValidationError
 
 from photosearch.files.disk import remedy_for
 from photosearch.files.leases import pinned
@@ -30,18 +30,15 @@ from photosearch.files.whole import write_whole
 from photosearch.images.eviction import evict, used
 from photosearch.images.photo_error import ImageStoreError, PhotoError
 from photosearch.images.photo_path import file_inside, require_relative
-from photosearch.images.report import PhotoReport
 from photosearch.images.store import folder_at
-from photosearch.repository.seal import sealed_text
 from photosearch.settings.settings import Settings
-from photosearch.windows import Window
 
 _PINS = "pins"
 _READABLE = 0o644
 
 
 class ImageCache:
-    """Photos and reports in a folder; safe to share between threads and processes.
+    """Photos in a folder; safe to share between threads and processes.
 
     ``reads_through`` is the real path of the folder of photos that are read where they lie; none
     if copies are kept.
@@ -57,8 +54,6 @@ class ImageCache:
         """The cache of these settings, before their image store."""
         photos = None if settings.photos_url is None else folder_at(settings.image_store_url)
         return cls(settings.cache_dir, None if photos is None else str(photos))
-
-    # Photos
 
     def path_of(self, photo_path: str) -> Path | None:
         """The file with a photo's bytes; none if it is not here, as with an unsafe path."""
@@ -140,33 +135,12 @@ class ImageCache:
                 added=added,
             )
 
-    # Reports
-
-    def report(self, window: Window) -> Path:
-        """Where the report of a window lies, whether there is one or not."""
-        return self.folder / "reports" / f"{window.key}.json"
-
-    def write_report(self, window: Window, report: PhotoReport) -> None:
-        """Keep a report; whole or not at all."""
-        _keep(str(self.report(window)), sealed_text(report).encode())
-
-    def read_report(self, window: Window) -> PhotoReport | None:
-        """The report of a window; none if there is none, or it can't be read."""
-        try:
-            return PhotoReport.model_validate_json(self.report(window).read_bytes())
-        except (FileNotFoundError, ValidationError):
-            return None  # the images step makes it anew
-
     def copy_of(self, photo_path: str) -> str | None:
         """The name of a photo's copy, whether there is one or not; None for an unsafe path."""
         try:
             return self._entry(photo_path).rpartition("/")[2]
         except PhotoError:
             return None
-
-    def reports(self) -> Iterator[Path]:
-        """The files of all reports."""
-        return (self.folder / "reports").glob("*/*.json")
 
     def _entry(self, photo_path: str) -> str:
         # A string: building a Path for each of a thousand photos a second is felt.

@@ -1,4 +1,4 @@
-"""What became of an hour's photos: the artifact of the images step.
+"""What became of an hour's photos: what the images step finds out.
 
 It says which bytes each photo had, so that the steps after it can tell a photo that was
 replaced from one that was not, and why a photo could not be had. Its digest leaves out how
@@ -9,17 +9,16 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from photosearch.catalogue.listing import Photo, catalogue_digest
 from photosearch.photo_notes import PhotoFailure
+from photosearch.repository.manifest import VERSION_DIGITS
 from photosearch.window_key import WindowKey
 from photosearch.windows import Window
-
-FIRST_RETRY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,10 @@ class ReportedPhoto(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    photo_id: str
-    listing_id: str
-    path: str
     listed_at: datetime
+    listing_id: str
+    photo_id: str
+    path: str
     sha256: str
     bytes: int
     version: str = ""
@@ -71,11 +70,6 @@ class PhotoReport(BaseModel):
     catalogue_digest: str
     photos: list[ReportedPhoto]
     failures: list[PhotoFailure]
-    from_cache: int = 0
-    downloaded_bytes: int = 0
-    #: When the failures were met first and last; None if there are none.
-    failing_since: datetime | None = None
-    tried_at: datetime | None = None
 
     @classmethod
     def of(cls, window: Window, photos: Sequence[Photo], fetched: FetchReport) -> Self:
@@ -99,27 +93,7 @@ class PhotoReport(BaseModel):
                 if photo.path in fetched.fetched
             ],
             failures=[failure for failure in fetched.failed if failure.photo_id in wanted],
-            from_cache=fetched.from_cache,
-            downloaded_bytes=fetched.downloaded_bytes,
         )
-
-    def after(self, before: Self | None, now: datetime) -> Self:
-        """The same with the times of its failures, if ``before`` was the report until ``now``."""
-        if not self.failures:
-            return self
-        since = now
-        if before is not None and before.catalogue_digest == self.catalogue_digest:
-            since = before.failing_since or now
-        return self.model_copy(update={"failing_since": since, "tried_at": now})
-
-    def may_retry(self, now: datetime) -> bool:
-        """Whether its failures are to be tried again: photos arrive late, and stores recover.
-
-        After an hour, and then whenever they have been failing for twice as long.
-        """
-        if self.failing_since is None or self.tried_at is None:
-            return bool(self.failures)  # of a release that kept no times
-        return now - self.tried_at >= max(FIRST_RETRY, self.tried_at - self.failing_since)
 
     @property
     def digest(self) -> str:
@@ -133,3 +107,8 @@ class PhotoReport(BaseModel):
         }
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def version(self) -> str:
+        """Its version in the model repository, by which what is made from it names it."""
+        return self.digest[:VERSION_DIGITS]

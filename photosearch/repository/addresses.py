@@ -2,7 +2,8 @@
 
 An address names a line of versions (one hour's index, say); with a version it names one
 immutable artifact. The path is made for a person who looks into the folder: it reads
-``windows/<fingerprint>/hourly/2026-11-22T14/index``.
+``windows/<fingerprint>/hourly/2026-11-22T14/index``, and of an hour's photos, of which every
+embedder makes its own, ``photos/hourly/2026-11-22T14``.
 """
 
 import re
@@ -15,18 +16,20 @@ from photosearch.windows import Window
 
 HEAD = "HEAD"
 MANIFEST = "manifest.json"
-TOP_FOLDERS = ("embedders", "quantisers", "windows")
+TOP_FOLDERS = ("embedders", "quantisers", "photos", "windows")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Kind(StrEnum):
     EMBEDDER = "embedder"
+    PHOTOS = "photos"
     QUANTISER = "quantiser"
     EMBEDDINGS = "embeddings"
     INDEX = "index"
 
 
-WINDOW_KINDS = (Kind.EMBEDDINGS, Kind.INDEX)
+WINDOW_KINDS = (Kind.PHOTOS, Kind.EMBEDDINGS, Kind.INDEX)
+OF_NO_EMBEDDER = (Kind.EMBEDDER, Kind.PHOTOS)
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Address:
     window: Window | None
 
     def __post_init__(self) -> None:
-        if (self.fingerprint is None) != (self.kind is Kind.EMBEDDER) or (
+        if (self.fingerprint is None) != (self.kind in OF_NO_EMBEDDER) or (
             self.window is not None
         ) != (self.kind in WINDOW_KINDS):
             raise RepositoryError(
@@ -56,6 +59,11 @@ class Address:
     def quantisers(cls, fingerprint: str) -> "Address":
         """The quantisers trained on this embedder's vectors."""
         return cls(Kind.QUANTISER, fingerprint, None)
+
+    @classmethod
+    def photos(cls, window: Window) -> "Address":
+        """The reports on the photos of a window, whatever embedder they are for."""
+        return cls(Kind.PHOTOS, None, window)
 
     @classmethod
     def embeddings(cls, fingerprint: str, window: Window) -> "Address":
@@ -77,6 +85,8 @@ class Address:
                 return cls.embedders(), "/".join(parts[1:])
             if parts[0] == "quantisers" and len(parts) > 2:
                 return cls.quantisers(parts[1]), "/".join(parts[2:])
+            if parts[0] == "photos" and len(parts) > 3:
+                return _of_window(None, *parts[1:3], "photos"), "/".join(parts[3:])
             if parts[0] == "windows" and len(parts) > 5:
                 return _of_window(*parts[1:5]), "/".join(parts[5:])
         except (RepositoryError, ValueError):  # no such kind, no such window
@@ -91,6 +101,8 @@ class Address:
         if self.kind is Kind.QUANTISER:
             return f"quantisers/{self.fingerprint}"
         assert self.window is not None
+        if self.kind is Kind.PHOTOS:
+            return f"photos/{self.window.key}"
         return f"windows/{self.fingerprint}/{self.window.key}/{self.kind}"
 
     @property
@@ -113,7 +125,7 @@ ArtifactKey = tuple[Address, str]
 
 
 @lru_cache(maxsize=65_536)  # a listing asks for each address once a file
-def _of_window(fingerprint: str, granularity: str, start: str, kind: str) -> Address:
+def _of_window(fingerprint: str | None, granularity: str, start: str, kind: str) -> Address:
     return Address(Kind(kind), fingerprint, Window.parse(f"{granularity}/{start}"))
 
 

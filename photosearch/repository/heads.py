@@ -4,11 +4,14 @@ The only object of the repository that changes. Its first line is the version, s
 ``cat HEAD`` tells a person what they want to know. A second line, ``pinned`` and since when,
 is what a rollback leaves: the pipeline, which would find the window out of date and make it
 again, keeps its hands off. The pin is in HEAD and not beside it, because then one
-compare-and-swap moves and pins at once, and no writer can slip between the two. A third line is
-a checksum over these two: nothing else would tell that the pin's time was changed.
+compare-and-swap moves and pins at once, and no writer can slip between the two. Of an hour's
+photos a line says since when some can't be had and when that was tried last: versions never
+change, and trying makes none. The last line is a checksum over those before it where there is
+more than the version: nothing else would tell that a time was changed.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,22 +31,32 @@ from photosearch.windows import Granularity, Window, WindowError
 
 _PINNED = "pinned "
 _SEAL = "sha256 "
+_FAILING = re.compile("failing since ([^ ]+), tried ([^ ]+)")
+
+
+class Failing(NamedTuple):
+    """Since when some of an hour's photos can't be had, and when that was tried last."""
+
+    since: datetime
+    tried_at: datetime
 
 
 class Current(NamedTuple):
-    """What HEAD says: the version, and since when it is pinned (None: it is not)."""
+    """What HEAD says: the version, since when it is pinned (None: it is not), and of photos
+    whether some can't be had."""
 
     version: str
     pinned_at: datetime | None = None
+    failing: Failing | None = None
 
     @property
     def is_pinned(self) -> bool:
         return self.pinned_at is not None
 
     def to_bytes(self) -> bytes:
-        if self.pinned_at is None:
-            return f"{self.version}\n".encode()
         lines = self._lines()
+        if self.pinned_at is None and self.failing is None:
+            return lines
         return lines + f"{_SEAL}{hashlib.sha256(lines).hexdigest()}\n".encode()
 
     def is_as_written(self, content: bytes) -> bool:
@@ -52,7 +65,11 @@ class Current(NamedTuple):
 
     def _lines(self) -> bytes:
         pin = "" if self.pinned_at is None else f"{_PINNED}{self.pinned_at.isoformat()}\n"
-        return f"{self.version}\n{pin}".encode()
+        tried = ""
+        if self.failing is not None:
+            since, at = (moment.isoformat() for moment in self.failing)
+            tried = f"failing since {since}, tried {at}\n"
+        return f"{self.version}\n{pin}{tried}".encode()
 
 
 @dataclass(frozen=True)
@@ -62,6 +79,7 @@ class Head:
     version: str
     tag: str
     pinned_at: datetime | None = None
+    failing: Failing | None = None
 
     @property
     def is_pinned(self) -> bool:
@@ -80,7 +98,7 @@ def read_head(storage: Storage, address: Address) -> Head | None:
             found=repr(stored.content[:40]),
             remedy=MAKE_AGAIN,
         )
-    return Head(current.version, stored.tag, current.pinned_at)
+    return Head(current.version, stored.tag, current.pinned_at, current.failing)
 
 
 def changed_head(storage: Storage, address: Address) -> Iterator[DamagedArtifact]:
@@ -117,7 +135,7 @@ def swap_head(storage: Storage, address: Address, current: Current, expected: st
     """
     try:
         tag = storage.replace(address.head_path, current.to_bytes(), expected)
-        return Head(current.version, tag, current.pinned_at)
+        return Head(current.version, tag, current.pinned_at, current.failing)
     except TagMoved:
         stored = storage.read(address.head_path)
         raise HeadMoved(
@@ -129,13 +147,15 @@ def swap_head(storage: Storage, address: Address, current: Current, expected: st
         ) from None
 
 
-def window_heads(storage: Storage, fingerprint: str, kind: Kind) -> dict[Window, Current]:
+def window_heads(storage: Storage, fingerprint: str | None, kind: Kind) -> dict[Window, Current]:
     """See :meth:`Repository.current_versions`."""
     found: dict[Window, Current] = {}
     for granularity in Granularity:
         name = granularity.value  # formatting an enum's member 10,000 times is felt
-        folder = f"windows/{fingerprint}/{name}"
-        for start, content in storage.read_each(folder, f"{kind}/{HEAD}").items():
+        folder, tail = f"windows/{fingerprint}/{name}", f"{kind}/{HEAD}"
+        if kind is Kind.PHOTOS:
+            folder, tail = f"photos/{name}", HEAD
+        for start, content in storage.read_each(folder, tail).items():
             window = _window(f"{name}/{start}")
             current = current_in(content)
             if window is not None and current is not None:
@@ -147,22 +167,30 @@ def window_heads(storage: Storage, fingerprint: str, kind: Kind) -> dict[Window,
 def current_in(head: bytes) -> Current | None:
     """What HEAD's content says; None if it is damaged."""
     try:
-        version, _, pin = head.decode().strip().partition("\n")
-        return Current(require_name("a version", version), _pin(pin))
+        version, *lines = head.decode().strip().split("\n")
+        return Current(require_name("a version", version), *_times(lines))
     except (RepositoryError, ValueError):  # of which UnicodeDecodeError is one
         return None
 
 
-def _pin(lines: str) -> datetime | None:
-    if not lines:
-        return None
-    line = lines.partition("\n")[0]  # after it the checksum, which verify looks at
-    if not line.startswith(_PINNED):
-        raise ValueError("HEAD's second line is no pin")
-    pinned_at = datetime.fromisoformat(line.removeprefix(_PINNED))
-    if pinned_at.utcoffset() is None:
-        raise ValueError("a pin's time has no zone")
-    return pinned_at
+def _times(lines: list[str]) -> tuple[datetime | None, Failing | None]:
+    """What the lines below the version say, up to the checksum, which verify looks at."""
+    pinned_at, failing = None, None
+    left = list(lines)
+    if left and left[0].startswith(_PINNED):
+        pinned_at = _time(left.pop(0).removeprefix(_PINNED))
+    if left and (found := _FAILING.fullmatch(left[0])):
+        failing = Failing(_time(found[1]), _time(found[2]))
+    if lines and pinned_at is None and failing is None:
+        raise ValueError("HEAD's second line says nothing that is known")
+    return pinned_at, failing
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.utcoffset() is None:
+        raise ValueError("a time has no zone")
+    return moment
 
 
 @lru_cache(maxsize=65_536)

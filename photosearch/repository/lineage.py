@@ -17,5 +17,7 @@ def made_from(manifest: Manifest) -> Iterator[ArtifactKey]:
     for item in manifest.inputs:
         if item.kind == Kind.QUANTISER:
             yield Address.quantisers(fingerprint), item.version
+        elif item.kind == Kind.PHOTOS and item.window is not None:
+            yield Address.photos(item.window), item.version
         elif item.kind in (Kind.EMBEDDINGS, Kind.INDEX) and item.window is not None:
             yield Address(Kind(item.kind), fingerprint, item.window), item.version

@@ -22,6 +22,8 @@ FORMAT = 1
 VERSION_DIGITS = 16
 REMARKS = "remarks"
 """Among the details, and only where there are some."""
+REPORT_DIGEST = "report_digest"
+"""Among the details of photos: what their report says, in one SHA-256."""
 _REMARKS = TypeAdapter(list[PhotoRemark])
 
 
@@ -31,7 +33,7 @@ class _Frozen(BaseModel):
 
 
 class Input(_Frozen):
-    """One thing that an artifact was made from; ``catalogue`` and ``photos`` are kinds too."""
+    """One thing that an artifact was made from; ``catalogue`` is a kind too."""
 
     kind: str
     window: WindowKey | None
@@ -79,6 +81,11 @@ class Manifest(_Frozen):
                 "files": {name: entry.sha256 for name, entry in self.files.items()},
             }
         )
+
+    @property
+    def report_digest(self) -> str:
+        """Of photos what their report says; it begins with the version."""
+        return str(self.details.get(REPORT_DIGEST, ""))
 
     @property
     def remarks(self) -> list[PhotoRemark]:

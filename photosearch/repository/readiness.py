@@ -85,7 +85,7 @@ def _read(
     seen: dict[Window, _Known],
 ) -> dict[Window, _Known]:
     known: dict[Window, _Known] = {}
-    for window, (version, _) in heads.items():
+    for window, (version, *_) in heads.items():
         found = seen.get(window)
         if found is None or found.fresh.version != version:
             try:

@@ -33,6 +33,7 @@ from photosearch.repository.errors import (
 )
 from photosearch.repository.heads import (
     Current,
+    Failing,
     Head,
     changed_head,
     current_in,
@@ -95,7 +96,8 @@ class Repository:
     ) -> Manifest:
         """Store an artifact; HEAD stays where it is.
 
-        The version follows from the content unless it is given (an embedder's fingerprint).
+        The version follows from the content unless it is given (an embedder's fingerprint, and
+        of photos what begins the digest of their report).
         A version that is there already is left alone and its manifest returned; files of it
         that are damaged are put again.
 
@@ -155,8 +157,15 @@ class Repository:
         """
         return read_head(self.storage, address)
 
-    def move_head(self, address: Address, version: str, expected: Head | None) -> Head:
-        """Make ``version`` current if HEAD is still ``expected``.
+    def move_head(
+        self,
+        address: Address,
+        version: str,
+        expected: Head | None,
+        failing: Failing | None = None,
+    ) -> Head:
+        """Make ``version`` current if HEAD is still ``expected``; ``failing`` is what it says of
+        photos that can't be had.
 
         Raises:
             HeadMoved: if it is not.
@@ -166,7 +175,7 @@ class Repository:
         refuse_pinned(address, expected, version)
         pinned_at = None if expected is None else expected.pinned_at
         tag = None if expected is None else expected.tag
-        return self._move(address, Current(version, pinned_at), tag)
+        return self._move(address, Current(version, pinned_at, failing), tag)
 
     def replace_head(self, address: Address, version: str, expected: Head) -> Head:
         """:meth:`move_head` that takes a pin along: for a version that stands for the other.
@@ -260,7 +269,7 @@ class Repository:
                     found.append(self.manifest(address, version))
         return sorted(found, key=lambda manifest: manifest.created_at, reverse=True)
 
-    def heads(self, fingerprint: str, kind: Kind) -> dict[Window, str]:
+    def heads(self, fingerprint: str | None, kind: Kind) -> dict[Window, str]:
         """The current version of every window of this kind.
 
         Windows whose HEAD is damaged are left out, so that they are made again.
@@ -268,7 +277,7 @@ class Repository:
         current = self.current_versions(fingerprint, kind)
         return {window: one.version for window, one in current.items()}
 
-    def current_versions(self, fingerprint: str, kind: Kind) -> dict[Window, Current]:
+    def current_versions(self, fingerprint: str | None, kind: Kind) -> dict[Window, Current]:
         """As :meth:`heads`, and for each whether it is pinned."""
         return window_heads(self.storage, fingerprint, kind)
 
@@ -387,8 +396,10 @@ class Repository:
                 continue
             seen.add((address, version))
             is_there = self.storage.refresh(address.manifest_path(version))
-            if address.window is None:
-                continue  # an embedder or a quantiser: shared by many, and kept for them
+            if address.window is None or address.kind is Kind.PHOTOS:
+                # An embedder or a quantiser: shared by many, and kept for them. A report tells of
+                # what was made, and nobody serves it.
+                continue
             if not is_there:
                 raise _missing(address, version)
             todo += made_from(self.manifest(address, version))

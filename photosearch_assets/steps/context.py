@@ -18,9 +18,12 @@ from photosearch.closing import Closing
 from photosearch.files.disk import refused, remedy_for
 from photosearch.images.cache import ImageCache
 from photosearch.images.decoding.decoder import Decoder
+from photosearch.images.former_reports import former_reports, take_over
+from photosearch.images.reports import PhotoReports
 from photosearch.images.store import ImageStore
 from photosearch.object_store import is_bucket, require_reachable, require_stores
 from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.erasures import ErasedListings
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 from photosearch_assets.errors import StepError
@@ -68,6 +71,15 @@ class StepContext(Closing):
     @cached_property
     def image_cache(self) -> ImageCache:
         return ImageCache.of(self.settings)
+
+    @cached_property
+    def photo_reports(self) -> PhotoReports:
+        """The reports on hours' photos, their HEADs listed once for this context."""
+        if former_reports(self.settings.cache_dir):
+            erased = ErasedListings(self.repository.storage).known()
+            with self.work_folder("reports") as work:
+                take_over(self.settings.cache_dir, self.repository, erased, work)
+        return PhotoReports(self.repository)
 
     @cached_property
     def decoder(self) -> Decoder:

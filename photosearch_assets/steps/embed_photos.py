@@ -8,9 +8,8 @@ Photos that cannot be decoded are left out with their reasons, and the hour comp
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ from photosearch.images.fetch import fetch_photos
 from photosearch.images.report import PhotoReport, ReportedPhoto
 from photosearch.photo_notes import PhotoFailure, PhotoRemark
 from photosearch.repository.addresses import Kind
-from photosearch.repository.manifest import REMARKS, Input, Manifest
+from photosearch.repository.manifest import REMARKS, VERSION_DIGITS, Input, Manifest
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
 from photosearch_assets.steps.checks import coverage, failure_rate, vector_health
@@ -44,15 +43,15 @@ _HOURS_AT_ONCE = 128
 """A killed step loses at most the work on so many photos, or so many hours with few."""
 
 
-def recipe_of(report: PhotoReport, fingerprint: str) -> Recipe:
+def recipe_of(window: Window, report_digest: str, fingerprint: str) -> Recipe:
     """What an hour's embeddings are made from."""
     return Recipe(
         (
             Input(
-                kind="photos",
-                window=report.window,
-                version=report.digest[:16],
-                digest=report.digest,
+                kind=Kind.PHOTOS,
+                window=window,
+                version=report_digest[:VERSION_DIGITS],
+                digest=report_digest,
             ),
             Input(kind="embedder", window=None, version=fingerprint, digest=fingerprint),
         ),
@@ -65,8 +64,10 @@ def due(windows: Collection[Window], context: StepContext) -> list[Window]:
     shelf = context.shelf(Kind.EMBEDDINGS)
     found = []
     for window in windows:
-        report = context.image_cache.read_report(window)
-        if report is None or not shelf.is_made_of(window, recipe_of(report, context.fingerprint)):
+        report = context.photo_reports.known(window)
+        if report is None or not shelf.is_made_of(
+            window, recipe_of(window, report.digest, context.fingerprint)
+        ):
             found.append(window)
     return found
 
@@ -93,23 +94,25 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
         StepError: if an hour's photos have not been fetched.
         StoreUnreachable: if photos are no longer in the cache, and their bucket does not answer.
     """
-    cache = context.image_cache
-    paths: dict[Window, list[str]] = {}
-    for window in windows:
-        report = cache.read_report(window)
-        if report is not None and report.photos:
-            paths[window] = [photo.path for photo in report.photos]
+    reports = context.photo_reports.read_many(windows)
+    paths = (photo.path for report in reports.values() for photo in report.photos)
+    strips = Strips([one for one in windows if one in reports and reports[one].photos], context)
     # No eviction takes what a later hour of this run needs.
-    with cache.pinned(chain.from_iterable(paths.values())):
-        yield from _run(windows, Strips([*paths], context), context)
+    with context.image_cache.pinned(paths):
+        yield from _run(windows, reports, strips, context)
 
 
-def _run(windows: Sequence[Window], strips: Strips, context: StepContext) -> Iterator[StepResult]:
+def _run(
+    windows: Sequence[Window],
+    reports: Mapping[Window, PhotoReport],
+    strips: Strips,
+    context: StepContext,
+) -> Iterator[StepResult]:
     shelf = context.shelf(Kind.EMBEDDINGS)
     batch: list[_Hour] = []
     waiting = 0
     for window in windows:
-        report = context.image_cache.read_report(window)
+        report = reports.get(window)
         if report is None:
             raise StepError(
                 f"the photos of {window.key} have not been fetched",
@@ -117,7 +120,7 @@ def _run(windows: Sequence[Window], strips: Strips, context: StepContext) -> Ite
             )
         current = shelf.current(window)
         if current is not None and current.recipe_digest == (
-            recipe_of(report, context.fingerprint).digest
+            recipe_of(window, report.digest, context.fingerprint).digest
         ):
             context.on_photos(len(report.photos))
             yield _result(window, report, current, context, strips, done=False)
@@ -159,11 +162,11 @@ def _embed(hours: Sequence[_Hour], strips: Strips, context: StepContext) -> Iter
     sha_of: dict[str, str] = {}
     for sha256, photo in photos.items():
         sha_of[photo.photo_id if photo.photo_id not in sha_of else sha256] = sha256
-    unreachable: list[str] = []
+    lost, unreachable = _fetch_lost(photos.values(), context)
     of_one_colour: set[str] = set()
 
     def decoder(photo: ReportedPhoto) -> Callable[[], NDArray[np.uint8]]:
-        return lambda: _decoded(photo, context, unreachable, of_one_colour)
+        return lambda: _decoded(photo, context, lost, unreachable, of_one_colour)
 
     embedded = embed_batch(
         [(name, decoder(photos[one])) for name, one in sha_of.items()],
@@ -216,7 +219,7 @@ def _publish(
     write_embeddings(folder, vectors, rows)
     manifest = context.shelf(Kind.EMBEDDINGS).publish(
         hour.window,
-        recipe_of(hour.report, context.fingerprint),
+        recipe_of(hour.window, hour.report.digest, context.fingerprint),
         {name: folder / name for name in (VECTORS, ROWS)},
         rows=len(rows),
         dimension=context.embedder.dimension,
@@ -224,20 +227,46 @@ def _publish(
         details={REMARKS: [one.model_dump() for one in remarks]} if remarks else {},
         run_id=context.run_id,
         recipe_now=lambda: recipe_of(
-            context.image_cache.read_report(hour.window) or hour.report, context.fingerprint
+            hour.window,
+            (context.photo_reports.read(hour.window) or hour.report).digest,
+            context.fingerprint,
         ),
     )
     return manifest, vectors
 
 
+def _fetch_lost(
+    photos: Iterable[ReportedPhoto], context: StepContext
+) -> tuple[dict[str, str], list[str]]:
+    """Fetch again what is no longer in the cache, which keeps photos for ``cache_days`` only and
+    may be another machine's: some at once, before the network waits for them.
+
+    Why photos could not be had, by their ids; and for each that the store did not give an entry.
+    """
+    cache = context.image_cache
+    if cache.reads_through is not None:
+        return {}, []
+    wanted = [photo.photo for photo in photos if cache.path_of(photo.path) is None]
+    if not wanted:
+        return {}, []
+    report = fetch_photos(wanted, context.image_store, cache, settings=context.settings)
+    lost = {failure.photo_id: failure.reason for failure in report.failed}
+    return lost, ["one"] * report.unreachable
+
+
 def _decoded(
-    photo: ReportedPhoto, context: StepContext, unreachable: list[str], of_one_colour: set[str]
+    photo: ReportedPhoto,
+    context: StepContext,
+    lost: Mapping[str, str],
+    unreachable: list[str],
+    of_one_colour: set[str],
 ) -> NDArray[np.uint8]:
-    """Reads and decodes ``photo``. Into ``unreachable`` goes one that the store did not give,
-    into ``of_one_colour`` one that shows nothing."""
+    """Reads and decodes ``photo``, unless it is ``lost``. Into ``unreachable`` goes one that the
+    store did not give, into ``of_one_colour`` one that shows nothing."""
+    if photo.photo_id in lost:
+        raise StepError(lost[photo.photo_id])
     content = context.image_cache.read(photo.path)
-    if content is None:
-        # The cache keeps photos for cache_days only.
+    if content is None:  # it went since this batch began
         report = fetch_photos(
             [photo.photo], context.image_store, context.image_cache, settings=context.settings
         )

@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 
 from index_grpc.index.index_files import ROWS, VECTORS
 from index_grpc.shipping.contents import serving_images
 from photosearch.errors import PhotosearchError
 from photosearch.files.walk import content_of, files_below
 from photosearch.images.cache import ImageCache
+from photosearch.images.reports import PHOTOS
 from photosearch.oci.errors import ImageMissing
 from photosearch.oci.layout import LayoutRegistry
 from photosearch.oci.opening import open_registry
@@ -114,13 +116,13 @@ def _unfinished(repository: Repository, receipt: Receipt) -> Iterator[str]:
 
 
 def _in_repository(repository: Repository, erased: _Erased, shared: set[str]) -> Iterator[str]:
-    for file in repository.storage.files("windows"):
+    for file in chain.from_iterable(map(repository.storage.files, ("photos", "windows"))):
         folder, _, name = file.path.rpartition("/")
-        if name not in (ROWS, VECTORS):
+        if name not in (ROWS, PHOTOS, VECTORS):
             continue
         stored = repository.storage.read(file.path)
         content = b"" if stored is None else stored.content
-        if name == ROWS:
+        if name != VECTORS:
             count = erased.rows_in(content)
             shared |= erased.shared(content) if not count else set()
             if count:
@@ -151,15 +153,6 @@ def _in_manifest(
 
 def _in_cache(settings: Settings, erased: _Erased, shared: set[str]) -> Iterator[str]:
     cache = ImageCache.of(settings)
-    for path in sorted((cache.folder / "reports").glob("*/*.json")):
-        try:
-            report = json.loads(path.read_bytes())
-            listings = {digest_of(photo["listing_id"]) for photo in report["photos"]}
-            failed = {digest_of(failure["photo_id"]) for failure in report["failures"]}
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if listings & erased.listings or failed & erased.photos:
-            yield f"{path}: the report names a listing that was erased"
     for entry in cache.entries():
         digest = hashlib.sha256(content_of(entry)).hexdigest()
         if digest in erased.contents - shared:
@@ -173,7 +166,7 @@ def _in_files(settings: Settings, erased: _Erased) -> Iterator[str]:
         settings.artifacts_dir,
     ]
     for root in roots:
-        for path in sorted(path for path in files_below(root) if path.name == ROWS):
+        for path in sorted(path for path in files_below(root) if path.name in (ROWS, PHOTOS)):
             if erased.rows_in(content_of(path)):
                 yield f"{path}: rows of a listing that was erased"
 

@@ -28,6 +28,7 @@ from photosearch_assets.steps.context import StepContext
 from photosearch_operations.erasure.images import ask_without, delete_images, delete_unpacked
 from photosearch_operations.erasure.known_vectors import KnownVectors
 from photosearch_operations.erasure.on_this_machine import Places
+from photosearch_operations.erasure.photo_reports import current_reports_with
 from photosearch_operations.erasure.record import Record
 from photosearch_operations.erasure.rewrite import Rewriter
 from photosearch_operations.erasure.sources import delete_sources, leave_sources
@@ -72,6 +73,8 @@ class Erasure:
         self.listing_id = listing_id
         self.options = options
         self.context = StepContext(settings)
+        # Now and not when the listing is forbidden: what names it would be left out and not noted.
+        self.context.photo_reports  # noqa: B018
         self.repository: Repository = self.context.repository
         self.record = Record(self.repository.storage, listing_id)
         self._places = Places(settings)
@@ -107,7 +110,7 @@ class Erasure:
         if not known and self.record.is_new and not self._is_anywhere():
             raise ErasureError(
                 f"there is nothing of a listing {self.listing_id!r}",
-                found="no such id in the catalogue, the image cache and the repository",
+                found="no such id in the catalogue and the repository",
                 remedy="give the id as the catalogue has it",
             )
         self.record.add_photos(known)
@@ -119,7 +122,9 @@ class Erasure:
 
     def clean_reports(self) -> None:
         """Take it out of the photo reports, which say what an hour's embeddings are made from."""
-        found = self._places.reports_with(self.listing_id, self.record.needles.photo_ids)
+        found = current_reports_with(
+            self.settings, self.repository, self.listing_id, self.record.needles
+        )
         for window, report in found.items():
             gone = [PendingPhoto(photo_id=p.photo_id, path=p.path) for p in report.gone]
             self.record.add_photos(gone)
@@ -128,13 +133,21 @@ class Erasure:
             self.record.pending.reports[report.before.digest] = report.after.digest
         # Before the reports: a killed erasure must still know what became of which.
         self.record.save()
-        for window, report in found.items():
-            self.context.image_cache.write_report(window, report.after)
+        with self.context.work_folder("erase") as work:
+            for report in found.values():
+                failing = report.head.failing if report.after.failures else None
+                # Moved: a run made another meanwhile, which the look at the end sees.
+                with suppress(HeadMoved):
+                    self.context.photo_reports.put(report.after, report.head, work, failing)
 
     def remake(self) -> None:
         """Make every current version again that holds it, and move the HEADs."""
         traces = self._learn()
-        current = [key for key, trace in traces.items() if trace.manifest and self._is_head(key)]
+        current = [
+            key
+            for key, trace in traces.items()
+            if trace.manifest and key[0].kind is not Kind.PHOTOS and self._is_head(key)
+        ]
         if current:
             self._tell(f"made again without it: {counted(len(current), 'current version')}")
         with self.context.work_folder("erase") as work:
@@ -299,8 +312,7 @@ class Erasure:
         return [PendingPhoto(photo_id=photo, path=path) for photo, path in found]
 
     def _is_anywhere(self) -> bool:
-        reports = self._places.reports_with(self.listing_id, self.record.needles.photo_ids)
-        return bool(reports or self._find())
+        return bool(self._find())
 
     def _is_head(self, key: ArtifactKey) -> bool:
         head = self.repository.head(key[0])

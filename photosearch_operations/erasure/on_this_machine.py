@@ -1,37 +1,20 @@
 """Where a listing may be on this machine, outside of the model repository.
 
-The photo reports and copies of the image cache, and what killed steps left behind.
+The copies of the image cache, and what killed steps left behind.
 """
 
 import hashlib
 import shutil
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from index_grpc.index.index_files import ROWS
-from photosearch.catalogue.catalogue import Catalogue, CatalogueError
-from photosearch.catalogue.listing import catalogue_digest
 from photosearch.files.walk import content_of, files_below
 from photosearch.images.cache import ImageCache
-from photosearch.images.report import PhotoReport, ReportedPhoto
-from photosearch.photo_notes import PhotoFailure
 from photosearch.settings.settings import Settings
-from photosearch.windows import Window, WindowError
 from photosearch_operations.erasure.known_vectors import KnownVectors
 from photosearch_operations.erasure.traces import Needles
-
-OUT_OF_DATE = "erased"
-
-
-@dataclass(frozen=True)
-class CleanedReport:
-    """A photo report with and without the listing; ``gone`` are its photos that were fetched."""
-
-    before: PhotoReport
-    after: PhotoReport
-    gone: tuple[ReportedPhoto, ...]
 
 
 class Places:
@@ -40,23 +23,6 @@ class Places:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._cache = ImageCache.of(settings)
-
-    def reports_with(
-        self, listing_id: str, photo_ids: Collection[str]
-    ) -> dict[Window, CleanedReport]:
-        """The reports that name the listing or its photos, and how they are without."""
-        found = {}
-        for window in self._reported():
-            report = self._cache.read_report(window)
-            if report is None:
-                continue
-            gone = tuple(p for p in report.photos if p.listing_id == listing_id)
-            ids = {*photo_ids, *(photo.photo_id for photo in gone)}
-            failures = [f for f in report.failures if f.photo_id not in ids]
-            if gone or len(failures) < len(report.failures):
-                after = self._without(window, report, gone, failures, listing_id)
-                found[window] = CleanedReport(report, after, gone)
-        return found
 
     def clean_cache(self, paths: Collection[str], contents: Collection[str]) -> int:
         """Delete the cached copies of the photos; how many there were."""
@@ -99,43 +65,6 @@ class Places:
                 count += 1
         return count
 
-    def _without(
-        self,
-        window: Window,
-        report: PhotoReport,
-        gone: Collection[ReportedPhoto],
-        failures: list[PhotoFailure],
-        listing_id: str,
-    ) -> PhotoReport:
-        """The report that the step would write of a catalogue without the listing.
-
-        One that was out of date stays so: the step makes it anew.
-        """
-        try:
-            # As a step sees it, without the others that were erased before and are hidden.
-            with Catalogue.open(self._settings) as catalogue:
-                left = [p for p in catalogue.photos_in(window) if p.listing_id != listing_id]
-            with Catalogue.open(self._settings, with_erased=True) as catalogue:
-                own = [p for p in catalogue.photos_in(window) if p.listing_id == listing_id]
-            # Its rows may be gone from the catalogue already.
-            before = [catalogue_digest([*left, *mine]) for mine in (own, [p.photo for p in gone])]
-            digest = catalogue_digest(left) if report.catalogue_digest in before else OUT_OF_DATE
-        except CatalogueError:
-            digest = OUT_OF_DATE  # an erasure does not wait for a database that is down
-        photos = [photo for photo in report.photos if photo not in gone]
-        update = {"photos": photos, "failures": failures, "catalogue_digest": digest}
-        return report.model_copy(update=update)
-
-    def _reported(self) -> list[Window]:
-        found = []
-        root = self._cache.folder / "reports"
-        for path in sorted(root.glob("*/*.json")):
-            try:
-                found.append(Window.parse(f"{path.parent.name}/{path.stem}"))
-            except WindowError:
-                continue
-        return found
-
 
 def _remove(folder: Path) -> None:
     def failed(_call: object, _path: str, error: Any) -> None:
@@ -147,6 +76,6 @@ def _remove(folder: Path) -> None:
 
 def _holds(file: Path, needles: Needles, vectors: KnownVectors) -> bool:
     content = content_of(file)
-    if file.name == ROWS:
+    if file.suffix == Path(ROWS).suffix:  # rows of an index, or photos of a report
         return needles.are_in(content)
     return vectors.are_in(content)

@@ -9,17 +9,23 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from index_grpc.index.bfloat16 import to_bfloat16
 from index_grpc.index.index_files import ROWS, VECTORS
 from index_grpc.index.rows import Row
-from photosearch.repository.addresses import HEAD, MANIFEST, Address, ArtifactKey
+from photosearch.images.reports import PHOTOS
+from photosearch.repository.addresses import HEAD, MANIFEST, Address, ArtifactKey, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
 from photosearch_operations.erasure.known_vectors import KnownVectors
+
+REPORTS = "photos"
+_TOPS = (REPORTS, "windows")
+_LINES = (f"/{ROWS}", f"/{PHOTOS}")
 
 
 @dataclass(frozen=True)
@@ -70,13 +76,14 @@ def find_traces(
     needles: Needles,
     vectors: KnownVectors | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    tops: Iterable[str] = _TOPS,
 ) -> dict[ArtifactKey, Trace]:
-    """Every version that holds the listing.
+    """Every version below some of the repository's folders that holds the listing.
 
     ``vectors`` are its own: half a version may have them without ids.
     """
     by_version: defaultdict[ArtifactKey, list[str]] = defaultdict(list)
-    for file in repository.storage.files("windows"):
+    for file in chain.from_iterable(map(repository.storage.files, tops)):
         located = Address.locate(file.path)
         if located is None:
             continue
@@ -125,7 +132,7 @@ def read_vectors(repository: Repository, traces: Iterable[Trace]) -> set[bytes]:
     """
     found: set[bytes] = set()
     for trace in traces:
-        if not trace.rows or trace.manifest is None:
+        if not trace.rows or trace.manifest is None or trace.address.kind is Kind.PHOTOS:
             continue
         folder = repository.local_files(trace.address, trace.version, verify=False)
         try:
@@ -167,7 +174,7 @@ def _trace(
 
 def _rows_of(repository: Repository, paths: Iterable[str]) -> bytes:
     """The rows of a version by the paths of its files; in a bucket there may be copies."""
-    found = [_read(repository, path) for path in paths if path.endswith(f"/{ROWS}")]
+    found = [_read(repository, path) for path in paths if path.endswith(_LINES)]
     return max(found, key=len, default=b"")
 
 

@@ -22,7 +22,7 @@ from photosearch.catalogue.left_out import (
     was_erased,
 )
 from photosearch.catalogue.listing import Listing, Photo
-from photosearch.images.cache import ImageCache
+from photosearch.images.reports import PhotoReports
 from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.repository.erasures import digest_of, read_receipt
 from photosearch.repository.errors import DamagedArtifact
@@ -148,7 +148,7 @@ class _Walk:
         fingerprint = current_fingerprint(self._repository)
         if fingerprint is None:
             return "embedder: there is none yet; run 'photosearch materialize'", None
-        report = ImageCache.of(self._settings).read_report(hour)
+        report = PhotoReports(self._repository).read(hour)
         embeddings = Address.embeddings(fingerprint, hour)
         manifest = self._repository.current(embeddings)
         failures = [] if report is None else [*report.failures]

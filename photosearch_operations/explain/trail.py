@@ -17,7 +17,7 @@ from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.faults import index_fault
 from photosearch.catalogue.listing import Photo
 from photosearch.errors import PhotosearchError
-from photosearch.images.cache import ImageCache
+from photosearch.images.reports import PhotoReports
 from photosearch.images.store import ImageStore
 from photosearch.oci.opening import open_registry
 from photosearch.oci.trust import tell_signature
@@ -27,6 +27,7 @@ from photosearch.repository.manifest import Input, Manifest
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import counted
+from photosearch.windows import Window
 
 
 class TrailStep(BaseModel):
@@ -207,14 +208,18 @@ class WayBack:
 
     def _report(self, manifest: Manifest, row: Row | None) -> TrailStep:
         """What the hour's photos were, by the report of the fetch; other photos may differ."""
-        recorded = next((item for item in manifest.inputs if item.kind == "photos"), None)
-        hour = manifest.window
-        report = None if hour is None else ImageCache.of(self._settings).read_report(hour)
-        found = "none recorded" if recorded is None else recorded.version
-        if recorded is None or report is None or row is None:
-            return TrailStep(name="photo report", found=found)
-        if report.digest == recorded.digest:
-            return TrailStep(name="photo report", found=found, agrees=True)
+        recorded = next((item for item in manifest.inputs if item.kind == Kind.PHOTOS), None)
+        window = manifest.window
+        if recorded is None or window is None:
+            return TrailStep(name="photo report", found="none recorded")
+        found, damage, run_id = self._recorded_report(window, recorded)
+        report = PhotoReports(self._repository).read(window)
+        if damage is not None or report is None or row is None or report.digest == recorded.digest:
+            same = None if report is None or row is None else True
+            agrees = same if damage is None else False
+            return TrailStep(
+                name="photo report", found=found, agrees=agrees, why_not=damage, run_id=run_id
+            )
         known = {(one.photo_id, one.listing_id): one.sha256 for one in report.photos}
         mine = known.get((row.photo_id, row.listing_id))
         return TrailStep(
@@ -222,7 +227,25 @@ class WayBack:
             found=f"{found}; the hour's photos are now {report.digest[:16]}",
             agrees=mine == row.sha256,
             why_not=None if mine == row.sha256 else f"the photo was fetched again as {mine}",
+            run_id=run_id,
         )
+
+    def _recorded_report(
+        self, window: Window, recorded: Input
+    ) -> tuple[str, str | None, str | None]:
+        """The report that embeddings were made from, in words; its damage, and who made it.
+
+        One that is gone is no fault: it is kept as long as what was made from it.
+        """
+        address = Address.photos(window)
+        try:
+            manifest = self._repository.manifest(address, recorded.version)
+        except ArtifactMissing:
+            return recorded.version, None, None
+        except DamagedArtifact as error:
+            return recorded.version, str(error), None
+        found = f"{recorded.version}, made {manifest.created_at:%Y-%m-%d %H:%M} UTC"
+        return found, self._damage(address, recorded.version), manifest.run_id
 
     def _source(self, photo: Photo, row: Row | None) -> TrailStep:
         recorded = None if row is None else row.sha256

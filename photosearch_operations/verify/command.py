@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
+from photosearch.images.reports import PhotoReports
 from photosearch.images.verify_cache import changed_in_cache
-from photosearch.repository.addresses import Address
+from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.ahead import told_ahead
 from photosearch.repository.repository import Repository
 from photosearch.repository.verify_notes import lost_heads, wrong_embedders, wrong_roles
@@ -43,11 +44,14 @@ def verify(
     settings = load_installation()
     repository = Repository.of(settings)
     progress = Terminal(stderr=True)
+    reports = PhotoReports(repository)
     artifacts = list(repository.everything())
     damaged, unsealed = 0, 0
     discarded: set[Address] = set()
     for address, version in track(artifacts, "verifying", console=progress, transient=True):
         damages = list(repository.check(address, version))
+        if not damages and address.kind is Kind.PHOTOS and address.window and version:
+            damages = list(reports.check(address.window, version))
         for damage in damages:
             say(damage)
         if damages:
@@ -67,7 +71,7 @@ def verify(
     notes = chain(
         lost_heads(repository, left), wrong_embedders(repository, left), wrong_roles(repository)
     )
-    cache = changed_in_cache(settings, discard=discard, looked_at=looked_at)
+    cache = changed_in_cache(settings, reports, discard=discard, looked_at=looked_at)
     for problem in chain([ahead] if ahead else [], notes, cache, beyond):
         others += 1
         say(problem)

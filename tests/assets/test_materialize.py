@@ -314,7 +314,7 @@ def test_a_window_that_is_not_over_is_refused_whoever_asks(
     [event] = ended.get_step_failure_events()
     assert "hourly/2099-01-01T00 is not over" in str(event.step_failure_data.error)
     with StepContext(shop.settings) as context:
-        assert context.image_cache.read_report(ahead) is None
+        assert context.photo_reports.read(ahead) is None
 
 
 def _cut_vectors(shop: Shop, hour: Window) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from photosearch.repository.heads import Failing
 from photosearch_assets.steps.context import StepContext
 from tests.assets.by_hand import due, run_step
 from tests.assets.conftest import Shop, hours
@@ -32,15 +33,12 @@ def make(shop: Shop) -> int:
 def pass_time(shop: Shop, passed: timedelta) -> None:
     """Let the report be older."""
     with StepContext(shop.settings) as context:
-        report = context.image_cache.read_report(HOUR)
-        assert report is not None
-        assert report.failing_since is not None
-        assert report.tried_at is not None
-        times = {
-            "failing_since": report.failing_since - passed,
-            "tried_at": report.tried_at - passed,
-        }
-        context.image_cache.write_report(HOUR, report.model_copy(update=times))
+        head = context.photo_reports.seen(HOUR)
+        assert head is not None
+        assert head.failing is not None
+        since, tried_at = head.failing
+        before = Failing(since - passed, tried_at - passed)
+        context.photo_reports.point(HOUR, head.version, head, before)
 
 
 def is_due(shop: Shop) -> bool:

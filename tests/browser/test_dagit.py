@@ -35,7 +35,7 @@ def test_a_partition_is_materialised_by_clicking(dagit: str, browser: Browser, s
         page.close()
 
     with StepContext(shop.settings) as context:
-        report = context.image_cache.read_report(HOUR)
+        report = context.photo_reports.read(HOUR)
     assert report is not None
     assert len(report.photos) == 6
 

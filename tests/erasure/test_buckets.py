@@ -56,7 +56,7 @@ def test_nothing_of_it_is_left_in_the_bucket_nor_in_its_copies(made_in_bucket: S
 
     assert objects_with(shop, *needles) == []
     assert files_with(shop, *needles) == []
-    assert len(receipt.removed) == 3
+    assert len(receipt.removed) == 4
     assert heads(shop).keys() == before.keys()
     assert index(shop, DAY)[2].rows == rows - 1
     assert due(shop).is_empty

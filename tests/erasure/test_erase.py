@@ -20,6 +20,7 @@ from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing
 from photosearch.cli import main
 from photosearch.images.cache import ImageCache
+from photosearch.images.reports import PhotoReports
 from photosearch.init.folder_scan import scan_folder
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.erasures import Pending, Receipt, digest_of, receipt_path, receipts
@@ -115,7 +116,7 @@ def test_nothing_of_it_is_left_in_any_file_that_was_made(made: Shop) -> None:
     assert receipt.finished_at is not None
     assert receipt.pending is None
     assert receipt.windows == ["daily/2026-01-01", HOUR.key]
-    assert len(receipt.removed) == 3
+    assert len(receipt.removed) == 4
     assert (made.root / "photos" / GONE).exists()
     assert receipt.source_photos == "1 left in the image store"
 
@@ -167,7 +168,7 @@ def test_old_and_pinned_versions_lose_it_too_and_the_pin_stays(made: Shop) -> No
     _, _, after = index(made, DAY)
     assert after.rows == first.rows - 1  # as it was when it was pinned, without p99
     assert repository.head(address).is_pinned  # type: ignore[union-attr]
-    assert len(receipt.removed) == 6
+    assert len(receipt.removed) == 8
     assert files_with(made, GONE.encode()) == []
     assert due(made).is_empty
     assert list(repository.verify()) == []
@@ -328,8 +329,8 @@ def test_a_listing_is_erased_while_the_shops_database_is_down(made: Shop) -> Non
 
     receipt = erase(made)
 
-    assert len(receipt.removed) == 3
-    report = ImageCache(made.settings.cache_dir).read_report(HOUR)
+    assert len(receipt.removed) == 4
+    report = PhotoReports(Repository.of(made.settings)).read(HOUR)
     assert report is not None
     assert [photo.photo_id for photo in report.photos] == ["p2.png"]
     with pytest.raises(ErasureError, match="everything else is done"):
@@ -405,12 +406,13 @@ def test_a_photo_that_now_belongs_to_another_listing_stays_there(made: Shop) -> 
 def test_a_run_that_read_the_catalogue_before_publishes_nothing_of_it(made: Shop) -> None:
     """The photo was fetched and embedded while the erasure went over everything."""
     with StepContext(made.settings) as context:
-        report = context.image_cache.read_report(HOUR)
+        reports = context.photo_reports
+        report = reports.read(HOUR)
         assert report is not None
         photos = context.catalogue.photos_in(HOUR)
         made.list_photo("p99.png", START + timedelta(hours=1, minutes=30))
         erase(made)
-        context.image_cache.write_report(HOUR, report)  # as if it were read before
+        reports.put(report, reports.seen(HOUR), made.root, None)  # as if it were read before
         assert GONE in [photo.photo_id for photo in photos]
 
         run_step(made, "embeddings", [HOUR])
@@ -520,7 +522,7 @@ def test_killed_after_any_stage_it_is_finished_by_running_it_again(
 
     assert files_with(made, *needles) == []
     assert receipt.pending is None
-    assert len(receipt.removed) == 3
+    assert len(receipt.removed) == 4
     assert receipt.source_photos == "1 left in the image store"
     assert due(made).is_empty
 
@@ -540,7 +542,7 @@ def test_killed_at_any_change_it_is_finished_by_running_it_again(made: Shop) -> 
     [receipt] = receipts(index(made, DAY)[0].storage)
     assert receipt.finished_at is not None
     assert len(receipt.vectors) == 2
-    assert len(receipt.removed) >= 3
+    assert len(receipt.removed) >= 4
     assert due(made).is_empty
 
 
@@ -605,7 +607,7 @@ def test_a_listing_whose_row_is_gone_already_is_erased_all_the_same(made: Shop) 
 
     receipt = erase(made)
 
-    assert len(receipt.removed) == 3
+    assert len(receipt.removed) == 4
     assert files_with(made, f'"{GONE}"'.encode()) == []
     assert due(made).is_empty
 
@@ -632,7 +634,7 @@ def test_the_command_tells_what_it_did(made: Shop, capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     assert not ended.value.code
     assert "erased: 1 photo in 2 windows" in out
-    assert "3 versions" in out
+    assert "4 versions" in out
 
     with pytest.raises(SystemExit):
         main(["erase", GONE, "--json"])

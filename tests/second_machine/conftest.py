@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.assets.conftest import Shop, shop
+from tests.erasure.conftest import make_all
 
 __all__ = ["shop"]
 
@@ -32,3 +33,11 @@ class Machines:
 @pytest.fixture
 def machines(shop: Shop, tmp_path: Path) -> Machines:
     return Machines(shop, tmp_path / "second")
+
+
+@pytest.fixture
+def made(machines: Machines) -> Machines:
+    """The first machine has made three hours of two photos each, and their day."""
+    machines.first.list_hours(3)
+    make_all(machines.first)
+    return machines

@@ -18,6 +18,7 @@ from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.cli import main
 from photosearch.images.cache import ImageCache
 from photosearch.images.report import PhotoReport, ReportedPhoto
+from photosearch.images.reports import PhotoReports
 from photosearch.object_store import open_object_store
 from photosearch.repository.addresses import Address
 from photosearch.repository.embedder_roles import Role, note
@@ -146,5 +147,5 @@ def _install(
         bytes=len(content),
     )
     report = PhotoReport(window=HOUR.key, catalogue_digest="0", photos=[photo], failures=[])
-    cache.write_report(HOUR, report)
+    PhotoReports(made.repository).put(report, None, folder, None)
     return Installation(settings, Address.index(FINGERPRINT, HOUR).manifest_path(second.version))

@@ -1,21 +1,18 @@
-"""The image cache: whole or not at all, kept for a while; and the reports in it."""
+"""The image cache: whole or not at all, kept for a while."""
 
 import os
 import resource
 import shutil
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from photosearch.catalogue.listing import Photo, catalogue_digest
+from photosearch.catalogue.listing import Photo
 from photosearch.images.cache import ImageCache
 from photosearch.images.fetch import fetch_photos
 from photosearch.images.photo_error import ImageStoreError, PhotoError
-from photosearch.images.report import FetchedPhoto, FetchReport, PhotoReport
 from photosearch.images.store import ImageStore
-from photosearch.photo_notes import PhotoFailure
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from tests.repository.artifacts import end_of, in_process
@@ -87,21 +84,19 @@ def test_a_copy_that_can_not_be_read_is_as_none(cache: ImageCache) -> None:
     assert cache.read("a.jpg") is None
 
 
-def test_old_photos_are_swept_once_a_day_and_reports_are_not(cache: ImageCache) -> None:
+def test_old_photos_are_swept_once_a_day(cache: ImageCache) -> None:
     for name in ("old.jpg", "new.jpg"):
         cache.put(name, b"x")
-    cache.write_report(HOUR, report())
     month_ago = time.time() - 31 * 86_400
-    for path in (cache.path_of("old.jpg"), cache.report(HOUR)):
-        assert path is not None
-        os.utime(path, (month_ago, month_ago))
+    path = cache.path_of("old.jpg")
+    assert path is not None
+    os.utime(path, (month_ago, month_ago))
 
     assert cache.sweep(keep_days=30) == 1
     assert cache.sweep(keep_days=0) == 0  # not twice a day
 
     assert cache.read("old.jpg") is None
     assert cache.read("new.jpg") == b"x"
-    assert cache.read_report(HOUR) is not None
 
 
 def test_a_folder_of_photos_is_read_through_and_a_bucket_copied(tmp_path: Path) -> None:
@@ -127,7 +122,6 @@ def test_a_moved_or_copied_cache_reads_the_photos_of_its_own_place(tmp_path: Pat
     store, cache = ImageStore.of(settings), ImageCache.of(settings)
     photo = Photo("a", "lamp", "a.jpg", HOUR.start)
     fetch_photos([photo], store, cache, settings=settings)
-    cache.write_report(HOUR, report())
     shutil.copytree(first, tmp_path / "second")
     (tmp_path / "second/photos/a.jpg").write_bytes(b"second")
 
@@ -135,59 +129,3 @@ def test_a_moved_or_copied_cache_reads_the_photos_of_its_own_place(tmp_path: Pat
 
     assert copy.read("a.jpg") == b"second"
     assert cache.read("a.jpg") == b"first"
-
-
-# Reports
-
-
-def photos() -> list[Photo]:
-    return [
-        Photo("b", "lamp", "b.jpg", datetime(2026, 11, 22, 14, 5, tzinfo=UTC)),
-        Photo("a", "lamp", "a.jpg", datetime(2026, 11, 22, 14, 5, tzinfo=UTC)),
-        Photo("c", "hat", "c.jpg", datetime(2026, 11, 22, 14, 1, tzinfo=UTC)),
-    ]
-
-
-def report(sha256: str = "00", reason: str = "missing", from_cache: int = 0) -> PhotoReport:
-    fetched = FetchReport(
-        fetched={"a.jpg": FetchedPhoto(sha256, 7), "c.jpg": FetchedPhoto("11", 8)},
-        failed=[PhotoFailure(photo_id="b", reason=reason)],
-        from_cache=from_cache,
-    )
-    return PhotoReport.of(HOUR, photos(), fetched)
-
-
-def test_a_report_comes_back_as_it_was_written(cache: ImageCache) -> None:
-    assert cache.read_report(HOUR) is None
-
-    cache.write_report(HOUR, report())
-
-    found = cache.read_report(HOUR)
-    assert found == report()
-    assert [photo.photo_id for photo in found.photos] == ["c", "a"]
-    assert [photo.photo for photo in found.photos] == [photos()[2], photos()[1]]
-    assert found.catalogue_digest == catalogue_digest(photos())
-    assert found.failures == [PhotoFailure(photo_id="b", reason="missing")]
-
-
-def test_a_damaged_report_is_none(cache: ImageCache) -> None:
-    cache.write_report(HOUR, report())
-    path = cache.report(HOUR)
-    path.write_bytes(path.read_bytes()[:-10])
-
-    assert cache.read_report(HOUR) is None
-
-
-def test_a_reports_digest_tells_what_the_photos_are_and_not_how_they_came() -> None:
-    assert report().digest == report(reason="busy", from_cache=1).digest
-    assert report().digest != report(sha256="22").digest
-    fewer = report().model_copy(update={"failures": []})
-    assert report().digest != fewer.digest
-
-
-def test_a_report_of_an_empty_hour_is_a_report(cache: ImageCache) -> None:
-    cache.write_report(HOUR, PhotoReport.of(HOUR, [], FetchReport()))
-
-    found = cache.read_report(HOUR)
-    assert found is not None
-    assert (found.photos, found.failures) == ([], [])
