@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
-import httpx
 import numpy as np
 
+from photosearch.client.client import Client
+from photosearch.client.errors import ApiRefused, ClientError
+from photosearch.rest.search import Result
+from photosearch.rest.timeline import Gap, Timeline
 from photosearch_demo.draw.photograph import cut_out
 from photosearch_demo.folder import DemoError
 from photosearch_demo.queries import QUERY_SIDE, as_jpeg, render_query
@@ -22,6 +24,7 @@ RECALL_FLOOR = 0.95
 QUERIES = 200
 # A window becomes ready in the repository first and in an index server a moment later.
 _POLL_S = 0.5
+_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,13 @@ class Answer:
 
     wanted: DrawnListing
     picture: bytes
-    results: list[dict[str, Any]]
+    results: list[Result]
     is_complete: bool
     seconds: float
 
     @property
     def is_right(self) -> bool:
-        return bool(self.results) and self.results[0]["listing_id"] == self.wanted.listing_id
+        return bool(self.results) and self.results[0].listing_id == self.wanted.listing_id
 
 
 @dataclass(frozen=True)
@@ -89,33 +92,31 @@ def prove(
         DemoError: if it answers with an error.
     """
     answers = []
-    with httpx.Client(base_url=address, timeout=30) as client:
+    with Client(address, _TIMEOUT_S) as client:
         for entry, picture in query_pictures(shop, count, seed):
             before = time.perf_counter()
             try:
-                response = client.post("/v1/search", files={"photo": ("query.jpg", picture)})
-            except httpx.TransportError as error:
-                raise DemoError(
-                    "the API does not answer", found=str(error), remedy="look into the logs folder"
-                ) from error
-            seconds = time.perf_counter() - before
-            if response.status_code != httpx.codes.OK:
+                received = client.search_photo(picture, "query.jpg")
+            except ApiRefused as error:
                 raise DemoError(
                     "the API refused a query picture",
-                    found=f"{response.status_code} {response.text[:300]}",
+                    found=f"{error.problem.status} {error}",
                     remedy="look into the logs folder",
-                )
-            found = response.json()
-            complete = bool(found["coverage"]["complete"]) and not found["coverage"]["failed"]
-            answers.append(Answer(entry, picture, found["results"], complete, seconds))
+                ) from error
+            except ClientError as error:
+                raise DemoError(
+                    "the API does not answer", found=error.found, remedy="look into the logs folder"
+                ) from error
+            seconds = time.perf_counter() - before
+            coverage = received.answer.coverage
+            complete = coverage.complete and not coverage.failed
+            answers.append(Answer(entry, picture, received.answer.results, complete, seconds))
             if on_progress is not None:
                 on_progress(len(answers))
     return Proof(answers)
 
 
-def wait_complete(
-    address: str, timeout_s: float, on_state: Callable[[dict[str, Any]], None]
-) -> dict[str, Any]:
+def wait_complete(address: str, timeout_s: float, on_state: Callable[[Timeline], None]) -> Timeline:
     """Wait until every closed window is answered for; the API's timeline.
 
     ``on_state`` gets each answer of ``/v1/windows`` on the way.
@@ -124,21 +125,21 @@ def wait_complete(
         DemoError: if that does not come about within ``timeout_s``.
     """
     limit = time.monotonic() + timeout_s
-    state: dict[str, Any] = {}
-    with httpx.Client(base_url=address, timeout=30) as client:
+    gaps: list[Gap] | None = None
+    with Client(address, _TIMEOUT_S) as client:
         while time.monotonic() < limit:
-            with suppress(httpx.TransportError):  # it may be starting again
-                response = client.get("/v1/windows")
-                if response.status_code == httpx.codes.OK:
-                    state = response.json()
-                    on_state(state)
-                    if state["complete"]:
-                        return state
+            with suppress(ClientError):  # it may be starting again
+                timeline = client.windows().answer
+                gaps = timeline.gaps
+                on_state(timeline)
+                if timeline.complete:
+                    return timeline
             time.sleep(_POLL_S)
-    gaps = state.get("gaps", [])
     raise DemoError(
         "not every window is served",
-        found=f"{len(gaps)} gaps, the first {gaps[0]}" if gaps else "no answer from the API",
+        found=f"{len(gaps)} gaps, the first from {gaps[0].start} to {gaps[0].end}"
+        if gaps
+        else "no answer from the API",
         limit=f"{timeout_s:.0f} s",
         remedy="look into the logs folder",
     )

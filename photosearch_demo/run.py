@@ -28,12 +28,13 @@ from rich.table import Table
 from rich.text import Text
 
 from photosearch.address import base_url
-from photosearch.cover_runs import cover_runs
+from photosearch.client.cover_runs import cover_runs
 from photosearch.processes.only_one import only_one
 from photosearch.processes.reaper import reaped
 from photosearch.processes.spec import photosearch_argv
 from photosearch.processes.supervised import ProcessState
 from photosearch.processes.supervisor import Supervisor
+from photosearch.rest.timeline import Timeline
 from photosearch.settings.settings import Settings
 from photosearch.terminal.printable import printable
 from photosearch.terminal.terminal import Terminal
@@ -181,22 +182,23 @@ def _show_start(console: Terminal, supervisor: Supervisor) -> None:
         show(supervisor)
 
 
-def _await_cover(console: Terminal, address: str) -> dict[str, Any]:
+def _await_cover(console: Terminal, address: str) -> Timeline:
     with console.status("waiting for the index servers") as status:
 
-        def show(state: dict[str, Any]) -> None:
-            servers = len(state["servers"])
-            status.update(f"{servers} index servers, {len(state['gaps'])} gaps in time")
+        def show(timeline: Timeline) -> None:
+            servers = len(timeline.servers)
+            status.update(f"{servers} index servers, {len(timeline.gaps)} gaps in time")
 
         return wait_complete(address, _COVER_S, show)
 
 
-def _show_cover(console: Terminal, timeline: dict[str, Any]) -> None:
+def _show_cover(console: Terminal, timeline: Timeline) -> None:
     table = Table(title="Which windows answer", title_justify="left")
     for name in ("windows", "from", "to", "photos", "index server"):
         table.add_column(name, justify="right" if name == "photos" else "left")
-    for run in cover_runs(timeline["cover"]):
-        table.add_row(run.counted, run.start[:16], run.end[:16], str(run.rows), run.served_by)
+    for run in cover_runs(timeline.cover):
+        stretch = (f"{one:%Y-%m-%dT%H:%M}" for one in (run.start, run.end))
+        table.add_row(run.counted, *stretch, str(run.rows), run.first.served_by)
     console.print(table)
 
 
@@ -211,12 +213,14 @@ def _show_proof(console: Terminal, proof: Proof, folder: Path) -> None:
     for answer in [*proof.answers[:6], *wrong[:3]]:
         file = folder / f"{answer.wanted.listing_id}.jpg"
         file.write_bytes(answer.picture)
-        first = (answer.results or [{"title": "nothing", "score": 0.0}])[0]
+        first, score = "nothing", 0.0
+        if answer.results:
+            first, score = str(answer.results[0].title), answer.results[0].score
         table.add_row(
             file.name,
             answer.wanted.listing.title,
-            str(first["title"]),
-            f"{first['score']:.2f}",
+            first,
+            f"{score:.2f}",
             Text("right", "green") if answer.is_right else Text("wrong", "red"),
         )
     console.print(table)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from photosearch.catalogue.left_out import Reason
+from photosearch.rest.releases import ALWAYS_SENT, MAY_GROW
 from photosearch.rest.timeline import Gap
 
 OnPartial = Literal["fail", "degrade", "wait"]
@@ -107,7 +108,7 @@ class Staleness(BaseModel):
 class HiddenListings(BaseModel):
     """Listings that were found and may not be shown, by the rule that hides them."""
 
-    reason: Reason = Field(
+    reason: Annotated[Reason, MAY_GROW] = Field(
         description="status: it is not live_status; erased; gone: no longer in the catalogue."
     )
     listings: int
@@ -117,6 +118,8 @@ class HiddenListings(BaseModel):
 class Coverage(BaseModel):
     """What was searched: no listing is missing without a word here."""
 
+    model_config = ALWAYS_SENT
+
     complete: bool = Field(description="No gap between the timeline's start and the last hour.")
     fingerprint: str | None
     newest: datetime | None = Field(description="End of the newest window that answered.")
@@ -125,7 +128,8 @@ class Coverage(BaseModel):
     failed: list[FailedWindow]
     staleness: Staleness
     hidden: list[HiddenListings] = Field(
-        description="Listings among those looked at that were found and may not be shown."
+        default_factory=list,
+        description="Listings among those looked at that were found and may not be shown.",
     )
     truncated: bool = Field(
         description="So many of the nearest listings are sold that the search ended before k."

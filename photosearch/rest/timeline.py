@@ -5,9 +5,11 @@ the cover, which is short, is told window by window.
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from photosearch.rest.releases import ALWAYS_SENT, MAY_GROW
 
 
 class Gap(BaseModel):
@@ -36,14 +38,14 @@ class WindowRun(BaseModel):
     start: datetime
     end: datetime
     windows: int = Field(description="How many windows the run holds.")
-    state: Literal["ready", "stale", "missing"]
+    state: Annotated[Literal["ready", "stale", "missing"], MAY_GROW]
     served_by: str | None = Field(description="The index server that holds them, if one does.")
     in_cover: bool = Field(description="Whether queries are answered from them.")
     rows: int | None = Field(description="Photos in them, where an index says so.")
 
 
 class GranularityTimeline(BaseModel):
-    granularity: Literal["hourly", "daily", "monthly"]
+    granularity: Annotated[Literal["hourly", "daily", "monthly"], MAY_GROW]
     windows: int
     ready: int
     stale: int
@@ -80,6 +82,8 @@ class Trouble(BaseModel):
 class Timeline(BaseModel):
     """The state of every closed window, and the cover that answers now."""
 
+    model_config = ALWAYS_SENT
+
     fingerprint: str | None
     start: datetime
     end: datetime = Field(description="End of the last closed hour.")
@@ -93,4 +97,6 @@ class Timeline(BaseModel):
     gaps: list[Gap]
     timeline: list[GranularityTimeline]
     servers: list[ServerState]
-    troubles: list[Trouble] = Field(description="What can't be served, and why.")
+    troubles: list[Trouble] = Field(
+        default_factory=list, description="What can't be served, and why."
+    )

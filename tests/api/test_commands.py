@@ -217,7 +217,7 @@ def test_the_process_is_ready_when_it_answers_at_all(tmp_path: Path) -> None:
 
 def test_asking_imports_no_application(tmp_path: Path) -> None:
     code = (
-        "import sys, api.commands; "
+        "import sys, photosearch.client.command, photosearch.client.client; "
         "print([n for n in ('fastapi', 'grpc', 'onnxruntime', 'uvicorn') if n in sys.modules])"
     )
 

@@ -41,7 +41,10 @@ PARTS = {
         ],
     ),
     "api": (
-        ["api.app", "api.commands", "onnxruntime", "psycopg2", "photosearch.embedder.embedder"],
+        [
+            *("api.app", "api.serve_command", "photosearch.client.client"),
+            *("onnxruntime", "psycopg2", "photosearch.embedder.embedder"),
+        ],
         ["torch", "dagster", "scann", "cryptography", "photosearch_assets", "controller"],
     ),
     "step": (

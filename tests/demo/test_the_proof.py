@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from photosearch.rest.search import Result
 from photosearch_demo.folder import DemoError
 from photosearch_demo.proof import Answer, Proof, wait_complete
 from photosearch_demo.shop import plan_shop
@@ -12,9 +13,23 @@ from photosearch_demo.shop import plan_shop
 SHOP = plan_shop(100, datetime(2026, 11, 23, 17, tzinfo=UTC))
 
 
+def result(listing_id: str) -> Result:
+    return Result(
+        listing_id=listing_id,
+        photo_id=listing_id,
+        score=0.9,
+        title=None,
+        category=None,
+        price=None,
+        listed_at=datetime(2026, 11, 23, tzinfo=UTC),
+        window="daily/2026-11-23",
+        photo_url="",
+    )
+
+
 def answers(right: int, wrong: int) -> list[Answer]:
-    good = [{"listing_id": SHOP[0].listing_id}]
-    bad = [{"listing_id": SHOP[1].listing_id}, *good]
+    good = [result(SHOP[0].listing_id)]
+    bad = [result(SHOP[1].listing_id), *good]
     return [Answer(SHOP[0], b"", good, True, 0.01)] * right + [
         Answer(SHOP[0], b"", bad, True, 0.02)
     ] * wrong
