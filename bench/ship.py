@@ -42,7 +42,7 @@ TIMES = 5
 HOURS = 40
 PHOTOS_AN_HOUR = 5
 API_PORT = 18_573
-RUN_TAG = {"photosearch/source": "deployment"}
+RUN_TAG = {"photosearch/source": "shipping"}
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from photosearch_assets.dag import DagStep
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.own_steps import own_steps
 from photosearch_assets.resources import resources_of
-from photosearch_assets.sensors.automation import DEPLOYED, condition_of, sensors_of
+from photosearch_assets.sensors.automation import SHIPPED, condition_of, sensors_of
 from photosearch_assets.sensors.reconciler import OWN_ASSETS, reconciler_of
-from photosearch_assets.sensors.shipping import deployment_of
+from photosearch_assets.sensors.shipping import shipping_of
 
 
 class PhotosearchDag(dg.Component, dg.Model, dg.Resolvable):
@@ -86,7 +86,7 @@ def definitions_of(steps: Sequence[DagStep]) -> dg.Definitions:
         sensors=[
             *sensors_of(steps, status),
             *_reconcilers(granularities, status),
-            *_deployments(granularities, status),
+            *_shipping(granularities, status),
         ],
         resources=resources_of(settings),
         # A step has its own threads or processes; a process for each asset of a run would cost
@@ -101,10 +101,10 @@ def _reconcilers(
     return [reconciler_of(granularities, status)] if _is_whole(granularities) else []
 
 
-def _deployments(
+def _shipping(
     granularities: Mapping[str, Granularity | None], status: dg.DefaultSensorStatus
 ) -> list[dg.SensorDefinition]:
-    return [deployment_of(status)] if granularities.keys() >= DEPLOYED else []
+    return [shipping_of(status)] if granularities.keys() >= SHIPPED else []
 
 
 def _is_whole(names: Collection[str]) -> bool:

@@ -22,16 +22,16 @@ TICK_S = 30
 OPTIONAL = frozenset({"quantiser"})
 """Steps that others come after but can do without: before it, indexes are exact."""
 
-DEPLOYED = frozenset({"serving_image", "index_service"})
-"""What the sensor of deployment.py asks for: it compares with a registry, not with Dagster."""
+SHIPPED = frozenset({"serving_image", "index_service"})
+"""What the sensor of shipping.py asks for: it compares with a registry, not with Dagster."""
 
-ASKED_FOR_BY_STATE = DEPLOYED | {"embedder", "quantiser"}
+ASKED_FOR_BY_STATE = SHIPPED | {"embedder", "quantiser"}
 """Steps without a condition: a sensor looks at the stores, and alone asks for them."""
 
 
 def condition_of(step: DagStep, steps: Sequence[DagStep]) -> dg.AutomationCondition[Any] | None:
-    """The condition of ``step``; None for what the reconciler or the deployment asks for, and for
-    what is built only by hand."""
+    """The condition of ``step``; None for what a sensor that looks at the stores asks for,
+    and for what is built only by hand."""
     if step.name in ASKED_FOR_BY_STATE or not step.automation:
         return None
     without_windows = {other.name for other in steps if other.windows is None}

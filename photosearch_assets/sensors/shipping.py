@@ -19,24 +19,24 @@ from photosearch_assets.planning.attempts import Attempt, read_attempts, write_a
 from photosearch_assets.sensors.reconciler import living_runs
 
 ASSETS = ("serving_image", "index_service")
-SOURCE = "deployment"
+SOURCE = "shipping"
 TICK_S = 5
 FIRST_PAUSE_S = 10
 LONGEST_PAUSE_S = 600
 """A failed build is tried again after ten seconds, then ever more seldom."""
 
 
-def deployment_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+def shipping_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     """The sensor."""
 
     @dg.sensor(
-        name="deployment",
+        name="shipping",
         asset_selection=dg.AssetSelection.assets(*ASSETS),
         minimum_interval_seconds=TICK_S,
         default_status=status,
         description="Compares HEADs, registry and Servings; asks for the images that are missing.",
     )
-    def deployment(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    def shipping(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         settings = load_settings()
         busy = [run for run in living_runs(context.instance, settings) if _is_ours(run)]
         if busy:
@@ -65,7 +65,7 @@ def deployment_of(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
             cursor=write_attempts({wanted: attempt}),
         )
 
-    return deployment
+    return shipping
 
 
 _reconcilers: dict[str, ServingReconciler] = {}

@@ -21,7 +21,7 @@ from photosearch_assets.planning.demands import Demand, choose, demands_of
 from photosearch_assets.planning.plan import DueWork
 from photosearch_assets.sensors import reconciler
 from photosearch_assets.sensors.reconciler import being_made
-from photosearch_assets.sensors.shipping import ASSETS as DEPLOYED
+from photosearch_assets.sensors.shipping import ASSETS as SHIPPED
 from photosearch_assets.steps.context import StepContext
 from tests.assets.by_hand import TOMORROW, due, run_step
 from tests.assets.conftest import START, Shop, hours
@@ -283,7 +283,7 @@ def test_a_run_whose_process_was_killed_before_its_first_step_is_declared_failed
     shop: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It took no lock. Nothing would be shipped while the sensor waits for it to end."""
-    [run_id] = queue(instance, load(), [Demand(DEPLOYED, ()).request(Attempt().again(1))])
+    [run_id] = queue(instance, load(), [Demand(SHIPPED, ()).request(Attempt().again(1))])
     _started(instance, run_id)
     assert [run.run_id for run in reconciler.living_runs(instance, shop.settings)] == [run_id]
 

@@ -28,7 +28,7 @@ class Dagster:
     def __init__(self, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
         self.instance = instance
         self.defs = load()
-        self.sensor = sensor_named(self.defs, "deployment")
+        self.sensor = sensor_named(self.defs, "shipping")
         self.cursor: str | None = None
         self.later = timedelta()
         dagster = self
