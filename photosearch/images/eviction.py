@@ -10,10 +10,9 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from photosearch.files.leases import unpinned
+from photosearch.files.bounded import Entry, make_room, remove_all
 from photosearch.files.locks import take
 
 _COUNT = "bytes"
@@ -21,16 +20,6 @@ _SWEPT = "swept"
 _DAY_S = 24 * 3600.0
 _SHARE_KEPT = 0.9
 """Of the bound, after a walk: so that not every fetch walks."""
-_AT_ONCE = 1000
-"""Copies deleted while no step can pin: some 10 ms."""
-
-
-@dataclass(frozen=True)
-class _Copy:
-    path: Path
-    size: int
-    kept_at: float
-    used_at: float
 
 
 def evict(cache: Path, pins: Path, *, keep_days: float, max_bytes: int, added: int) -> int:
@@ -44,18 +33,15 @@ def evict(cache: Path, pins: Path, *, keep_days: float, max_bytes: int, added: i
         return 0
     stamp.touch()
     copies = list(_copies(cache))
-    size = sum(copy.size for copy in copies)
+    size = sum(copy.size for _, copy in copies)
     oldest = time.time() - keep_days * _DAY_S
-    due = {copy.path: copy for copy in copies if copy.kept_at < oldest}
-    left = size - sum(copy.size for copy in due.values())
+    due = [copy for kept_at, copy in copies if kept_at < oldest]
+    gone = remove_all(due, _delete, leases=pins)
+    left = size - sum(copy.size for copy in gone)
     if left > max_bytes:
-        for copy in sorted(copies, key=lambda copy: copy.used_at):
-            if left <= max_bytes * _SHARE_KEPT:
-                break
-            if copy.path not in due:
-                due[copy.path] = copy
-                left -= copy.size
-    gone = _delete(list(due.values()), pins)
+        rest = [copy for kept_at, copy in copies if kept_at >= oldest]
+        excess = left - max_bytes * _SHARE_KEPT
+        gone += make_room(rest, excess, _delete, leases=pins)
     _count_from(cache, size - sum(copy.size for copy in gone))
     return len(gone)
 
@@ -66,25 +52,18 @@ def used(copy: str) -> None:
         os.utime(copy, (time.time(), os.stat(copy).st_mtime))  # noqa: PTH116
 
 
-def _delete(due: list[_Copy], pins: Path) -> list[_Copy]:
-    gone = []
-    for start in range(0, len(due), _AT_ONCE):
-        with unpinned(pins) as kept:
-            for copy in due[start : start + _AT_ONCE]:
-                if copy.path.name not in kept:
-                    copy.path.unlink(missing_ok=True)
-                    gone.append(copy)
-    return gone
+def _delete(copy: Path) -> None:
+    copy.unlink(missing_ok=True)
 
 
-def _copies(cache: Path) -> Iterator[_Copy]:
-    """Copies, and drafts that a killed process left a day ago."""
+def _copies(cache: Path) -> Iterator[tuple[float, Entry]]:
+    """When each was kept: copies, and drafts that a killed process left a day ago."""
     for path in (cache / "photos").glob("*/*"):
         with suppress(FileNotFoundError):
             status = path.stat()
             if path.name.startswith(".") and time.time() - status.st_mtime < _DAY_S:
                 continue
-            yield _Copy(path, status.st_size, status.st_mtime, status.st_atime)
+            yield status.st_mtime, Entry(path, path.name, status.st_size, status.st_atime)
 
 
 def _counted(cache: Path, added: int) -> int | None:

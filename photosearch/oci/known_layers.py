@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from photosearch.files.bounded import Entry, make_room
 from photosearch.files.whole import write_whole
 from photosearch.oci.documents import is_digest
 from photosearch.oci.layers import Layer
@@ -54,10 +55,11 @@ class _Notes:
         names = os.listdir(self._folder)  # noqa: PTH208 (for each layer that is made)
         if len(names) <= MOST_NOTES:
             return
-        notes = [(path.stat().st_mtime, path) for path in map(self._folder.joinpath, names)]
+        paths = map(self._folder.joinpath, names)
+        notes = [Entry(path, path.name, 1, path.stat().st_mtime) for path in paths]
         # A quarter at once, so that looking at all of them is seldom.
-        for _, path in sorted(notes, reverse=True)[MOST_NOTES - MOST_NOTES // 4 :]:
-            path.unlink(missing_ok=True)
+        most = MOST_NOTES - MOST_NOTES // 4
+        make_room(notes, len(notes) - most, lambda note: note.unlink(missing_ok=True))
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"

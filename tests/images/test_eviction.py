@@ -157,7 +157,7 @@ def test_who_pins_during_a_deletion_waits_and_then_sees_what_is_gone(
             assert seen == []
             yield names
 
-    monkeypatch.setattr("photosearch.images.eviction.unpinned", unpinned_with_a_step_beginning)
+    monkeypatch.setattr("photosearch.files.bounded.unpinned", unpinned_with_a_step_beginning)
     cache.sweep(FOREVER, max_bytes=1, added=added)
     thread.join()
 

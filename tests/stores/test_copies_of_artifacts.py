@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from photosearch.files.bounded import Entry
 from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
 from photosearch.repository.storage.local_copies import ArtifactCache
@@ -81,7 +82,7 @@ def test_all_copies_are_walked_seldom(
     walks = []
     folders = ArtifactCache._folders
 
-    def counted(one: ArtifactCache) -> Iterator[tuple[float, str, int]]:
+    def counted(one: ArtifactCache) -> Iterator[Entry]:
         walks.append(one)
         return folders(one)
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from photosearch.files.leases import Pin, unpinned
+from photosearch.files.bounded import Entry, make_room
+from photosearch.files.leases import Pin
 from photosearch.files.whole import beside, drafted
 from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
@@ -114,20 +115,12 @@ class ArtifactCache:
         went."""
         with self._lock:
             self._unseen_bytes = 0
-        found = sorted(self._folders())
-        size = sum(bytes_ for _, _, bytes_ in found)
+        found = list(self._folders())
+        size = sum(folder.size for folder in found)
         if size <= self._max_bytes * (1 - _SHARE_UNSEEN):
             return 0
-        removed = 0
-        with unpinned(self._pins) as kept:
-            for _, version, bytes_ in found:
-                if size <= self._max_bytes * _SHARE_KEPT:
-                    break
-                if version not in kept:
-                    shutil.rmtree(self.root / version, ignore_errors=True)
-                    size -= bytes_
-                    removed += 1
-        return removed
+        excess = size - self._max_bytes * _SHARE_KEPT
+        return len(make_room(found, excess, _delete, leases=self._pins))
 
     def _added(self, sizes: Sequence[int]) -> None:
         if not sizes:
@@ -144,15 +137,16 @@ class ArtifactCache:
                 self._pin = Pin(self._pins)
             self._pin.add([version])
 
-    def _folders(self) -> Iterator[tuple[float, str, int]]:
-        """When last used, the version's folder, and the bytes in it."""
+    def _folders(self) -> Iterator[Entry]:
+        """The versions' folders, which are leased by their paths in here."""
         for place, _, names in os.walk(self.root):
             relative = os.path.relpath(place, self.root)
             if not names or relative.startswith("."):
                 continue
             with suppress(FileNotFoundError):
-                used = Path(place).stat().st_mtime
-                yield used, relative, sum(_size(Path(place, name)) or 0 for name in names)
+                used_at = Path(place).stat().st_mtime
+                size = sum(_size(Path(place, name)) or 0 for name in names)
+                yield Entry(Path(place), relative, size, used_at)
 
 
 def _bring(file: Path, fetch: Callable[[str, Path], bool]) -> None:
@@ -161,6 +155,10 @@ def _bring(file: Path, fetch: Callable[[str, Path], bool]) -> None:
             Path(draft).replace(file)
         else:
             file.unlink(missing_ok=True)
+
+
+def _delete(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _size(path: Path) -> int | None:
