@@ -23,6 +23,7 @@ from api.public import public_failure
 from index_grpc.errors import IndexGrpcError, InvalidQuery
 from index_grpc.server.client import IndexClient
 from index_grpc.wire.index_pb2 import SearchResponse
+from photosearch.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 
@@ -77,8 +78,7 @@ class NoReply(Exception):
 class _State:
     client: SearchClient
     under_way: int = 0
-    failures_in_row: int = 0
-    suspect_until: float = 0.0
+    trust: Backoff = field(default_factory=lambda: Backoff(*SUSPECT_S))
     latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=100))
 
     def begin(self, task: asyncio.Task[SearchResponse]) -> None:
@@ -108,7 +108,7 @@ class ServerPool:
         """Addresses of servers that failed a moment ago."""
         now = time.monotonic()
         return frozenset(
-            address for address, state in self._states.items() if state.suspect_until > now
+            address for address, state in self._states.items() if not state.trust.is_due(now)
         )
 
     async def ask(
@@ -191,7 +191,7 @@ class ServerPool:
     ) -> SearchResponse:
         state = self._state(server.address)
         start = time.monotonic()
-        if state.suspect_until > start:
+        if not state.trust.is_due(start):
             deadline_s = min(deadline_s, SUSPECT_PATIENCE_S)
         try:
             response = await state.client.search(
@@ -204,14 +204,11 @@ class ServerPool:
         except InvalidQuery:
             raise
         except IndexGrpcError as error:
-            if not state.failures_in_row:
+            if not state.trust.failures:
                 logger.warning("index server %s at %s: %s", server.name, server.address, error)
-            first, longest = SUSPECT_S
-            state.suspect_until = time.monotonic() + min(first * 2**state.failures_in_row, longest)
-            state.failures_in_row = min(state.failures_in_row + 1, 10)
+            state.trust.failed(time.monotonic())
             raise
-        state.failures_in_row = 0
-        state.suspect_until = 0.0
+        state.trust.succeeded()
         state.latencies_s.append(time.monotonic() - start)
         return response
 
@@ -240,4 +237,4 @@ class ServerPool:
 
     def _eagerness(self, server: Server) -> tuple[bool, int]:
         state = self._state(server.address)
-        return (state.suspect_until > time.monotonic(), state.under_way)
+        return (not state.trust.is_due(time.monotonic()), state.under_way)

@@ -18,8 +18,8 @@ from index_grpc.serving.desk import Endpoint, EndpointWindow
 from index_grpc.serving.endpoints import EndpointFolder
 from index_grpc.serving.local_process import name_process, number_of
 from index_grpc.serving.serving import Serving
+from photosearch.backoff import Backoff
 from photosearch.logs.writer import LogWriter
-from photosearch.processes.backoff import Backoff
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window, WindowError
 

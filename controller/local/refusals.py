@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from index_grpc.serving.desired import RefusedKey
 from index_grpc.serving.desk import CrashingServing, RefusedIndex, ServingDesk
 from index_grpc.serving.serving import ServedWindow, Serving
-from photosearch.processes.backoff import Backoff
+from photosearch.backoff import Backoff
 
 _log = logging.getLogger(__name__)
 

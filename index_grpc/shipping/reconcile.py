@@ -14,6 +14,7 @@ from index_grpc.serving.desk import RefusedIndex, ServingDesk
 from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.image import build_serving_image, find_serving_image
+from photosearch.backoff import pause_s
 from photosearch.errors import PhotosearchError
 from photosearch.oci.build import BuiltImage, ImageBuilder
 from photosearch.oci.errors import DamagedImage
@@ -199,8 +200,8 @@ class ServingReconciler:
         self, key: RefusedKey, reason: str, before: Mapping[RefusedKey, RefusedIndex]
     ) -> RefusedIndex:
         times = before[key].times + 1 if key in before else 1
-        pause_s = min(self.first_retry_s * 2 ** (times - 1), LAST_RETRY_S)
-        retry_at = self.clock() + timedelta(seconds=pause_s)
+        pause = timedelta(seconds=pause_s(times, self.first_retry_s, LAST_RETRY_S))
+        retry_at = self.clock() + pause
         return RefusedIndex(
             window=key[0], version=key[1], reason=reason, retry_at=retry_at, times=times
         )

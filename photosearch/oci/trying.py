@@ -10,12 +10,16 @@ from email.utils import parsedate_to_datetime
 import httpx
 from tenacity import RetryCallState, Retrying, stop_after_attempt
 
+from photosearch.backoff import pause_s
+
 #: What only asks is tried so often in all; what sends is tried again by who has the content.
 ATTEMPTS = 5
 #: So often is a connection tried, also for what sends: nothing was sent yet.
 CONNECTION_ATTEMPTS = 3
 #: Answers of who is there and can't do it now.
 BUSY = (429, 500, 502, 503, 504)
+#: The first is none; this one doubles.
+_SECOND_PAUSE_S = 0.6
 #: A registry's wish for a pause is granted up to this.
 LONGEST_PAUSE_S = 30
 
@@ -55,8 +59,7 @@ def _pause(state: RetryCallState) -> float:
     wished = None
     if not state.outcome.failed:
         wished = _wished_pause(state.outcome.result().headers.get("Retry-After", ""))
-    again = state.attempt_number - 1
-    return wished if wished is not None else (0.3 * 2**again if again else 0.0)
+    return pause_s(state.attempt_number - 1, _SECOND_PAUSE_S) if wished is None else wished
 
 
 def _wished_pause(told: str) -> float | None:

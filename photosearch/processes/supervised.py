@@ -9,9 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from photosearch.backoff import Backoff
 from photosearch.logs.log_file import last_lines
 from photosearch.logs.writer import PLAIN, LogWriter
-from photosearch.processes.backoff import Backoff
 from photosearch.processes.heartbeat import HEARTBEAT
 from photosearch.processes.listener import Listener
 from photosearch.processes.liveness import Silence

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
+from photosearch.backoff import pause_s
+
 
 class Attempt(BaseModel):
     """How often something was asked for; ``since`` and ``at``: the first and last time, in
@@ -22,7 +24,7 @@ class Attempt(BaseModel):
 
         A last try in the future is one of a clock that was ahead, and says nothing.
         """
-        pause = min(first_pause_s * 2.0 ** min(self.count - 1, 30), longest_pause_s)
+        pause = pause_s(self.count, first_pause_s, longest_pause_s)
         return self.count == 0 or not 0 <= now - self.at < pause
 
     def again(self, now: int) -> "Attempt":

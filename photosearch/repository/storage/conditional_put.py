@@ -13,6 +13,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import GCSStore, ObjectStore
 
+from photosearch.backoff import pause_s
 from photosearch.repository.storage.port import Stored, TagMoved
 from photosearch.repository.storage.unseen_mark import marked
 
@@ -60,7 +61,7 @@ def put_if(store: ObjectStore, path: str, content: bytes, expected: str | None) 
             raise TagMoved(path)
         if failed is not None and attempt == _TRIES - 1:
             raise failed
-        time.sleep(_PAUSE_S * 2**attempt)
+        time.sleep(pause_s(attempt + 1, _PAUSE_S))
     raise TagMoved(path)
 
 
