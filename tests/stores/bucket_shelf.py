@@ -17,7 +17,7 @@ from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
 from photosearch.repository.storage.bucket import ObjectStorage, placed
 from photosearch.repository.storage.port import StoredFile
-from photosearch.repository.storage.unseen_mark import name_in
+from photosearch.repository.storage.written_by import name_in
 from tests.repository.artifacts import HOUR, Shelf
 from tests.stores.buckets import Bucket
 

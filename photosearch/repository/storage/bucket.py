@@ -29,10 +29,10 @@ from photosearch.repository.addresses import HEAD, MANIFEST
 from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
 from photosearch.repository.storage import conditional_put
-from photosearch.repository.storage.conditional_put import TOMBSTONE_SIZE, is_tombstone
+from photosearch.repository.storage.conditional_put import TOMBSTONE_SIZES, is_tombstone
 from photosearch.repository.storage.local_copies import ArtifactCache
 from photosearch.repository.storage.port import Stored, StoredFile, TagMoved
-from photosearch.repository.storage.unseen_mark import marked, name_in, new_name, unmarked
+from photosearch.repository.storage.written_by import name_in, new_name, signed, unsigned
 from photosearch.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ class ObjectStorage:
             return max(meta["last_modified"].timestamp() for meta in self._list(_CLOCK))
 
     def read(self, path: str) -> Stored | None:
-        stored = self._read_marked(path)
-        return None if stored is None else Stored(unmarked(stored.content), stored.tag)
+        stored = self._read_signed(path)
+        return None if stored is None else Stored(unsigned(stored.content), stored.tag)
 
     def read_each(self, folder: str, tail: str) -> dict[str, bytes]:
         inside = re.compile(re.escape(placed(f"{folder}/\0/{tail}")).replace("\0", "([^/]+)"))
@@ -91,7 +91,7 @@ class ObjectStorage:
                 size = obstore.head(self._store, placed(path))["size"]
             except FileNotFoundError:
                 return False
-        return size != TOMBSTONE_SIZE or self.read(path) is not None
+        return size not in TOMBSTONE_SIZES or self.read(path) is not None
 
     def folders(self, folder: str) -> list[str]:
         with self._telling(folder, "listed"):
@@ -136,9 +136,9 @@ class ObjectStorage:
         # If it is not, gc takes them.
         try:
             with self._telling(folder, "written"):
-                conditional_put.create(self._store, f"{folder}/{last}", marked(content, name))
+                conditional_put.create(self._store, f"{folder}/{last}", signed(content, name))
         except TagMoved:
-            stored = self._read_marked(f"{folder}/{last}")
+            stored = self._read_signed(f"{folder}/{last}")
             # Ours, unheard, which another made young since, still names our files.
             if stored is None or name_in(stored.content) != name:
                 self._give_back(put)
@@ -148,14 +148,14 @@ class ObjectStorage:
 
     def replace(self, path: str, content: bytes, expected: str | None) -> str:
         with self._telling(path, "written"):
-            return conditional_put.put_if(self._store, placed(path), marked(content), expected)
+            return conditional_put.put_if(self._store, placed(path), signed(content), expected)
 
     def refresh(self, path: str) -> bool:
         while True:
-            stored = self._read_marked(path)
+            stored = self._read_signed(path)
             if stored is None:
                 return False
-            content = marked(stored.content, name_in(stored.content) or new_name())
+            content = signed(stored.content, name_in(stored.content) or new_name())
             with suppress(TagMoved), self._telling(path, "written"):
                 conditional_put.put_if(self._store, placed(path), content, stored.tag)
                 return True
@@ -182,7 +182,7 @@ class ObjectStorage:
     def local_folder(
         self, folder: str, files: Mapping[str, FileEntry], *, fresh: bool = False
     ) -> Path:
-        stored = self._read_marked(f"{folder}/{MANIFEST}")
+        stored = self._read_signed(f"{folder}/{MANIFEST}")
         name = None if stored is None else name_in(stored.content)
         place = folder if name is None else f"{folder}/{name}"
         return self.cache.folder(
@@ -196,7 +196,7 @@ class ObjectStorage:
         with suppress(StorageError):  # what is left of them goes with gc
             self.delete(paths)
 
-    def _read_marked(self, path: str) -> Stored | None:
+    def _read_signed(self, path: str) -> Stored | None:
         with self._telling(path, "read"):
             stored = conditional_put.get(self._store, placed(path))
         return None if stored is None or is_tombstone(stored.content) else stored
@@ -225,13 +225,13 @@ class ObjectStorage:
                 writers.setdefault(version, set()).add(place)
         abandoned: set[str] = set()
         for version, places in writers.items():
-            stored = self._read_marked(f"{version}/{MANIFEST}") if len(places) > 1 else None
+            stored = self._read_signed(f"{version}/{MANIFEST}") if len(places) > 1 else None
             if stored is not None:
                 abandoned |= places - {f"{version}/{name_in(stored.content)}"}
         return abandoned
 
     def _is_gone(self, meta: "ObjectMeta") -> bool:
-        return meta["size"] == TOMBSTONE_SIZE and self.read(meta["path"]) is None
+        return meta["size"] in TOMBSTONE_SIZES and self.read(meta["path"]) is None
 
     @contextmanager
     def _telling(self, path: str, done: str) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 S3 compares etags and GCS generations. A condition that failed says little by itself: a first
 try may have succeeded unheard, its answer lost to a reset, and the second then fails over the
-first's own work. So each content is like no other (unseen_mark.py), and what is there after a
+first's own work. So each content is like no other (written_by.py), and what is there after a
 failure is compared with what was to be written.
 """
 
@@ -15,13 +15,14 @@ from obstore.store import GCSStore, ObjectStore
 
 from photosearch.backoff import pause_s
 from photosearch.repository.storage.port import Stored, TagMoved
-from photosearch.repository.storage.unseen_mark import marked
+from photosearch.repository.storage.written_by import signed
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta, PutResult
 
 _TOMBSTONE = b"deleted"
-TOMBSTONE_SIZE = len(marked(_TOMBSTONE))
+TOMBSTONE_SIZES = (len(signed(_TOMBSTONE)), len(_TOMBSTONE) + 128)
+"""Bytes of a tombstone, and of those that were written until 0.2.0."""
 _TRIES = 5
 _PAUSE_S = 0.2
 
@@ -36,7 +37,7 @@ def get(store: ObjectStore, path: str) -> Stored | None:
 
 
 def put_if(store: ObjectStore, path: str, content: bytes, expected: str | None) -> str:
-    """Put ``content``, marked, if the tag is still ``expected`` (None: absent); its new tag.
+    """Put ``content``, signed, if the tag is still ``expected`` (None: absent); its new tag.
 
     Raises:
         TagMoved: if it is not. Where another has moved the object since our own success was
@@ -66,7 +67,7 @@ def put_if(store: ObjectStore, path: str, content: bytes, expected: str | None) 
 
 
 def create(store: ObjectStore, path: str, content: bytes) -> str:
-    """Put ``content``, marked, if there is nothing or a tombstone; its tag.
+    """Put ``content``, signed, if there is nothing or a tombstone; its tag.
 
     Raises:
         TagMoved: if there is something.
@@ -88,12 +89,12 @@ def bury(store: ObjectStore, path: str, expected: str) -> None:
     Raises:
         TagMoved: if it is not.
     """
-    put_if(store, path, marked(_TOMBSTONE), expected)
+    put_if(store, path, signed(_TOMBSTONE), expected)
 
 
 def is_tombstone(content: bytes) -> bool:
     """Whether this is what stands for an object that is gone."""
-    return len(content) == TOMBSTONE_SIZE and content.startswith(_TOMBSTONE)
+    return len(content) in TOMBSTONE_SIZES and content.startswith(_TOMBSTONE)
 
 
 def tag_of(store: ObjectStore, meta: "ObjectMeta | PutResult") -> str:
