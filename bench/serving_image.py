@@ -22,7 +22,7 @@ from typing import TypeVar
 from bench.rows import BenchRow
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.image import build_serving_image
-from photosearch.oci.build import BuiltImage
+from photosearch.oci.building.build import BuiltImage
 from photosearch.oci.opening import open_builder
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from index_grpc.serving.desk import ServingDesk
 from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import ServingImage, serving_images
-from photosearch.oci.garbage import collect_garbage
+from photosearch.oci.layout.garbage import collect_garbage
 from photosearch.oci.opening import open_registry
-from photosearch.oci.signatures import unneeded_signatures
+from photosearch.oci.signing.signatures import unneeded_signatures
 from photosearch.settings.settings import Settings
 
 

@@ -67,7 +67,7 @@ def unpacked_repository(serving: Serving, settings: Settings) -> Repository:
         return Repository.of(settings)
     from index_grpc.shipping.image import pull_serving_image
     from photosearch.oci.opening import open_registry
-    from photosearch.oci.trust import require_trusted
+    from photosearch.oci.signing.trust import require_trusted
 
     with _refused_for(serving):
         require_trusted(settings, open_registry(settings), serving.image)

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.layers import ROOT
 from photosearch.errors import PhotosearchError
+from photosearch.oci.building.put_layers import NAMES
 from photosearch.oci.documents import ImageManifest
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.put_layers import NAMES
 from photosearch.repository.manifest import Manifest
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Window

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from photosearch.errors import PhotosearchError
+from photosearch.oci.building.put_layers import NAMES, is_ours
 from photosearch.oci.documents import CREATED, Descriptor, ImageManifest, images_in, parse_document
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.put_layers import NAMES, is_ours
 from photosearch.oci.registry import ImageRegistry
-from photosearch.oci.signatures import signed_digest
+from photosearch.oci.signing.signatures import signed_digest
 from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.windows import Window, WindowError
 

@@ -11,8 +11,8 @@ from index_grpc.serving.serving import Serving
 from index_grpc.shipping.annotations import serving_of
 from index_grpc.shipping.contents import ServingImage, is_layer_of
 from index_grpc.shipping.layer_contents import LayerContents, read_layer
+from photosearch.oci.building.put_layers import NAMES, is_ours
 from photosearch.oci.documents import Descriptor, ImageManifest, parse_document
-from photosearch.oci.put_layers import NAMES, is_ours
 from photosearch.oci.registry import ImageRegistry
 from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.repository.manifest import Manifest

@@ -1,8 +1,8 @@
 """Serving images: an index server and the indexes of one pack, as an OCI image.
 
-How an image is built and found again says photosearch/oci/build.py; here is what is in it and
-how it is run. Its tag is the Serving's name, by which it is found; it is served by its digest,
-which follows from the versions of the indexes and the base image alone.
+How an image is built and found again says photosearch/oci/building/build.py; here is what is in
+it and how it is run. Its tag is the Serving's name, by which it is found; it is served by its
+digest, which follows from the versions of the indexes and the base image alone.
 """
 
 from pathlib import Path
@@ -10,9 +10,15 @@ from pathlib import Path
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.annotations import image_annotations, provenance, serving_file
 from index_grpc.shipping.layers import ROOT, serving_layers
-from photosearch.oci.build import BuiltImage, ImageBuilder, PlannedImage, build_image, find_built
-from photosearch.oci.pull import pull_image, remove_unused_images
-from photosearch.oci.put_layers import Progress, is_ours
+from photosearch.oci.building.build import (
+    BuiltImage,
+    ImageBuilder,
+    PlannedImage,
+    build_image,
+    find_built,
+)
+from photosearch.oci.building.put_layers import Progress, is_ours
+from photosearch.oci.pulling.pull import pull_image, remove_unused_images
 from photosearch.oci.registry import ImageRegistry
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository

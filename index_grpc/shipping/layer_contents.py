@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from index_grpc.shipping.layers import ROOT
 from photosearch.oci.documents import Descriptor
 from photosearch.oci.errors import DamagedImage
+from photosearch.oci.pulling.unpack import layer_entries
 from photosearch.oci.registry import ImageRegistry
-from photosearch.oci.unpack import layer_entries
 from photosearch.repository.addresses import MANIFEST, Address, ArtifactKey, require_name
 from photosearch.repository.errors import RepositoryError
 from photosearch.repository.integrity import contradictions

@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 
 from index_grpc.serving.serving import Serving
-from photosearch.oci.layers import Layer, LayerFile
-from photosearch.oci.put_layers import PlannedLayer
+from photosearch.oci.building.layers import Layer, LayerFile
+from photosearch.oci.building.put_layers import PlannedLayer
 from photosearch.repository.addresses import MANIFEST, Address
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository

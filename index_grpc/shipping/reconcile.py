@@ -16,10 +16,10 @@ from index_grpc.serving.serving import Serving
 from index_grpc.shipping.image import build_serving_image, find_serving_image
 from photosearch.backoff import pause_s
 from photosearch.errors import PhotosearchError
-from photosearch.oci.build import BuiltImage, ImageBuilder
+from photosearch.oci.building.build import BuiltImage, ImageBuilder
 from photosearch.oci.errors import DamagedImage
 from photosearch.oci.opening import open_builder
-from photosearch.oci.trust import ImageSigner
+from photosearch.oci.signing.trust import ImageSigner
 from photosearch.repository.addresses import Address
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, RepositoryError
 from photosearch.repository.repository import Repository

@@ -4,14 +4,14 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from photosearch.oci.base import BaseReference
-from photosearch.oci.build import ImageBuilder
-from photosearch.oci.client import RegistryClient
+from photosearch.oci.building.base import BaseReference
+from photosearch.oci.building.build import ImageBuilder
 from photosearch.oci.errors import ImageError
-from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.names import ALLOWED, ImageName, parse_image_name
 from photosearch.oci.registry import ImageRegistry
-from photosearch.oci.remote import RemoteRegistry
+from photosearch.oci.remote.client import RegistryClient
+from photosearch.oci.remote.remote import RemoteRegistry
 from photosearch.settings.home import expanded
 from photosearch.settings.settings import Settings
 from photosearch.terminal.masked import masked

@@ -87,7 +87,7 @@ class Materializer:
         require_stores(self.settings)
         if self.settings.signing_key is not None:
             # The last stage's; what is not installed is told before the work of hours.
-            import photosearch.oci.signing_keys  # noqa: F401
+            import photosearch.oci.signing.signing_keys  # noqa: F401
 
         timeline = ClosedWindows.until(self.settings.timeline_start, self.now)
         if chosen:

@@ -31,7 +31,7 @@ from photosearch_assets.steps.current import Shelf
 
 if TYPE_CHECKING:
     from photosearch.embedder.embedder import Embedder
-    from photosearch.oci.build import ImageBuilder
+    from photosearch.oci.building.build import ImageBuilder
 
 _WORK_KEPT_S = 24 * 3600.0
 

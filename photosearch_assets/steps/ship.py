@@ -12,7 +12,7 @@ from index_grpc.serving.not_served import read_troubles
 from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.reconcile import ServingReconciler
-from photosearch.oci.build import BuiltImage
+from photosearch.oci.building.build import BuiltImage
 from photosearch.repository.manifest import canonical_digest
 from photosearch.rest.timeline import Trouble
 from photosearch.terminal.wording import first_of

@@ -19,7 +19,7 @@ from photosearch.files.walk import content_of, files_below
 from photosearch.images.cache import ImageCache
 from photosearch.images.reports import PHOTOS
 from photosearch.oci.errors import ImageMissing
-from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import ImageRegistry
 from photosearch.repository.addresses import Address

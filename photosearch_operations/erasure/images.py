@@ -15,12 +15,12 @@ from index_grpc.shipping.image import remove_unused
 from index_grpc.shipping.layers import ROOT
 from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.files.walk import content_of, files_below
+from photosearch.oci.building.known_layers import KnownLayers
 from photosearch.oci.errors import DamagedImage, ImageMissing, NoImage
-from photosearch.oci.known_layers import KnownLayers
-from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.opening import open_registry, workplace_of
 from photosearch.oci.registry import ImageRegistry
-from photosearch.oci.signatures import signature_tag
+from photosearch.oci.signing.signatures import signature_tag
 from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window

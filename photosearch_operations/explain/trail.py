@@ -20,7 +20,7 @@ from photosearch.errors import PhotosearchError
 from photosearch.images.reports import PhotoReports
 from photosearch.images.store import ImageStore
 from photosearch.oci.opening import open_registry
-from photosearch.oci.trust import tell_signature
+from photosearch.oci.signing.trust import tell_signature
 from photosearch.repository.addresses import Address, ArtifactKey, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
 from photosearch.repository.manifest import Input, Manifest

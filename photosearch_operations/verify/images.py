@@ -14,10 +14,10 @@ from index_grpc.shipping.contents import ServingImage, serving_images
 from index_grpc.shipping.faults import image_faults, image_told, is_of
 from index_grpc.shipping.layer_contents import LayerContents, read_layer
 from photosearch.errors import PhotosearchError
+from photosearch.oci.building.known_layers import KnownImages
 from photosearch.oci.documents import BASE_DIGEST, Descriptor
 from photosearch.oci.errors import DamagedImage, ImageMissing
-from photosearch.oci.known_layers import KnownImages
-from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.opening import open_registry, workplace_of
 from photosearch.oci.registry import ImageRegistry
 from photosearch.settings.settings import Settings

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from index_grpc.serving.opening import open_desk
 from photosearch.errors import PhotosearchError
 from photosearch.oci.opening import open_registry
-from photosearch.oci.trust import tell_signature
+from photosearch.oci.signing.trust import tell_signature
 from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import counted
 

@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from index_grpc.shipping.annotations import serving_of
+from photosearch.oci.building.put_layers import NAMES
 from photosearch.oci.documents import ImageIndex, ImageManifest, parse_document
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.layout import LayoutRegistry
-from photosearch.oci.layout_check import layout_faults
-from photosearch.oci.put_layers import NAMES
+from photosearch.oci.layout.check import layout_faults
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.registry import ImageRegistry
-from photosearch.oci.signatures import PAYLOAD, signature_tag, signed_digest, signed_digests
+from photosearch.oci.signing.signatures import PAYLOAD, signature_tag, signed_digest, signed_digests
 
 #: As Servings are named: the first window and ten digits of what is in it.
 _SERVING = re.compile("(hourly|daily|monthly)-[0-9t-]+-[0-9a-f]{10}")

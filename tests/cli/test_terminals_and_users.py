@@ -12,7 +12,7 @@ import pytest
 
 from photosearch.errors import PhotosearchError
 from photosearch.object_store import open_object_store
-from photosearch.oci.docker_config import stored_credentials
+from photosearch.oci.remote.docker_config import stored_credentials
 from photosearch.settings.home import expanded, looked_up
 from photosearch.settings.settings import Settings
 from photosearch.terminal.terminal import Terminal

@@ -52,11 +52,11 @@ PARTS = {
         ["torch", "dagster", "fastapi", "api", "controller"],
     ),
     "code-location": (
-        ["photosearch_assets.definitions", "dagster_webserver", "photosearch.oci.remote"],
+        ["photosearch_assets.definitions", "dagster_webserver", "photosearch.oci.remote.remote"],
         ["torch", "fastapi", "onnxruntime", "scann", "api", "controller"],
     ),
     "controller": (
-        ["controller.local.deployer", "index_grpc.shipping.image", "photosearch.oci.remote"],
+        ["controller.local.deployer", "index_grpc.shipping.image", "photosearch.oci.remote.remote"],
         ["torch", "dagster", "fastapi", "scann", "onnxruntime", "api", "photosearch_assets"],
     ),
 }

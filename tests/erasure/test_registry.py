@@ -19,7 +19,7 @@ from photosearch.oci.documents import MANIFEST, ImageManifest, images_in, parse_
 from photosearch.oci.errors import ImageMissing, RegistryDown, RegistryRefused
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes, ImageRegistry
-from photosearch.oci.remote import RemoteRegistry
+from photosearch.oci.remote.remote import RemoteRegistry
 from photosearch.repository.erasures import Receipt, receipts
 from photosearch_operations.erasure.check import still_there
 from photosearch_operations.erasure.waiting import ErasureError

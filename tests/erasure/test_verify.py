@@ -12,7 +12,7 @@ from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.cli import main
 from photosearch.images.cache import ImageCache
 from photosearch.images.reports import PhotoReports
-from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.opening import open_registry
 from photosearch.repository.addresses import Kind
 from photosearch.repository.erasures import receipt_path, receipts

@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 from photosearch.oci.documents import LAYER, Descriptor
-from photosearch.oci.unpack import unpack
+from photosearch.oci.pulling.unpack import unpack
 
 BLOCK = tarfile.BLOCKSIZE
 END = bytes(2 * BLOCK)

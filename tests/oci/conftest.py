@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.oci.build import ImageBuilder
+from photosearch.oci.building.build import ImageBuilder
 from photosearch.oci.opening import open_builder
 from photosearch.oci.registry import ImageRegistry
 from photosearch.settings.settings import Settings

@@ -9,11 +9,11 @@ from index_grpc.serving.serving import Serving
 from index_grpc.shipping.annotations import image_annotations, provenance
 from index_grpc.shipping.image import COMMAND, ENVIRONMENT
 from index_grpc.shipping.layers import serving_layers
-from photosearch.oci.assemble import put_image
-from photosearch.oci.build import ImageBuilder
+from photosearch.oci.building.assemble import put_image
+from photosearch.oci.building.build import ImageBuilder
+from photosearch.oci.building.layers import Layer, LayerFile
+from photosearch.oci.building.put_layers import layer_annotations
 from photosearch.oci.documents import LAYER, Descriptor
-from photosearch.oci.layers import Layer, LayerFile
-from photosearch.oci.put_layers import layer_annotations
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository
 

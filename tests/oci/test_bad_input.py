@@ -20,7 +20,7 @@ from index_grpc.shipping.image import (
     find_serving_image,
     pull_serving_image,
 )
-from photosearch.oci.build import ImageBuilder
+from photosearch.oci.building.build import ImageBuilder
 from photosearch.oci.documents import (
     BASE_DIGEST,
     CONFIG,
@@ -35,7 +35,7 @@ from photosearch.oci.documents import (
     write_manifest,
 )
 from photosearch.oci.errors import DamagedImage, ImageError, ImageMissing, RegistryRefused
-from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.opening import open_builder, open_registry
 from photosearch.oci.registry import Bytes, ImageRegistry
 from photosearch.repository.errors import ArtifactMissing

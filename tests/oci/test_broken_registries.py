@@ -13,7 +13,7 @@ from photosearch.oci.documents import write_index
 from photosearch.oci.errors import RegistryDown, RegistryRefused
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes, ImageRegistry
-from photosearch.oci.trying import LONGEST_PAUSE_S
+from photosearch.oci.remote.trying import LONGEST_PAUSE_S
 from tests.oci.conftest import registry_settings
 
 DIGEST = "sha256:" + "0" * 64

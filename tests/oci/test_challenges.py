@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photosearch.oci.challenges import Challenge, parse_challenges
+from photosearch.oci.remote.challenges import Challenge, parse_challenges
 
 REALM = "https://tokens.example/token"
 

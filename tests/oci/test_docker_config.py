@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.oci import docker_config
-from photosearch.oci.docker_config import basic, stored_credentials
 from photosearch.oci.errors import RegistryRefused
+from photosearch.oci.remote import docker_config
+from photosearch.oci.remote.docker_config import basic, stored_credentials
 
 HOST = "registry.example:5000"
 SHOP = basic("shop", "let me in")

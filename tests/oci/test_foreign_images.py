@@ -10,12 +10,12 @@ import pytest
 
 from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.image import build_serving_image
+from photosearch.oci.building.put_layers import NAMES
 from photosearch.oci.documents import CONFIG, Descriptor, to_bytes, write_manifest
 from photosearch.oci.errors import DamagedImage, RegistryRefused
-from photosearch.oci.garbage import collect_garbage
-from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.layout.garbage import collect_garbage
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.opening import open_builder, open_registry
-from photosearch.oci.put_layers import NAMES
 from photosearch.oci.registry import Bytes
 from tests.controller.made_repository import MadeRepository, made_settings
 from tests.oci.test_bad_input import serving_of

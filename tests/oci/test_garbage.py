@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from index_grpc.shipping.image import build_serving_image, find_serving_image
-from photosearch.oci.garbage import collect_garbage
+from photosearch.oci.layout.garbage import collect_garbage
 from photosearch.oci.opening import open_builder
 from tests.controller.made_repository import MadeRepository, made_settings
 from tests.oci.test_bad_input import serving_of

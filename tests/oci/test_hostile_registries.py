@@ -14,13 +14,13 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from photosearch.oci import ending_reads, remote, transport
-from photosearch.oci.base import _small_blob
+from photosearch.oci.building.base import _small_blob
 from photosearch.oci.documents import Descriptor
 from photosearch.oci.errors import DamagedImage, RegistryRefused
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes, ImageRegistry
-from photosearch.oci.sign_in import SignIn
+from photosearch.oci.remote import ending_reads, remote, transport
+from photosearch.oci.remote.sign_in import SignIn
 from photosearch_operations.verify.images import _other_bytes
 from tests.oci.conftest import registry_settings
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.oci import known_layers
-from photosearch.oci.known_layers import KnownLayers
-from photosearch.oci.layers import Layer, LayerFile
+from photosearch.oci.building import known_layers
+from photosearch.oci.building.known_layers import KnownLayers
+from photosearch.oci.building.layers import Layer, LayerFile
 
 
 def digest(number: int) -> str:

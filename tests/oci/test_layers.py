@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from photosearch.oci.building.layers import CHUNK_BYTES, Layer, LayerFile
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.layers import CHUNK_BYTES, Layer, LayerFile
 
 NAMES = st.text("abcdefgh0123456789-.", min_size=1, max_size=70).filter(
     lambda name: name.strip(".") != ""

@@ -7,7 +7,7 @@ import pytest
 from photosearch.oci.errors import ImageError
 from photosearch.oci.names import ImageName, parse_image_name
 from photosearch.oci.opening import open_builder, open_registry
-from photosearch.oci.remote import RemoteRegistry
+from photosearch.oci.remote.remote import RemoteRegistry
 from tests.controller.made_repository import made_settings
 
 DIGEST = "sha256:" + "0" * 64

@@ -11,9 +11,9 @@ import pytest
 from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.oci.documents import REF_NAME
-from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.opening import open_registry
-from photosearch.oci.signatures import signature_tag
+from photosearch.oci.signing.signatures import signature_tag
 from photosearch.settings.settings import Settings
 from photosearch_operations.verify.images import damaged_images
 from tests.controller.made_repository import MadeRepository, made_settings

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from photosearch.oci.building.layers import Layer, LayerFile
 from photosearch.oci.documents import LAYER
 from photosearch.oci.errors import DamagedImage, RegistryRefused
-from photosearch.oci.layers import Layer, LayerFile
 from tests.oci.archives import END, entry, extended, octal, raw, record, sparse, unpacked
 
 #: What a few bytes would become. Enough to tell, and not to fill a disk should it go wrong.
@@ -127,7 +127,7 @@ def test_a_compressed_layer_is_not_even_looked_at(media_type: str, tmp_path: Pat
 def test_more_empty_files_than_any_index_has_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photosearch.oci.tar_entries.MOST_ENTRIES", 100)
+    monkeypatch.setattr("photosearch.oci.pulling.tar_entries.MOST_ENTRIES", 100)
     files = b"".join(entry(f"index/{number}") for number in range(101))
 
     with pytest.raises(DamagedImage, match="more than 100 files"):

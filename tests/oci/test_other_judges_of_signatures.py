@@ -10,8 +10,8 @@ import pytest
 
 from index_grpc.shipping.image import build_serving_image
 from photosearch.oci.opening import open_builder
-from photosearch.oci.signatures import PAYLOAD, SIGNATURE, read_signatures, sign
-from photosearch.oci.signing_keys import read_signing_key
+from photosearch.oci.signing.signatures import PAYLOAD, SIGNATURE, read_signatures, sign
+from photosearch.oci.signing.signing_keys import read_signing_key
 from tests.controller.made_repository import MadeRepository, made_settings
 from tests.oci.conftest import NAME, registry_settings
 from tests.oci.docker_registry import DockerRegistry

@@ -11,7 +11,7 @@ from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.faults import index_fault
 from index_grpc.shipping.image import build_serving_image, find_serving_image
-from photosearch.oci.build import ImageBuilder
+from photosearch.oci.building.build import ImageBuilder
 from photosearch.oci.registry import ImageRegistry
 from photosearch.repository.addresses import Address
 from photosearch.settings.settings import Settings

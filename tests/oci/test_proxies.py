@@ -12,7 +12,7 @@ import pytest
 
 from photosearch.oci.errors import RegistryRefused
 from photosearch.oci.opening import open_registry
-from photosearch.oci.proxies import proxy_for
+from photosearch.oci.remote.proxies import proxy_for
 from tests.oci.conftest import registry_settings
 from tests.oci.docker_registry import running_registry
 

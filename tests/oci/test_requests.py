@@ -14,7 +14,7 @@ import pytest
 from photosearch.oci.errors import ImageMissing, RegistryDown, RegistryRefused
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes
-from photosearch.oci.trying import ATTEMPTS, LONGEST_PAUSE_S
+from photosearch.oci.remote.trying import ATTEMPTS, LONGEST_PAUSE_S
 from tests.oci.conftest import registry_settings
 from tests.oci.test_hostile_registries import Write, hostile, registry_at, whole
 

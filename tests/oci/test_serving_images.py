@@ -22,7 +22,7 @@ from index_grpc.shipping.image import (
     pull_serving_image,
     remove_unused,
 )
-from photosearch.oci.build import ImageBuilder
+from photosearch.oci.building.build import ImageBuilder
 from photosearch.oci.documents import ImageIndex, ImageManifest, parse_document
 from photosearch.oci.opening import open_builder
 from photosearch.oci.registry import ImageRegistry

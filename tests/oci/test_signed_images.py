@@ -12,7 +12,7 @@ from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.image import build_serving_image
 from index_grpc.shipping.reconcile import ServingReconciler
-from photosearch.oci.build import ImageBuilder
+from photosearch.oci.building.build import ImageBuilder
 from photosearch.oci.documents import (
     CONFIG,
     Descriptor,
@@ -22,9 +22,9 @@ from photosearch.oci.documents import (
     parts_of,
     write_manifest,
 )
-from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.registry import Bytes, ImageRegistry
-from photosearch.oci.signatures import (
+from photosearch.oci.signing.signatures import (
     PAYLOAD,
     SIGNATURE,
     read_signatures,
@@ -32,8 +32,8 @@ from photosearch.oci.signatures import (
     signature_tag,
     to_payload,
 )
-from photosearch.oci.signing_keys import SigningKey, read_signing_key
-from photosearch.oci.trust import require_trusted
+from photosearch.oci.signing.signing_keys import SigningKey, read_signing_key
+from photosearch.oci.signing.trust import require_trusted
 from photosearch.settings.settings import Settings
 from tests.controller.made_repository import MadeRepository
 from tests.oci.keys import make_key

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.oci.signing_keys import KeyRefused, read_signing_key, read_trusted_key
+from photosearch.oci.signing.signing_keys import KeyRefused, read_signing_key, read_trusted_key
 from tests.oci.keys import PASSWORD, encrypted, make_key, openssl
 
 _LABEL = "ENCRYPTED SIGSTORE PRIVATE KEY"

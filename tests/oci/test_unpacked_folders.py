@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from index_grpc.shipping.image import build_serving_image, pull_serving_image
+from photosearch.oci.building.layers import Layer, LayerFile
+from photosearch.oci.building.put_layers import is_ours
 from photosearch.oci.documents import (
     CONFIG,
     LAYER,
@@ -17,10 +19,8 @@ from photosearch.oci.documents import (
     write_manifest,
 )
 from photosearch.oci.errors import DamagedImage, NoImage
-from photosearch.oci.layers import Layer, LayerFile
 from photosearch.oci.opening import open_builder, open_registry
-from photosearch.oci.pull import pull_image
-from photosearch.oci.put_layers import is_ours
+from photosearch.oci.pulling.pull import pull_image
 from photosearch.oci.registry import Bytes
 from tests.controller.made_repository import MadeRepository, made_settings
 from tests.oci.test_serving_images import hour, serving_of

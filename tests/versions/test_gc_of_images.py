@@ -11,7 +11,7 @@ from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.reconcile import ServingReconciler, reconcile_servings
 from photosearch.cli import main
 from photosearch.oci.documents import MANIFEST, REF_NAME, Descriptor
-from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes
 from photosearch.settings.settings import Settings

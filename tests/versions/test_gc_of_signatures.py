@@ -9,10 +9,10 @@ from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.cli import main
 from photosearch.oci.documents import MANIFEST, REF_NAME, Descriptor
-from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.opening import open_registry
 from photosearch.oci.registry import Bytes
-from photosearch.oci.signatures import signature_tag, signed_digest
+from photosearch.oci.signing.signatures import signature_tag, signed_digest
 from photosearch.settings.settings import Settings
 from photosearch_operations.gc_images import unneeded_images
 from tests.controller.made_repository import MadeRepository

@@ -12,7 +12,7 @@ from typing import Any
 
 from photosearch.oci.documents import INDEX, is_digest, parse_document
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.layout import INDEX_FILE, LAYOUT, LAYOUT_FILE, LayoutRegistry, tag_of
+from photosearch.oci.layout.layout import INDEX_FILE, LAYOUT, LAYOUT_FILE, LayoutRegistry, tag_of
 from photosearch.terminal.wording import counted
 
 _OF_INDEX = frozenset(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from photosearch.oci.base import BaseImage
+from photosearch.oci.building.base import BaseImage
 from photosearch.oci.documents import (
     BASE_DIGEST,
     BASE_NAME,

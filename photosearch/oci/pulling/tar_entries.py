@@ -2,9 +2,9 @@
 
 A general reader of archives knows what decades of tar have brought: links, devices, files with
 holes of which 1.5 kB become a terabyte, headers about headers without end. A layer of ours has
-none of that (layers.py): plain files and folders, and before one with a long path or size the
-extended header that says so. Only this is read, so what comes out is never more than went in,
-and everything else, wherever it stands, is a damaged image.
+none of that (building/layers.py): plain files and folders, and before one with a long path or
+size the extended header that says so. Only this is read, so what comes out is never more than
+went in, and everything else, wherever it stands, is a damaged image.
 """
 
 import re

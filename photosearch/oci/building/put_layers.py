@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from photosearch.oci.building.known_layers import KnownLayers
+from photosearch.oci.building.layers import Layer
 from photosearch.oci.documents import (
     Descriptor,
     ImageManifest,
@@ -18,10 +20,8 @@ from photosearch.oci.documents import (
     parse_document,
 )
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.known_layers import KnownLayers
-from photosearch.oci.layers import Layer
 from photosearch.oci.registry import Blob, ImageRegistry
-from photosearch.oci.signatures import signed_digest
+from photosearch.oci.signing.signatures import signed_digest
 
 #: Our annotations begin so.
 NAMES = "io.photosearch"

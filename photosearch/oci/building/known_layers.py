@@ -19,8 +19,8 @@ from typing import Any, TypeGuard
 
 from photosearch.files.bounded import Entry, make_room
 from photosearch.files.whole import write_whole
+from photosearch.oci.building.layers import Layer
 from photosearch.oci.documents import is_digest
-from photosearch.oci.layers import Layer
 
 #: Their folders, below the builder's workplace.
 NOTES = "layers"

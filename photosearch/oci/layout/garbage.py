@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from photosearch.oci.documents import ImageIndex, images_in, parse_document
 from photosearch.oci.errors import DamagedImage
-from photosearch.oci.layout import LayoutRegistry
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.registry import Blob, ImageRegistry
 
 

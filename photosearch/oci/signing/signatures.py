@@ -32,7 +32,7 @@ from photosearch.oci.errors import DamagedImage, ImageMissing
 from photosearch.oci.registry import Blob, Bytes, ImageRegistry
 
 if TYPE_CHECKING:
-    from photosearch.oci.signing_keys import SigningKey, TrustedKey
+    from photosearch.oci.signing.signing_keys import SigningKey, TrustedKey
 
 PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE = "dev.cosignproject.cosign/signature"

@@ -13,9 +13,9 @@ from urllib.parse import urljoin
 
 import httpx
 
-from photosearch.oci.challenges import Challenge, parse_challenges
 from photosearch.oci.errors import RegistryDown, RegistryRefused
-from photosearch.oci.trying import BUSY
+from photosearch.oci.remote.challenges import Challenge, parse_challenges
+from photosearch.oci.remote.trying import BUSY
 
 _Flow = Generator[httpx.Request, httpx.Response, None]
 

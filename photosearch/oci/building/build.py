@@ -15,12 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from photosearch.oci.assemble import find_image, put_image
-from photosearch.oci.base import BaseImage, BaseReference, read_base
-from photosearch.oci.documents import LAYER, Descriptor
-from photosearch.oci.errors import DamagedImage
-from photosearch.oci.known_layers import KnownImages, KnownLayers
-from photosearch.oci.put_layers import (
+from photosearch.oci.building.assemble import find_image, put_image
+from photosearch.oci.building.base import BaseImage, BaseReference, read_base
+from photosearch.oci.building.known_layers import KnownImages, KnownLayers
+from photosearch.oci.building.put_layers import (
     PlannedLayer,
     Progress,
     is_ours,
@@ -28,6 +26,8 @@ from photosearch.oci.put_layers import (
     layers_of,
     put_layers,
 )
+from photosearch.oci.documents import LAYER, Descriptor
+from photosearch.oci.errors import DamagedImage
 from photosearch.oci.registry import ImageRegistry
 
 
@@ -44,7 +44,7 @@ class ImageBuilder:
     workplace: Path
 
     def read_base(self) -> BaseImage:
-        """The base image as it is now; see :func:`photosearch.oci.base.read_base`."""
+        """The base image as it is now; see :func:`photosearch.oci.building.base.read_base`."""
         return read_base(self.base)
 
 

@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from photosearch.oci.building.layers import CHUNK_BYTES, Layer, LayerFile
 from photosearch.oci.documents import LAYER, Descriptor
 from photosearch.oci.errors import DamagedImage, RegistryRefused
-from photosearch.oci.layers import CHUNK_BYTES, Layer, LayerFile
-from photosearch.oci.tar_entries import Entry, OddArchive, entries
+from photosearch.oci.pulling.tar_entries import Entry, OddArchive, entries
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

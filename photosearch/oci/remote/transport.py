@@ -20,9 +20,9 @@ import httpcore
 import httpx
 
 from photosearch.oci.documents import MOST_DOCUMENT_BYTES
-from photosearch.oci.ending_reads import EndingReads, EndingStream
-from photosearch.oci.proxies import proxy_for
-from photosearch.oci.trying import TRYING, AnswerTooLong, NoAnswer, NoConnection, TlsFailed
+from photosearch.oci.remote.ending_reads import EndingReads, EndingStream
+from photosearch.oci.remote.proxies import proxy_for
+from photosearch.oci.remote.trying import TRYING, AnswerTooLong, NoAnswer, NoConnection, TlsFailed
 
 CONNECT_TIMEOUT_S = 5.0
 #: An idle connection is kept so long: who is between may forget it without a word.

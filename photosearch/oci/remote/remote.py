@@ -18,7 +18,6 @@ import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from photosearch.files.locks import locked_by_name
-from photosearch.oci.client import RegistryClient
 from photosearch.oci.documents import (
     ACCEPTED,
     INDEX,
@@ -32,6 +31,7 @@ from photosearch.oci.documents import (
 )
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryDown, RegistryRefused
 from photosearch.oci.registry import Blob, BlobContent, ImageRegistry
+from photosearch.oci.remote.client import RegistryClient
 
 ATTEMPTS = 3
 #: No timeline has as many; a registry that goes on would be listened to for ever.

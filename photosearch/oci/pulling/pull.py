@@ -17,8 +17,8 @@ from pathlib import Path
 from photosearch.files.locks import file_lock, locked_by_name
 from photosearch.oci.documents import Descriptor, ImageManifest, is_digest, parse_document
 from photosearch.oci.errors import DamagedImage, ImageMissing, RegistryRefused
+from photosearch.oci.pulling.unpack import digest_of_files, files_in, unpack
 from photosearch.oci.registry import ImageRegistry
-from photosearch.oci.unpack import digest_of_files, files_in, unpack
 
 _LOCK = "lock"
 _UNPACKING = "unpacking"

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import httpx
 
-from photosearch.oci.docker_config import basic, stored_credentials
 from photosearch.oci.errors import RegistryDown, RegistryRefused
 from photosearch.oci.names import ImageName
 from photosearch.oci.registry import BlobContent
-from photosearch.oci.sign_in import SignIn
-from photosearch.oci.transport import STREAM, Transport
-from photosearch.oci.trying import BUSY, TlsFailed
+from photosearch.oci.remote.docker_config import basic, stored_credentials
+from photosearch.oci.remote.sign_in import SignIn
+from photosearch.oci.remote.transport import STREAM, Transport
+from photosearch.oci.remote.trying import BUSY, TlsFailed
 
 #: An error tells so much of what a registry says.
 _TOLD_CHARACTERS = 300

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from photosearch.oci.errors import ImageError
 from photosearch.oci.registry import ImageRegistry
-from photosearch.oci.signatures import judge, sign
+from photosearch.oci.signing.signatures import judge, sign
 from photosearch.settings.home import expanded
 from photosearch.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from photosearch.oci.signing_keys import SigningKey, TrustedKey
+    from photosearch.oci.signing.signing_keys import SigningKey, TrustedKey
 
 _MOST_TOLD = 3
 
@@ -117,14 +117,14 @@ def trusted_keys(settings: Settings) -> list["TrustedKey"]:
     """
     if not settings.trusted_keys:
         return []
-    from photosearch.oci.signing_keys import read_trusted_key
+    from photosearch.oci.signing.signing_keys import read_trusted_key
 
     folder = settings.base_dir
     return [read_trusted_key(expanded(path), folder) for path in settings.trusted_keys]
 
 
 def _signing_key(settings: Settings) -> "SigningKey":
-    from photosearch.oci.signing_keys import KeyRefused, read_signing_key
+    from photosearch.oci.signing.signing_keys import KeyRefused, read_signing_key
 
     assert settings.signing_key is not None
     password = settings.signing_key_password
