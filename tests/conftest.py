@@ -18,6 +18,8 @@ import sqlalchemy as sa
 
 os.environ.pop("DAGSTER_HOME", None)  # a developer's own Dagster is none of the tests'
 
+#: The one role whose members are asked for their passwords.
+GUARDED = "guarded"
 _STARTED_WITHIN_S = 30
 _INITDB_OPTIONS = (
     *("--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"),
@@ -47,6 +49,8 @@ def postgres_server() -> Iterator[str]:
             capture_output=True,
             cwd=folder,
         )
+        hba = folder / "cluster" / "pg_hba.conf"
+        hba.write_text(f"host all +{GUARDED} 127.0.0.1/32 scram-sha-256\n{hba.read_text()}")
         port = _free_port()
         options = {"listen_addresses": "127.0.0.1", "port": port, "fsync": "off"}
         options |= {"unix_socket_directories": "", "max_connections": 50}
@@ -61,6 +65,7 @@ def postgres_server() -> Iterator[str]:
         try:
             url = f"postgresql://postgres@127.0.0.1:{port}"
             _await_answer(url, server, folder / "log")
+            _administer(url, f"CREATE ROLE {GUARDED}")
             yield url
         finally:
             server.send_signal(signal.SIGINT)  # ends sessions, then itself

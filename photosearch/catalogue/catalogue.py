@@ -16,7 +16,7 @@ from typing import Protocol, Self, TypeVar
 
 import sqlalchemy as sa
 
-from photosearch.catalogue.connection import make_engine, reading
+from photosearch.catalogue.connection import engine_of, reading
 from photosearch.catalogue.left_out import (
     Reason,
     hidden_by_status,
@@ -88,7 +88,7 @@ class Catalogue(Closing):
 
         ``with_erased`` shows what was erased, as an erasure has to see it.
         """
-        engine = make_engine(settings.database_url or settings.catalogue_file, settings.base_dir)
+        engine = engine_of(settings)
         return cls(engine, settings, NothingErased() if with_erased else None)
 
     @property

@@ -6,6 +6,9 @@ would make an empty file where it finds none, so a missing file is refused befor
 A PostgreSQL session is told its zone by a statement and not by an option at its start: poolers
 refuse options that they don't know (PgBouncer before 1.20 all of them) but keep track of the
 zone, and an option of ours would take the place of those that the URL or PGOPTIONS give.
+
+A password that is a setting of its own reaches the driver and nothing else: the engine's URL, which
+errors and pages name, never holds it.
 """
 
 import errno
@@ -16,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from photosearch.catalogue.schema import CatalogueError
 from photosearch.files.disk import remedy_for
+from photosearch.settings.settings import Settings
 from photosearch.terminal.masked import masked, masked_text
 
 _CONNECT_SECONDS = 10
@@ -27,16 +32,24 @@ _ROWS_AT_ONCE = 5_000
 #: Those that answer without an event loop and take the options given here, the default first.
 _DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg2", "psycopg")}
 _DISK_IS_FULL = remedy_for(OSError(errno.ENOSPC, ""), "state_dir")
+_VARIABLE = "PHOTOSEARCH_DATABASE_PASSWORD"
 _FORMS = "sqlite:///FILE, postgresql://USER@HOST/NAME or postgresql+psycopg://USER@HOST/NAME"
 
 
-def make_engine(named: str | Path, base_dir: Path) -> sa.Engine:
+def engine_of(settings: Settings) -> sa.Engine:
+    """The engine to the catalogue of these settings; see :func:`make_engine`."""
+    named = settings.database_url or settings.catalogue_file
+    return make_engine(named, settings.base_dir, settings.database_password)
+
+
+def make_engine(named: str | Path, base_dir: Path, password: SecretStr | None = None) -> sa.Engine:
     """An engine for a SQLAlchemy URL or a SQLite file, without connecting; a relative file counts
     from ``base_dir``, as all paths in the settings do. No URL can tell a ``?`` in a file's path
     from the one before its options.
 
     Raises:
-        CatalogueError: if the text is no URL, or its database has no driver here.
+        CatalogueError: if the text is no URL, its database has no driver here, or ``password`` is
+            not its password.
     """
     is_file, url_text = isinstance(named, Path), str(named)
     try:
@@ -45,12 +58,14 @@ def make_engine(named: str | Path, base_dir: Path) -> sa.Engine:
         _require_driver(url)
         if backend == "sqlite" and url.database and not url.database.startswith((":", "file:")):
             url = url.set(database=str(base_dir.resolve() / url.database))
-        engine = sa.create_engine(url, **_options(url))
+        if password is not None:
+            _require_its_password(url, password.get_secret_value())
+        engine = sa.create_engine(url, **_options(url, password))
     except (sa.exc.ArgumentError, ValueError) as error:
         raise CatalogueError(
             "database_url is no SQLAlchemy URL",
             found=repr(masked(url_text)),
-            remedy="write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
+            remedy=f"write {_FORMS}",
         ) from error
     except ImportError as error:
         raise CatalogueError(
@@ -79,6 +94,21 @@ def _require_driver(url: sa.URL) -> None:
             found=f"{url.drivername}://",
             limit=" or ".join(_DRIVERS[backend]),
             remedy=f"write {backend}:// in its place; the rest of the URL may stay",
+        )
+
+
+def _require_its_password(url: sa.URL, password: str) -> None:
+    """Refuse a password beside the one of the URL, of which nobody knows which is meant."""
+    if url.get_backend_name() == "sqlite":
+        raise CatalogueError(
+            "database_password is set, and the catalogue is a SQLite file, which has none",
+            remedy=f"leave it out ({_VARIABLE} too), or set database_url to {_FORMS}",
+        )
+    if {url.password, url.query.get("password")} - {None, password}:
+        raise CatalogueError(
+            "database_url holds another password than database_password",
+            found=masked(url.render_as_string(hide_password=True)),
+            remedy=f"leave it out of the URL; {_VARIABLE} comes before the settings' file",
         )
 
 
@@ -179,12 +209,14 @@ def database_errors(engine: sa.Engine) -> Iterator[None]:
         raise CatalogueError(f"the catalogue {shown} failed", found=found) from error
 
 
-def _options(url: sa.URL) -> dict[str, object]:
+def _options(url: sa.URL, password: SecretStr | None) -> dict[str, object]:
     """What the engine is made with, beside what the URL says."""
     if url.get_backend_name() == "sqlite":
         waits = {} if "timeout" in url.query else {"timeout": _SQLITE_BUSY_SECONDS}
         return {"connect_args": waits}
     given: dict[str, object] = {}
+    if password is not None:
+        given["password"] = password.get_secret_value()
     if "connect_timeout" not in url.query and "PGCONNECT_TIMEOUT" not in os.environ:
         given["connect_timeout"] = _CONNECT_SECONDS
     if url.drivername.endswith("+psycopg"):
@@ -213,6 +245,10 @@ def _remedy(error: sa.exc.OperationalError) -> str:
         )
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return "let the program that holds it come to an end, then run this again"
+    if "password" in str(error.orig):  # neither driver has a code for a connection that failed
+        return (
+            f"set database_password, or {_VARIABLE} in the environment, and see to the URL's user"
+        )
     return "check that the database runs, and database_url"
 
 

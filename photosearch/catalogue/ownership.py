@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from photosearch.catalogue.connection import make_engine, reading, stream
+from photosearch.catalogue.connection import engine_of, reading, stream
 from photosearch.catalogue.schema import Schema, read_schema
 from photosearch.catalogue.values import read_id
 from photosearch.repository.erasures import is_erased
@@ -57,7 +57,7 @@ def _rows(
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[tuple[sa.Connection, Schema]]:
-    engine = make_engine(settings.database_url or settings.catalogue_file, settings.base_dir)
+    engine = engine_of(settings)
     try:
         with reading(engine) as connection:
             yield connection, read_schema(engine, settings)

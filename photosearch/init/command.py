@@ -31,7 +31,11 @@ def init(
         typer.Option(help="Folder of photos, at any depth; with --database, of its photos."),
     ] = None,
     database: Annotated[
-        str | None, typer.Option(help="SQLAlchemy URL of a database with listings and photos.")
+        str | None,
+        typer.Option(
+            help="SQLAlchemy URL of a database with listings and photos; its password had better "
+            "be PHOTOSEARCH_DATABASE_PASSWORD."
+        ),
     ] = None,
 ) -> None:
     """Set up photosearch for a folder of photos or a shop's database; again: scan again."""

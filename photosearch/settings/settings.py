@@ -135,6 +135,9 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="SQLAlchemy URL of the catalogue; a SQLite file in state_dir by default."
     )
+    database_password: SecretStr | None = Field(
+        None, description="That database's password, so that the URL need not hold it."
+    )
     listings_table: str = Field("listings", description="Table of listings.")
     photos_table: str = Field("photos", description="Table of photos.")
     listing_id_column: str = Field("id", description="Listing: its id.")

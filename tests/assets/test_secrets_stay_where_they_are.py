@@ -87,6 +87,7 @@ def test_what_is_made_holds_no_password(shop: Shop, postgres_url: str, runner: s
     secret = f"user:{MARKER}@"
     shop.configure(
         database_url=postgres_url.replace("postgres@", f"postgres:{MARKER}@"),
+        database_password=MARKER,
         registry_user="user",
         registry_password=MARKER,
         s3_endpoint=f"http://{secret}127.0.0.1:1",

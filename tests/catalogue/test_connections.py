@@ -1,20 +1,26 @@
 """Databases that are not there."""
 
 import pickle
+import re
 import sqlite3
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from photosearch.catalogue.catalogue import Catalogue, CatalogueError
 from photosearch.catalogue.connection import database_errors, make_engine
 from photosearch.settings.settings import Settings
 from tests.catalogue.lamps import HOUR_14, TWO
 from tests.catalogue.pooler import pgbouncer
+from tests.conftest import GUARDED
 
 
 def error_of(folder: Path, url: str) -> CatalogueError:
@@ -68,6 +74,94 @@ def test_another_database_is_answered_with_those_that_are_read(tmp_path: Path, u
     assert error.what == "the catalogue lies in SQLite or PostgreSQL"
     assert error.found == url.partition(":")[0]
     assert "set database_url to sqlite:///FILE, postgresql://USER@HOST/NAME" in str(error)
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A database that asks its user for a password; ``url`` has none."""
+
+    url: str
+    user: str
+    password: str
+
+
+@pytest.fixture(params=["postgresql", "postgresql+psycopg"])
+def guarded(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[Guarded]:
+    if request.param == "postgresql+psycopg":
+        pytest.importorskip("psycopg", exc_type=ImportError)
+    user, password = f"user_{uuid4().hex}", "p@ss/w?rd%41"
+    engine = sa.create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {user} LOGIN IN ROLE {GUARDED}")
+        literal = sa.literal(password).compile(compile_kwargs={"literal_binds": True})
+        connection.exec_driver_sql(f"ALTER ROLE {user} PASSWORD {str(literal).replace('%', '%%')}")
+    url = engine.url.set(drivername=request.param, username=user).render_as_string()
+    yield Guarded(url, user, password)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP ROLE {user}")
+    engine.dispose()
+
+
+@pytest.mark.postgres
+def test_a_password_of_its_own_opens_the_database_and_is_in_no_url(
+    guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHOTOSEARCH_DATABASE_PASSWORD", guarded.password)
+
+    with Catalogue.open(Settings(base_dir=tmp_path, database_url=guarded.url)) as catalogue:
+        catalogue.connect()
+        assert catalogue.shown_url == guarded.url
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("password", [None, "another"])
+def test_a_password_that_is_missing_or_wrong_is_told_with_its_setting(
+    guarded: Guarded, tmp_path: Path, password: str | None
+) -> None:
+    settings = Settings(
+        base_dir=tmp_path,
+        database_url=guarded.url,
+        database_password=password,
+    )
+
+    with (
+        pytest.raises(CatalogueError, match="password") as caught,
+        Catalogue.open(settings) as catalogue,
+    ):
+        catalogue.connect()
+
+    assert "set database_password, or PHOTOSEARCH_DATABASE_PASSWORD" in str(caught.value)
+    assert "another" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://shop:one@127.0.0.1:1/shop",
+        "postgresql://shop@127.0.0.1:1/shop?password=one",
+        "postgresql://shop:two@127.0.0.1:1/shop?password=one",
+    ],
+)
+def test_two_passwords_that_differ_are_refused_unseen(tmp_path: Path, url: str) -> None:
+    settings = Settings(base_dir=tmp_path, database_url=url, database_password=SecretStr("two"))
+
+    with pytest.raises(CatalogueError, match="another password than database_pass") as caught:
+        Catalogue.open(settings)
+
+    assert not re.search(r"\b(one|two)\b", str(caught.value))
+
+
+def test_the_same_password_twice_is_no_contradiction(tmp_path: Path) -> None:
+    url = "postgresql://shop:two@127.0.0.1:1/shop"
+    settings = Settings(base_dir=tmp_path, database_url=url, database_password=SecretStr("two"))
+
+    with Catalogue.open(settings) as catalogue:
+        assert catalogue.shown_url == "postgresql://shop:***@127.0.0.1:1/shop"
+
+
+def test_a_sqlite_file_has_no_password(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match="SQLite file, which has none"):
+        Catalogue.open(Settings(base_dir=tmp_path, database_password=SecretStr("two")))
 
 
 @pytest.mark.postgres

@@ -105,19 +105,21 @@ def test_the_settings_show_no_password(
     for name, scheme in urls.items():
         monkeypatch.setenv(f"PHOTOSEARCH_{name.upper()}", f"{scheme}://shop:{PASSWORD}@host/x")
     monkeypatch.setenv("PHOTOSEARCH_REGISTRY_PASSWORD", PASSWORD)
+    monkeypatch.setenv("PHOTOSEARCH_DATABASE_PASSWORD", PASSWORD)
 
     code, text = told(capsys, "settings")
 
     assert code == 0
     assert PASSWORD not in text
     assert "postgresql://shop:***@host/x" in text
-    assert text.count("***") == 7
+    assert text.count("***") == 8
 
 
 @pytest.mark.parametrize(
     "line",
     [
         f'registry_password = ["{PASSWORD}"]',
+        f'database_password = ["{PASSWORD}"]',
         f'database_url = ["postgresql://shop:{PASSWORD}@db/shop"]',
         f'max_k = "postgresql://shop:{PASSWORD}@db/shop"',
         f'api_host = "http://shop:{PASSWORD}@db/"',
