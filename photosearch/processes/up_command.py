@@ -3,17 +3,19 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, cast
 
 import typer
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
 from rich.text import Text
 
+from photosearch.errors import PhotosearchError
 from photosearch.processes.signals import stop_on_signals
 from photosearch.processes.supervised import ProcessState, SupervisedProcess
 from photosearch.processes.supervisor import Supervisor
 from photosearch.settings.installation import load_installation
+from photosearch.settings.settings import Settings
 from photosearch.terminal.careful_output import CarefulOutput
 from photosearch.terminal.printable import printable, printable_lines
 from photosearch.terminal.terminal import Terminal
@@ -32,6 +34,8 @@ def up() -> None:
     supervisor.hurry = hurry
     with supervisor.start():
         _warn(supervisor, console)
+        beside = threading.Thread(target=_tell_overruled, args=[settings, console], daemon=True)
+        beside.start()
         story = _Story(supervisor, console)
         with _bars(supervisor, console) as show:
             while not stop.wait(_LOOK_EVERY_S) and not _is_decided(supervisor):
@@ -66,6 +70,17 @@ def _warn(supervisor: Supervisor, console: Terminal) -> None:
     for process in supervisor.processes:
         if process.spec.warning is not None:
             console.print(Text.assemble(("warning: ", "yellow"), process.spec.warning))
+
+
+def _tell_overruled(settings: Settings, console: Terminal) -> None:
+    """Tell, when the repository has said which embedder is wanted, that the settings ask for
+    another. Beside the start, because a bucket may take its time."""
+    from photosearch.repository.repository import Repository
+    from photosearch.repository.wanted_embedder import told_overruled
+
+    with suppress(PhotosearchError):  # who works with the repository tells that
+        if (told := told_overruled(settings, Repository.of(settings))) is not None:
+            console.print(Text.assemble(("warning: ", "yellow"), printable(told)))
 
 
 def _tell_addresses(supervisor: Supervisor, console: Terminal) -> None:

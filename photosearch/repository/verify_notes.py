@@ -16,6 +16,7 @@ from photosearch.repository.embedder_roles import Role, read_noted, role_path
 from photosearch.repository.errors import DamagedArtifact
 from photosearch.repository.repository import Repository
 from photosearch.repository.version_files import read_file
+from photosearch.repository.wanted_embedder import wrong_wanted
 from photosearch.terminal.wording import counted
 
 
@@ -65,7 +66,10 @@ def wrong_embedders(
 
 
 def wrong_roles(repository: Repository) -> Iterator[str]:
-    """One line for each note of an embedder's role that names none that is there."""
+    """One line for each note of an embedder's role that names none that is there, the one that is
+    wanted among them."""
+    if (told := wrong_wanted(repository)) is not None:
+        yield told
     for role in Role:
         path = role_path(role)
         try:

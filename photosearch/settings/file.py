@@ -4,7 +4,7 @@ tomlkit keeps comments, order and spacing. A value that is there stays, unless t
 just named another on the command line; both are said.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,10 @@ def update_settings_file(
     file: Path,
     values: Mapping[str, Any],
     defaults: Mapping[str, Any] | None = None,
-    without: Collection[str] = (),
 ) -> list[SettingChange]:
     """Set ``values``, and those ``defaults`` that are not set yet, in one atomic write.
 
-    Says what became of each. Settings ``without`` go with their lines. The file is made if it is
-    not there.
+    Says what became of each. The file is made if it is not there.
 
     Raises:
         SettingsError: if the file is no TOML, or can't be written.
@@ -59,10 +57,7 @@ def update_settings_file(
         if before is None or (name in values and before != str(value)):
             document[name] = value
         changes.append(SettingChange(name, before, str(document[name])))
-    surplus = [name for name in without if name in document]
-    for name in surplus:
-        document.remove(name)
-    if surplus or any(change.is_change for change in changes) or not file.exists():
+    if any(change.is_change for change in changes) or not file.exists():
         text = tomlkit.dumps(document).rstrip("\n") + "\n"
         _write(file, text, secret=_has_secret(document))
     return changes

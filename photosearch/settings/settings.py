@@ -236,7 +236,9 @@ class Settings(BaseSettings):
     # Embedder
     embedder_network: str = Field(
         "efficientnet_lite0",
-        description="efficientnet_lite0, torchvision:NAME, or the path of an ONNX file.",
+        description="efficientnet_lite0, torchvision:NAME, or the path of an ONNX file. Like the "
+        "rest of what an embedder is made with, it decides the first one only: 'photosearch "
+        "embedder use' makes and takes another.",
     )
     embedder_weights: Path | None = Field(
         None, description="Weights file for a torchvision network (a state dict)."

@@ -61,6 +61,7 @@ def materialize(
     with console.status("Looking for what is missing…"):
         from photosearch.repository.ahead import told_ahead
         from photosearch.repository.repository import Repository
+        from photosearch.repository.wanted_embedder import told_overruled
         from photosearch_assets.instance.home import open_instance
         from photosearch_assets.materialize.materializer import Materializer
         from photosearch_assets.materialize.unusable_photos import unusable_photos
@@ -78,8 +79,10 @@ def materialize(
     _report(console, work.summary)
     _report_unusable(console, unusable_photos(settings))
     _report_left_out(console, settings, work.now)
-    if (ahead := told_ahead(Repository.of(settings), work.now)) is not None:
-        console.print(ahead, style="bold yellow", highlight=False, soft_wrap=True)
+    repository = Repository.of(settings)
+    for told in (told_ahead(repository, work.now), told_overruled(settings, repository)):
+        if told is not None:
+            console.print(printable(told), style="bold yellow", highlight=False, soft_wrap=True)
     if work.summary.has_failed:
         raise typer.Exit(1)
 

@@ -1,7 +1,7 @@
 """Step ``embedder``: the network, and the projection fitted on the catalogue's own photos.
 
-Made once and then frozen, because every vector depends on it: it is made anew only when the
-settings ask for another network. A catalogue that grows keeps its projection.
+Made once and then frozen, because every vector depends on it: it is made anew only when it is
+lost. A catalogue that grows keeps its projection.
 """
 
 import time
@@ -10,7 +10,6 @@ from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import JsonValue
 
 from photosearch.catalogue.listing import Photo
 from photosearch.embedder import build
@@ -19,8 +18,16 @@ from photosearch.errors import PhotosearchError
 from photosearch.images.fetch import fetch_photos
 from photosearch.repository.addresses import Address
 from photosearch.repository.embedder_roles import Role, note
+from photosearch.repository.errors import ArtifactMissing, HeadMoved
 from photosearch.repository.manifest import Input, Manifest, canonical_digest
-from photosearch.repository.storage.port import TagMoved
+from photosearch.repository.wanted_embedder import (
+    Recipe,
+    WantedEmbedder,
+    read_wanted,
+    recipe_of,
+    settings_for,
+    want,
+)
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
 from photosearch_assets.steps.context import StepContext
@@ -30,59 +37,20 @@ NAME = "embedder"
 _FETCHED_AT_ONCE = 256
 
 
-def wanted(context: StepContext) -> dict[str, JsonValue]:
-    """What the settings ask of an embedder; another answer may mean another embedder."""
-    settings = context.settings
-    weights = settings.embedder_weights
-    preprocessing = {"mean": settings.embedder_mean, "std": settings.embedder_std}
-    return {
-        "network": settings.embedder_network,
-        "weights": None if weights is None else str(weights),
-        "precision": settings.embedder_precision,
-        "projection_dimensions": settings.projection_dimensions,
-        **{name: list(value) for name, value in preprocessing.items() if value is not None},
-    }
-
-
 def is_current(context: StepContext) -> bool:
-    """Whether the current embedder is the one that the settings ask for.
+    """Whether the current embedder is the one that is wanted.
 
     Work for an embedder that the settings name by its fingerprint needs no other.
     """
     if context.settings.embedder_fingerprint is not None:
         return True
-    manifest = context.repository.current(Address.embedders())
-    return manifest is not None and _answers(manifest, wanted(context), context)
-
-
-def _answers(manifest: Manifest, asked: dict[str, JsonValue], context: StepContext) -> bool:
-    if manifest.recipe == asked:
-        return True
-    made = context.repository.storage.read(_asked_path(asked))
-    return made is not None and made.content == manifest.version.encode()
-
-
-def _remember(manifest: Manifest, asked: dict[str, JsonValue], context: StepContext) -> None:
-    """Keep in the repository that what is asked for comes to this embedder.
-
-    Other settings may come to the very same vectors, such as dimensions of a projection where
-    there is none. The version's manifest never changes, so it can't say that; without a
-    word of it the embedder would be made again and again, and everything would wait for it.
-    """
-    if _answers(manifest, asked, context):
-        return
-    storage, path = context.repository.storage, _asked_path(asked)
-    known = storage.read(path)
-    with suppress(TagMoved):  # another run has just written it
-        storage.replace(path, manifest.version.encode(), None if known is None else known.tag)
-
-
-def _asked_path(asked: dict[str, JsonValue]) -> str:
-    return f"asked/embedders/{canonical_digest(asked)[:32]}"
+    current = context.repository.current(Address.embedders())
+    wanted, _ = read_wanted(context.repository.storage)
+    return current is not None and (wanted is None or wanted.version == current.version)
 
 
 def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]:
-    """Make the embedder unless it is there; ``windows`` is empty."""
+    """Make the embedder that is wanted unless it is current; ``windows`` is empty."""
     if windows:
         raise StepError("the embedder has no windows", found=windows[0].key)
     started = time.monotonic()
@@ -90,8 +58,7 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
     if current is not None and is_current(context):
         yield _result(current, started, done=False)
         return
-    manifest = make(context)
-    _remember(manifest, wanted(context), context)
+    manifest = _wanted(context)
     if current is not None and current.version != manifest.version:
         note(context.repository, Role.PREVIOUS, current.version)
     context.repository.set_head(Address.embedders(), manifest.version)
@@ -99,9 +66,25 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
     yield _result(manifest, started, done=True)
 
 
-def make(context: StepContext) -> Manifest:
-    """Build the embedder that the settings ask for and publish it; HEAD stays where it is."""
-    settings = context.settings
+def _wanted(context: StepContext) -> Manifest:
+    """The embedder that is wanted, made if it is not there; the first is the settings'."""
+    repository = context.repository
+    while True:
+        wanted, tag = read_wanted(repository.storage)
+        if wanted is not None:
+            with suppress(ArtifactMissing):
+                return repository.manifest(Address.embedders(), wanted.version)
+        recipe = recipe_of(context.settings) if wanted is None else wanted.recipe
+        made = make(context, recipe)
+        # Another machine, of other settings, may have been quicker: then its embedder it is.
+        with suppress(HeadMoved):
+            want(repository.storage, WantedEmbedder(made.version, recipe), tag)
+            return made
+
+
+def make(context: StepContext, recipe: Recipe) -> Manifest:
+    """Build the embedder of this recipe and publish it; HEAD stays where it is."""
+    settings = settings_for(context.settings, recipe)
     photo_count = context.catalogue.photo_count()
     with context.work_folder(NAME) as work:
         network = resolve_network(settings, work)
@@ -117,7 +100,7 @@ def make(context: StepContext) -> Manifest:
             rows=len(sample),
             dimension=built.dimension,
             inputs=[Input(kind="catalogue", window=None, version=digest[:16], digest=digest)],
-            recipe=dict(wanted(context)),
+            recipe=dict(recipe),
             details=built.details,
             run_id=context.run_id,
             version=built.fingerprint,

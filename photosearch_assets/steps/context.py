@@ -119,13 +119,14 @@ class StepContext(Closing):
         from photosearch.embedder.embedder import open_embedder
 
         folder = self.repository.local_files(Address.embedders(), self.fingerprint)
+        made_with = self.repository.manifest(Address.embedders(), self.fingerprint).recipe
         return open_embedder(
             folder,
             self.fingerprint,
             device=choose_device(
                 self.settings.embed_device,
                 _cuda_available,
-                precision=self.settings.embedder_precision,
+                precision=str(made_with.get("precision")),
             ),
             threads=self.settings.embed_threads,
         )

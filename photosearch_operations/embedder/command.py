@@ -13,6 +13,8 @@ from photosearch_assets.errors import AssetsError
 if TYPE_CHECKING:
     import dagster as dg
 
+    from photosearch.repository.repository import Repository
+    from photosearch.settings.settings import Settings
     from photosearch_assets.materialize.command import Bars
     from photosearch_operations.embedder.switch import EmbedderSwitch
 
@@ -32,7 +34,8 @@ def show() -> None:
     from photosearch.repository.readiness import current_fingerprint
     from photosearch.repository.repository import Repository
 
-    repository = Repository.of(load_installation())
+    settings = load_installation()
+    repository = Repository.of(settings)
     named = {"current": current_fingerprint(repository)}
     for role in Role:
         noted = read_noted(repository, role)
@@ -49,7 +52,9 @@ def show() -> None:
             windows = len(repository.current_versions(fingerprint, Kind.INDEX))
             network = printable(manifest.recipe.get("network", ""))
             table.add_row(name, fingerprint[:16], network, str(manifest.dimension), str(windows))
-    Terminal().print(table)
+    console = Terminal()
+    console.print(table)
+    _tell_overruled(console, settings, repository)
 
 
 @embedder.command()
@@ -100,6 +105,7 @@ def use(
         f"Queries are answered by {switch.fingerprint[:16]} now; "
         "'photosearch embedder use --back' returns."
     )
+    _tell_overruled(console, settings, switch.repository)
     if served:
         with console.status("The old embedder's servers retire…"):
             switch.retire_before()
@@ -136,6 +142,13 @@ def drop() -> None:
     Terminal().print(
         "No embedder is being prepared." if dropped is None else f"{dropped[:16]} is dropped."
     )
+
+
+def _tell_overruled(console: Terminal, settings: "Settings", repository: "Repository") -> None:
+    from photosearch.repository.wanted_embedder import told_overruled
+
+    if (told := told_overruled(settings, repository)) is not None:
+        console.print(printable(told), style="bold yellow", highlight=False, soft_wrap=True)
 
 
 def _compare(console: Terminal, switch: "EmbedderSwitch", *, yes: bool) -> None:

@@ -21,17 +21,19 @@ from photosearch.repository.embedder_roles import Role, note, read_noted
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.readiness import current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
+from photosearch.repository.wanted_embedder import (
+    Recipe,
+    WantedEmbedder,
+    read_wanted,
+    recipe_of,
+    want,
+)
 from photosearch.settings.settings import Settings
 from photosearch.terminal.wording import first_of
 from photosearch.windows import Span
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.steps import build_embedder
 from photosearch_assets.steps.context import StepContext
-from photosearch_operations.embedder.settings import (
-    require_not_overridden,
-    settings_of,
-    write_embedder_settings,
-)
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -46,12 +48,12 @@ FOLLOW_S = 3.0
 
 @dataclass
 class EmbedderSwitch:
-    """One preparation, for the settings' repository; ``fingerprint`` is the next embedder's."""
+    """One preparation, for the settings' repository; ``following`` is the next embedder."""
 
     settings: Settings
     repository: Repository = field(init=False)
-    fingerprint: str = ""
-    before: str = ""
+    following: WantedEmbedder = field(init=False)
+    before: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.repository = Repository.of(self.settings)
@@ -63,6 +65,11 @@ class EmbedderSwitch:
             )
         self.before = current
 
+    @property
+    def fingerprint(self) -> str:
+        """The next embedder's."""
+        return self.following.version
+
     def prepare(self, network: str, *, on_photos: Callable[[int], None]) -> Manifest:
         """Make the embedder of ``network`` and note that it is being prepared.
 
@@ -70,21 +77,21 @@ class EmbedderSwitch:
         give the same embedder, and so a killed preparation goes on.
 
         Raises:
-            PhotosearchError: if there is no such network, it is the current one, or the
-                environment asks for another.
+            PhotosearchError: if there is no such network, or it is the current one.
         """
-        require_not_overridden(self.settings, {"embedder_network": network})
         asked = self.settings.model_copy(
             update={"embedder_network": network, "embedder_fingerprint": None}
         )
+        recipe = recipe_of(asked)
         with StepContext(asked, on_photos=on_photos) as context:
-            return self._noted(build_embedder.make(context))
+            made = build_embedder.make(context, recipe)
+        return self._noted(made, recipe)
 
     def prepare_previous(self) -> Manifest:
         """Take the embedder that was current before.
 
         Raises:
-            AssetsError: if none was, or the environment asks for another.
+            AssetsError: if none was.
         """
         noted = read_noted(self.repository, Role.PREVIOUS)
         if noted is None:
@@ -94,15 +101,16 @@ class EmbedderSwitch:
                 remedy="name a network: photosearch embedder use NAME",
             )
         manifest = self.repository.manifest(Address.embedders(), noted.fingerprint)
-        require_not_overridden(self.settings, settings_of(manifest))
-        return self._noted(manifest)
+        return self._noted(manifest, manifest.recipe)
 
-    def _noted(self, manifest: Manifest) -> Manifest:
+    def _noted(self, manifest: Manifest, recipe: Recipe) -> Manifest:
+        self.following = WantedEmbedder(manifest.version, recipe)
         if manifest.version == self.before:
+            # Asked for in other words, perhaps: by these it is made again, should it be lost.
+            want(self.repository.storage, self.following, read_wanted(self.repository.storage)[1])
             raise AssetsError(
                 "this embedder is the current one already", found=manifest.version[:16]
             )
-        self.fingerprint = manifest.version
         note(self.repository, Role.NEXT, manifest.version)
         return manifest
 
@@ -193,6 +201,7 @@ class EmbedderSwitch:
         Raises:
             HeadMoved: if another process moved the embedders' HEAD meanwhile.
         """
+        _, tag = read_wanted(self.repository.storage)
         head = self.repository.head(Address.embedders())
         if head is None or head.version != self.before:
             raise AssetsError(
@@ -203,9 +212,8 @@ class EmbedderSwitch:
             )
         # First of all: of one killed later, '--back' could not return.
         note(self.repository, Role.PREVIOUS, self.before)
-        # Settings before HEAD: a tick between the two finds the embedder that they ask for, made.
-        following = self.repository.manifest(Address.embedders(), self.fingerprint)
-        write_embedder_settings(self.settings, following)
+        # Wanted before HEAD: a tick between the two finds it made, and moves HEAD itself.
+        want(self.repository.storage, self.following, tag)
         self.repository.move_head(Address.embedders(), self.fingerprint, head)
         note(self.repository, Role.NEXT, "")
 

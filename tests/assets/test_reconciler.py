@@ -23,7 +23,7 @@ from photosearch_assets.sensors import reconciler
 from photosearch_assets.sensors.reconciler import being_made
 from photosearch_assets.sensors.shipping import ASSETS as SHIPPED
 from photosearch_assets.steps.context import StepContext
-from tests.assets.by_hand import TOMORROW, due, run_step
+from tests.assets.by_hand import TOMORROW, due, run_step, want_embedder
 from tests.assets.conftest import START, Shop, hours
 from tests.assets.sensing import evaluate, queue, run, sensor_named
 
@@ -81,6 +81,8 @@ def test_a_new_quantiser_makes_every_index_due(built: Shop) -> None:
 
 def test_a_new_embedder_makes_everything_due(built: Shop) -> None:
     built.configure(embedder_precision="float32")
+    assert not due(built).embedder, "the settings alone want none"
+    want_embedder(built, embedder_precision="float32")
 
     found = due(built)
 

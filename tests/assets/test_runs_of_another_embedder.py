@@ -9,7 +9,7 @@ from photosearch_assets.definitions import load
 from photosearch_assets.materialize.materializer import Materializer
 from photosearch_assets.resources import run_config_for
 from photosearch_assets.steps.context import StepContext
-from tests.assets.by_hand import TOMORROW, run_step
+from tests.assets.by_hand import TOMORROW, run_step, want_embedder
 from tests.assets.conftest import Shop, hours
 from tests.embedder.own_networks import write_means
 
@@ -23,7 +23,8 @@ def former(shop: Shop) -> str:
     run_step(shop, "embedder")
     with StepContext(shop.settings) as context:
         former = context.fingerprint
-    _configure(shop)
+    network = str(write_means(shop.root / "means.onnx"))
+    want_embedder(shop, embedder_network=network, embedder_precision="float32")
     run_step(shop, "embedder")
     return former
 
@@ -43,7 +44,7 @@ def test_a_run_makes_windows_for_the_embedder_of_its_configuration(
     shop: Shop, instance: dg.DagsterInstance, former: str, runner: str
 ) -> None:
     """Whoever launches it: nothing but its configuration tells."""
-    _configure(shop, step_runner=runner)
+    shop.configure(step_runner=runner)
 
     ended = (
         load()
@@ -91,10 +92,3 @@ def _embedder_in(config: object) -> object:
     assert isinstance(config, dict)
     stores = config.get("resources", {}).get("stores", {})
     return stores.get("config", {}).get("embedder_fingerprint")
-
-
-def _configure(shop: Shop, **values: object) -> None:
-    network = shop.root / "means.onnx"
-    if not network.exists():
-        write_means(network)
-    shop.configure(embedder_network=str(network), embedder_precision="float32", **values)

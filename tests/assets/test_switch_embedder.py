@@ -1,4 +1,4 @@
-"""What ``photosearch embedder use`` writes must hold once it is written."""
+"""``photosearch embedder use``: what it writes holds once it is written, whatever settings say."""
 
 import os
 from collections.abc import Callable
@@ -10,21 +10,23 @@ from typing import Any
 import pytest
 
 from photosearch.cli import main
+from photosearch.processes.up_command import _tell_overruled
 from photosearch.repository.addresses import Address
-from photosearch.repository.embedder_roles import Role, note, read_noted
+from photosearch.repository.embedder_roles import Role, note
 from photosearch.repository.readiness import current_fingerprint, ready_indexes
 from photosearch.repository.repository import Repository
 from photosearch.repository.storage.folder import FolderStorage
+from photosearch.repository.wanted_embedder import WantedEmbedder, read_wanted, want
 from photosearch.settings.settings import SETTINGS_FILE, load_settings
+from photosearch.terminal.terminal import Terminal
 from photosearch.windows import Window
-from photosearch_operations.embedder import command, settings
+from photosearch_assets.errors import AssetsError
+from photosearch_operations.embedder import command
 from photosearch_operations.embedder.switch import EmbedderSwitch
 from tests.assets.by_hand import run_step
 from tests.assets.conftest import START, Shop, hours
 from tests.embedder.own_networks import write_means
 from tests.repository.artifacts import FINGERPRINT, Shelf
-
-VARIABLE = "PHOTOSEARCH_EMBEDDER_NETWORK"
 
 
 @pytest.fixture
@@ -44,27 +46,6 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     return repository
 
 
-@pytest.mark.parametrize("words", [["next.onnx"], ["--back"]])
-@pytest.mark.parametrize("variable", [VARIABLE, VARIABLE.lower()])
-def test_a_switch_that_the_environment_would_undo_is_refused_before_any_work(
-    repository: Repository,
-    words: list[str],
-    variable: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv(variable, "efficientnet_lite0")
-
-    with pytest.raises(SystemExit):
-        main(["embedder", "use", *words])
-
-    told = capsys.readouterr().err
-    assert f"found {variable}=efficientnet_lite0" in told
-    assert "unset it" in told
-    assert read_noted(repository, Role.NEXT) is None
-    assert not Path("photosearch.toml").exists()
-
-
 def test_before_the_first_embedder_show_tells_what_makes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,15 +59,28 @@ def test_before_the_first_embedder_show_tells_what_makes_it(
     assert "photosearch materialize" in capsys.readouterr().out
 
 
-def test_a_variable_that_says_the_same_is_no_hindrance(
+def test_settings_that_ask_for_another_embedder_hinder_no_switch_and_are_told_of(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(VARIABLE, "next.onnx")
+    monkeypatch.setenv("PHOTOSEARCH_EMBEDDER_NETWORK", "third.onnx")
 
+    def prepared(*_given: object) -> tuple[bool, bool]:
+        return False, False
+
+    monkeypatch.setattr(command, "_catch_up", prepared)
+    monkeypatch.setattr(command, "_compare", lambda *_given, **_named: None)
+    with pytest.raises(SystemExit) as ended:
+        main(["embedder", "use", "--back"])
+
+    assert ended.value.code == 0
+    assert current_fingerprint(repository) == "before"
+    told = capsys.readouterr().out
+    assert "found embedder_network = third.onnx, it was made with embedder_network = before.on" in (
+        " ".join(told.split())
+    )
     with pytest.raises(SystemExit):
-        main(["embedder", "use", "next.onnx"])
-
-    assert VARIABLE not in capsys.readouterr().err
+        main(["embedder", "show"])
+    assert "third.onnx" in capsys.readouterr().out
 
 
 class Killed(BaseException):
@@ -97,7 +91,7 @@ class Killed(BaseException):
 def test_a_switch_killed_between_any_two_writes_is_done_or_not_and_can_be_taken_back(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, point: int
 ) -> None:
-    """The writes: the role of the one before, the settings, HEAD, the role of the next."""
+    """The writes: the role of the one before, what is wanted, HEAD, the role of the next."""
     left = point
 
     def dying(write: Callable[..., Any]) -> Callable[..., Any]:
@@ -113,11 +107,7 @@ def test_a_switch_killed_between_any_two_writes_is_done_or_not_and_can_be_taken_
     switch = EmbedderSwitch(load_settings())
     switch.prepare_previous()
     with monkeypatch.context() as killing, suppress(Killed):
-        for place, name in (
-            (FolderStorage, "replace"),
-            (settings, "update_settings_file"),
-        ):
-            killing.setattr(place, name, dying(getattr(place, name)))
+        killing.setattr(FolderStorage, "replace", dying(FolderStorage.replace))
         switch.switch()
 
     assert (left < 0) == (point < 4)
@@ -174,33 +164,40 @@ def test_what_comes_late_while_both_are_compared_is_there_before_the_switch(
     assert ready_indexes(repository, fingerprint)[hours(1, 1)[0]].rows == 3
 
 
-def test_settings_that_only_the_next_embedder_had_go_when_it_goes(repository: Repository) -> None:
-    """Weights beside the default network would stop every step with an error."""
-    Path("photosearch.toml").write_text(
-        "# my shop\n"
-        'embedder_network = "torchvision:resnet50"\n'
-        'embedder_weights = "resnet50.pth"\n'
-        "embedder_mean = [0.5, 0.5, 0.5]\n"
-        "api_port = 8090\n"
-    )
-    switch = EmbedderSwitch(load_settings())
-    switch.prepare_previous()
-
-    switch.switch()
-
-    written = Path("photosearch.toml").read_text()
-    assert written == '# my shop\nembedder_network = "before.onnx"\napi_port = 8090\n'
-
-
-def test_what_the_environment_said_for_one_command_is_written(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch
+def test_a_switch_leaves_the_settings_as_they_are_and_says_what_is_wanted_where_all_see_it(
+    repository: Repository,
 ) -> None:
-    """Else the next command, without it, asks for another embedder."""
-    monkeypatch.setenv(VARIABLE, "before.onnx")
+    said = '# my shop\nembedder_network = "torchvision:resnet50"\napi_port = 8090\n'
+    Path("photosearch.toml").write_text(said)
     switch = EmbedderSwitch(load_settings())
     switch.prepare_previous()
 
     switch.switch()
 
-    monkeypatch.delenv(VARIABLE)
-    assert load_settings().embedder_network == "before.onnx"
+    assert Path("photosearch.toml").read_text() == said
+    wanted, _ = read_wanted(repository.storage)
+    assert wanted == WantedEmbedder("before", {"network": "before.onnx", "precision": "int8"})
+
+
+def test_of_two_switches_at_once_one_is_told_to_try_again(repository: Repository) -> None:
+    first, second = EmbedderSwitch(load_settings()), EmbedderSwitch(load_settings())
+    for switch in (first, second):
+        switch.prepare_previous()
+    first.switch()
+
+    with pytest.raises(AssetsError, match="the current embedder changed meanwhile"):
+        second.switch()
+
+
+def test_up_tells_of_settings_that_ask_for_another_embedder_and_of_no_store_that_is_away(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PHOTOSEARCH_EMBEDDER_NETWORK", "third.onnx")
+    want(repository.storage, WantedEmbedder(FINGERPRINT, {"network": "means.onnx"}), None)
+
+    _tell_overruled(load_settings(), Terminal(soft_wrap=True))
+
+    assert "warning: the settings ask for another embedder" in capsys.readouterr().out
+    Path(".photosearch/repository/asked/embedder").write_text("{")
+    _tell_overruled(load_settings(), Terminal())
+    assert capsys.readouterr().out == ""

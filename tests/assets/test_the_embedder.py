@@ -1,4 +1,4 @@
-"""The embedder's step: made anew when the settings ask for another one, and only then."""
+"""The embedder's step: made once, and another only when another is wanted."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,9 +12,11 @@ from PIL import Image
 from photosearch.embedder import build
 from photosearch.repository.addresses import Address
 from photosearch.repository.embedder_roles import Role, read_noted
+from photosearch.repository.wanted_embedder import WANTED, told_overruled
 from photosearch_assets.steps import build_embedder
 from photosearch_assets.steps.context import StepContext
 from photosearch_assets.steps.result import StepResult
+from tests.assets.by_hand import want_embedder
 from tests.assets.conftest import START, Shop
 from tests.embedder.own_networks import write_convolutions, write_means
 from tests.images.photo_server import photo_server
@@ -32,6 +34,11 @@ def is_current(shop: Shop) -> bool:
         return build_embedder.is_current(context)
 
 
+def overruled(shop: Shop) -> str | None:
+    with StepContext(shop.settings) as context:
+        return told_overruled(shop.settings, context.repository)
+
+
 def details(shop: Shop) -> dict[str, Any]:
     with StepContext(shop.settings) as context:
         manifest = context.repository.current(Address.embedders())
@@ -39,22 +46,21 @@ def details(shop: Shop) -> dict[str, Any]:
     return dict(manifest.details)
 
 
-@pytest.mark.parametrize("changed", [{"embedder_mean": [0, 0, 0]}, {"embedder_std": [1, 1, 1]}])
+@pytest.mark.parametrize("changed", [{"embedder_mean": (0, 0, 0)}, {"embedder_std": (1, 1, 1)}])
 def test_another_mean_or_deviation_is_another_embedder(
-    shop: Shop, tmp_path: Path, changed: dict[str, list[float]]
+    shop: Shop, tmp_path: Path, changed: dict[str, tuple[float, ...]]
 ) -> None:
     shop.list_hours(1)
-    own = {
-        "embedder_network": str(write_means(tmp_path / "means.onnx")),
-        "embedder_precision": "float32",
-    }
-    shop.configure(**own)
+    shop.configure(
+        embedder_network=str(write_means(tmp_path / "means.onnx")), embedder_precision="float32"
+    )
     first = made(shop)
 
-    shop.configure(**own, **changed)
+    wanted = want_embedder(shop, **changed)
 
     assert not is_current(shop)
     second = made(shop)
+    assert second.version == wanted
     assert second.version != first.version
     assert not made(shop).done
     with StepContext(shop.settings) as context:
@@ -63,18 +69,66 @@ def test_another_mean_or_deviation_is_another_embedder(
     assert noted.fingerprint == first.version  # 'embedder use --back' returns to it
 
 
-def test_settings_that_come_to_the_same_embedder_make_it_only_once_more(shop: Shop) -> None:
+def test_settings_decide_the_first_embedder_alone_and_are_told_of_later(
+    shop: Shop, tmp_path: Path
+) -> None:
     shop.list_hours(1)
     first = made(shop)
+    assert overruled(shop) is None
 
-    # Below projection_min_photos there is no projection to have dimensions.
-    shop.configure(projection_dimensions=128)
-    second = made(shop)
+    network = str(write_means(tmp_path / "means.onnx"))
+    shop.configure(embedder_network=network, embedder_precision="int8")
 
-    assert second.version == first.version
-    assert not made(shop).done
+    assert is_current(shop)
+    assert made(shop).version == first.version
+    told = overruled(shop)
+    assert told is not None
+    assert f"found embedder_network = {network}, it was made with embedder_network = eff" in told
+    assert "precision" not in told, "which is the same"
+    assert f"'photosearch embedder use {network}'" in told
+
+
+def test_of_what_the_settings_do_not_say_nothing_is_told(shop: Shop, tmp_path: Path) -> None:
+    shop.list_hours(1)
+    made(shop)
+    network = str(write_means(tmp_path / "means.onnx"))
+
+    want_embedder(shop, embedder_network=network, embedder_precision="float32")
+
+    assert overruled(shop) is None
+
+
+def test_an_embedder_that_is_lost_is_made_again_as_it_was(shop: Shop, tmp_path: Path) -> None:
+    shop.list_hours(1)
+    shop.configure(
+        embedder_network=str(write_means(tmp_path / "means.onnx")),
+        embedder_precision="float32",
+        embedder_mean=[0.25, 0.5, 0.75],
+    )
+    first = made(shop)
     shop.configure()
-    assert not made(shop).done
+    with StepContext(shop.settings) as context:
+        assert first.version is not None
+        context.repository.discard(Address.embedders(), first.version)
+
+    assert not is_current(shop)
+    again = made(shop)
+
+    assert again.done
+    assert again.version == first.version
+
+
+def test_a_repository_of_a_former_release_keeps_its_embedder(shop: Shop) -> None:
+    shop.list_hours(1)
+    first = made(shop)
+    with StepContext(shop.settings) as context:
+        context.repository.storage.delete([WANTED])
+
+    shop.configure(embedder_precision="float32")
+
+    assert is_current(shop)
+    assert made(shop).version == first.version
+    assert "found embedder_precision = float32" in str(overruled(shop))
 
 
 def test_a_small_catalogue_calibrates_ones_own_network_on_its_photos(

@@ -23,6 +23,7 @@ from photosearch.object_store import open_object_store
 from photosearch.repository.addresses import Address
 from photosearch.repository.embedder_roles import Role, note
 from photosearch.repository.erasures import Receipt, digest_of, write_receipt
+from photosearch.repository.wanted_embedder import WantedEmbedder, want
 from photosearch.settings.settings import SETTINGS_FILE, SETTINGS_VARIABLE, Settings
 from photosearch.windows import Window
 from tests.controller.made_repository import FINGERPRINT, MadeRepository, made_settings
@@ -125,6 +126,7 @@ def _install(
     made.repository.rollback(Address.index(FINGERPRINT, HOUR), first.version)
     note(made.repository, Role.NEXT, FINGERPRINT)
     note(made.repository, Role.PREVIOUS, FINGERPRINT)
+    want(made.repository.storage, WantedEmbedder(FINGERPRINT, {"network": "own.onnx"}), None)
     erased = Receipt(listing=digest_of("gone"), begun_at=datetime.now(UTC))
     erased.finished_at = datetime.now(UTC)
     write_receipt(made.repository.storage, erased, None)

@@ -22,6 +22,7 @@ MAY_BE_LOST = {
     r"cache/.*": "a cache may be emptied; what is needed is fetched again",
     r"servings/\.(refused-by-.*|crashing)\.json": "nothing is refused, and all is tried again",
     r"repository/asked/(next|previous)-embedder": "no embedder has that role",
+    r"repository/asked/embedder": "the current one is wanted",
 }
 OLDER = "as if gc had taken the version, and a killed step leaves such a folder too"
 
