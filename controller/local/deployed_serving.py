@@ -19,7 +19,7 @@ from index_grpc.serving.endpoints import EndpointFolder
 from index_grpc.serving.local_process import name_process, number_of
 from index_grpc.serving.serving import Serving
 from photosearch.backoff import Backoff
-from photosearch.logs.writer import LogWriter
+from photosearch.processes.log_writer import LogWriter
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window, WindowError
 

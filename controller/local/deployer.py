@@ -30,7 +30,7 @@ from index_grpc.serving.serving import Serving
 from index_grpc.shipping.image import remove_unused
 from photosearch.errors import PhotosearchError
 from photosearch.files.disk import remedy_for
-from photosearch.logs.writer import LogWriter
+from photosearch.processes.log_writer import LogWriter
 from photosearch.processes.only_one import only_one
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings

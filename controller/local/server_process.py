@@ -26,7 +26,7 @@ from index_grpc.server.loading import Refusal
 from index_grpc.serving.serving import Serving, ServingError, read_serving
 from photosearch.files.whole import write_whole
 from photosearch.logs.log_file import said_since_start
-from photosearch.logs.writer import PLAIN, LogWriter
+from photosearch.processes.log_writer import PLAIN, LogWriter
 from photosearch.processes.spec import SUPERVISED, photosearch_argv
 from photosearch.settings.settings import Settings
 

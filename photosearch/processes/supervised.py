@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from photosearch.backoff import Backoff
 from photosearch.logs.log_file import last_lines
-from photosearch.logs.writer import PLAIN, LogWriter
 from photosearch.processes.heartbeat import HEARTBEAT
 from photosearch.processes.listener import Listener
 from photosearch.processes.liveness import Silence
+from photosearch.processes.log_writer import PLAIN, LogWriter
 from photosearch.processes.spec import SUPERVISED, ProcessSpec
 from photosearch.settings.settings import Settings
 

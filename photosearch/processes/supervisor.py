@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Self
 
 from photosearch.errors import PhotosearchError
-from photosearch.logs.writer import LogWriter
+from photosearch.processes.log_writer import LogWriter
 from photosearch.processes.only_one import only_one
 from photosearch.processes.ports import require_free_ports
 from photosearch.processes.reaper import GRACE_S, end_marked, start_reaper

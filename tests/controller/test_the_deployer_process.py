@@ -22,7 +22,7 @@ from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.files.whole import write_whole
-from photosearch.logs.writer import LogWriter
+from photosearch.processes.log_writer import LogWriter
 from photosearch.processes.spec import SUPERVISED, photosearch_argv
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
@@ -162,7 +162,7 @@ def writers(settings: Settings) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
         with suppress(psutil.Error):
-            if "photosearch.logs.writer" in (process.info["cmdline"] or []):
+            if "photosearch.processes.log_writer" in (process.info["cmdline"] or []):
                 found += [process] * (mine <= process.environ().items())
     return found
 

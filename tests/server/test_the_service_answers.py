@@ -35,7 +35,7 @@ from index_grpc.server.wire_errors import (
 )
 from index_grpc.wire.index_pb2_grpc import IndexServiceStub
 from photosearch.address import AddressError
-from photosearch.logs.writer import LogWriter
+from photosearch.processes.log_writer import LogWriter
 from photosearch.settings.settings import Settings
 
 Serve = Callable[[], Any]

@@ -31,7 +31,7 @@ time.sleep(600)
 
 def writers() -> list[psutil.Process]:
     children = psutil.Process().children()
-    return [one for one in children if "photosearch.logs.writer" in one.cmdline()]
+    return [one for one in children if "photosearch.processes.log_writer" in one.cmdline()]
 
 
 def numbers(settings: Settings) -> list[int]:
@@ -179,7 +179,7 @@ def test_the_writer_ends_with_a_killed_supervisor_and_what_it_left(settings: Set
         assert process.stdout is not None
         process.stdout.readline()
         children = psutil.Process(process.pid).children()
-        [writer] = [one for one in children if "photosearch.logs.writer" in one.cmdline()]
+        [writer] = [one for one in children if "photosearch.processes.log_writer" in one.cmdline()]
         until(lambda: "hello" in said(settings))
         os.kill(process.pid, signal.SIGKILL)
     until(lambda: not writer.is_running())

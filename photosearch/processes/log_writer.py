@@ -56,7 +56,13 @@ class LogWriter:
         bounds = (self._settings.log_bytes, self._settings.log_files)
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-P", "-m", "photosearch.logs.writer", str(theirs.fileno())),
+                *(
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "photosearch.processes.log_writer",
+                    str(theirs.fileno()),
+                ),
                 *(*map(str, bounds), self._settings.log_format),
             ],
             env=environment,
