@@ -19,14 +19,13 @@ from pathlib import Path
 from index_grpc.serving.opening import open_desk
 from photosearch.errors import PhotosearchError
 from photosearch.files.locks import file_lock
-from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.repository.lease import Holder, Lease, LeaseHeld, leased
 from photosearch.repository.storage.port import Storage
 from photosearch.settings.settings import Settings
 from photosearch_assets.instance.runs_at_work import RunsAtWork
 from photosearch_operations.erasure.images import asked_with
 from photosearch_operations.erasure.record import Record
-from photosearch_operations.in_use import versions_in_use
+from photosearch_operations.in_use import versions_held_by
 
 LEASE_S = 60.0
 """So long another machine waits for an erasure that was killed."""
@@ -95,13 +94,16 @@ def await_servers(settings: Settings, record: Record, wait_s: float) -> None:
     Raises:
         ErasureError: if one still does after ``wait_s``.
     """
-    versions, is_alive = record.removed, open_desk(settings).endpoints.is_alive
+    versions, endpoints = record.removed, open_desk(settings).endpoints
     deadline = time.monotonic() + wait_s
     while True:
-        held = {key for key in versions_in_use(settings) if key in versions}
-        record.add_servers(_servers_of(settings, versions))
+        # Of a server that was killed, deployer and all, the announcement is left and nothing else.
+        living = [one for one in endpoints.own() if endpoints.is_alive(one.process)]
+        holding = [one for one in living if not versions.isdisjoint(versions_held_by([one]))]
+        held = versions & versions_held_by(holding)
+        record.add_servers({one.process for one in holding})
         asked = asked_with(settings, versions)
-        if not held and not asked and not any(map(is_alive, record.pending.servers)):
+        if not held and not asked and not any(map(endpoints.is_alive, record.pending.servers)):
             return
         if time.monotonic() > deadline:
             names = ", ".join(sorted(f"{address.window} {version}" for address, version in held))
@@ -130,13 +132,3 @@ def await_runs(at_work: RunsAtWork, runs: set[str], wait_s: float) -> None:
                 remedy="let it end, then run this again",
             )
         time.sleep(_POLL_S)
-
-
-def _servers_of(settings: Settings, versions: set[ArtifactKey]) -> set[str]:
-    """The processes of the servers that announce one of these versions."""
-    return {
-        endpoint.process
-        for endpoint in open_desk(settings).endpoints.own()
-        for held in endpoint.windows
-        if (Address.index(endpoint.fingerprint, held.window), held.version) in versions
-    }

@@ -502,6 +502,19 @@ def test_versions_are_deleted_only_when_no_server_holds_them(made: Shop) -> None
     assert files_with(made, GONE.encode()) == []
 
 
+def test_what_a_server_that_was_killed_announced_holds_nothing(made: Shop) -> None:
+    """As after the end of everything, deployer and all: nobody takes its file away."""
+    server = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    announce(made, DAY, pid=server.pid)
+    server.kill()
+    server.communicate()
+
+    receipt = erase(made, wait_s=0)
+
+    assert receipt.finished_at is not None
+    assert files_with(made, GONE.encode()) == []
+
+
 def test_processes_that_a_former_release_noted_by_number_are_waited_for_too() -> None:
     noted = {"listing_id": GONE, "servers": [4711]}
 
