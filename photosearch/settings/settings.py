@@ -69,6 +69,12 @@ def _named(value: object) -> object:
     return value
 
 
+def _postgres(value: str) -> str:
+    if not re.match(r"postgresql(\+psycopg2)?://.", value):
+        raise ValueError("it is written postgresql://USER@HOST/NAME")
+    return value
+
+
 _Place = Annotated[Path, BeforeValidator(_named)]
 _Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 _Proxies = Annotated[
@@ -377,6 +383,14 @@ class Settings(BaseSettings):
         "by.",
     )
     dagster_port: int = Field(3000, ge=0, le=65535, description="Port of Dagster's web pages.")
+    dagster_database_url: Annotated[str, AfterValidator(_postgres)] | None = Field(
+        None,
+        description="URL of a PostgreSQL database for Dagster's history, which several machines "
+        "share: postgresql://USER@HOST/NAME; SQLite files in state_dir by default.",
+    )
+    dagster_database_password: SecretStr | None = Field(
+        None, description="That database's password, if the URL has none."
+    )
     max_k: int = Field(1000, ge=1, description="Most results of one answer.")
     on_partial: Literal["fail", "degrade", "wait"] = Field(
         "degrade", description="What a query does when windows are missing."

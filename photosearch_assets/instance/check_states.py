@@ -63,6 +63,13 @@ class CheckStates(EventLogStorage):
         return {run.run_id: run.status for run in self._instance.get_runs(wanted)}
 
 
+def in_dagsters_way(
+    storage: EventLogStorage, keys: Sequence[Asked]
+) -> Mapping[dg.AssetCheckKey, AssetCheckState]:
+    """The same worked out by Dagster, to compare with."""
+    return EventLogStorage.get_asset_check_state(storage, keys)
+
+
 def _state(
     key: dg.AssetCheckKey,
     parts: dg.PartitionsDefinition[Any],

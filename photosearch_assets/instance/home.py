@@ -14,17 +14,23 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped]
 
+from photosearch.extras import missing_extra
 from photosearch.files.whole import write_whole
 from photosearch.settings.dagster_home import VARIABLE, naming
 from photosearch.settings.settings import Settings
 from photosearch.terminal.masked import masked_text
 from photosearch_assets.errors import AssetsError
 from photosearch_assets.instance.home_paths import CONFIG, keep_up
-from photosearch_assets.instance.in_home import STORAGE
+from photosearch_assets.instance.home_storage import (
+    require_meant,
+    storage_of,
+    storage_variables,
+)
 from photosearch_assets.instance.step_logs import compute_logs, tell_google
 
 if TYPE_CHECKING:
@@ -35,13 +41,10 @@ _CONFIG = """\
 # Dagster on one machine. Written by photosearch once; yours to change. Paths of photosearch's own
 # classes count from this file's folder.
 
+# What runs, sensors and assets did: in files below this folder, or in the PostgreSQL database that
+# dagster_database_url names.
 storage:
-  custom:
-    module: photosearch_assets.instance.event_storage
-    class: PhotosearchSqliteStorage
-    config:
-      base_dir: {storage}
-
+{storage}
 # Two cores carry two runs; the queue holds the others.
 concurrency:
   runs:
@@ -87,9 +90,10 @@ def ensure_home(settings: Settings) -> Path:
     config = home / CONFIG
     if config.exists():
         keep_up(home)
+        require_meant(settings, config)
     else:
         text = _CONFIG.format(
-            storage=STORAGE,
+            storage=indent(yaml.safe_dump({"custom": storage_of(settings)}, sort_keys=False), "  "),
             logs=json.dumps(compute_logs(settings)),  # which is YAML too
             runs=CONCURRENT_RUNS,
         )
@@ -117,11 +121,13 @@ def environment(settings: Settings) -> dict[str, str]:
     _keep_sigterm()
     tell_google(settings)
     home = ensure_home(settings)
-    return {**settings.environment(), **_naming(settings, home)}
+    return {**settings.environment(), **_variables(settings, home)}
 
 
-def _naming(settings: Settings, home: Path) -> dict[str, str]:
-    return naming(home, is_own=home == settings.own_dagster_home)
+def _variables(settings: Settings, home: Path) -> dict[str, str]:
+    """What leads to the home, and to what its dagster.yaml names."""
+    is_own = home == settings.own_dagster_home
+    return {**naming(home, is_own=is_own), **storage_variables(settings)}
 
 
 @contextmanager
@@ -142,7 +148,7 @@ def open_instance(settings: Settings) -> Iterator["dg.DagsterInstance"]:
     home = ensure_home(settings)
     moved_by = "state_dir" if home == settings.own_dagster_home else VARIABLE
     with (
-        _environment(_naming(settings, home)),
+        _environment(_variables(settings, home)),
         database_errors(home, moved_by),
         _opened(home) as instance,
     ):
@@ -156,7 +162,7 @@ def _opened(home: Path) -> "dg.DagsterInstance":
     try:
         return dg.DagsterInstance.from_config(str(home))
     except (dg.DagsterError, CheckError, ImportError, yaml.YAMLError) as error:
-        raise AssetsError(
+        raise missing_extra(error) or AssetsError(
             f"Dagster can't be opened with {home / CONFIG}",
             found=" ".join(masked_text(error).split()),
             remedy="correct it, or install what it names",

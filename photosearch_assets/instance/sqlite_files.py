@@ -22,6 +22,7 @@ from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 
 from photosearch.errors import PhotosearchError
 from photosearch.files.disk import refused, remedy_for
+from photosearch.terminal.masked import masked_text
 from photosearch_assets.errors import AssetsError
 
 BUSY_TIMEOUT_S = 60
@@ -83,6 +84,13 @@ def told_of(error: BaseException, home: Path, moved_by: str) -> AssetsError | No
             )
         if isinstance(cause, sqlite3.Error) and text in _REFUSED:
             return _refusal(OSError(_REFUSED[text], text), home, moved_by)
+        if type(cause).__module__.startswith("psycopg2"):
+            return AssetsError(
+                "Dagster's database can't be used",
+                found=" ".join(masked_text(cause).split()) or type(cause).__name__,
+                remedy="check that PostgreSQL runs, and dagster_database_url and its password, or "
+                f"what {home} names",
+            )
         if isinstance(cause, OSError) and refused(cause):
             return _refusal(cause, home, moved_by)
     return None

@@ -17,17 +17,31 @@ from dagster._core.storage.event_log.base import EventLogStorage
 KEYS = [f"2026-01-01T{hour:02}" for hour in range(6)]
 
 
-@pytest.fixture(params=["stock", "ours"])
+postgres = pytest.mark.postgres
+
+
+@pytest.fixture(
+    params=[
+        "stock",
+        "ours",
+        pytest.param("stock on PostgreSQL", marks=postgres),
+        pytest.param("ours on PostgreSQL", marks=postgres),
+    ]
+)
 def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    storage: dict[str, Any] = {"sqlite": {"base_dir": str(tmp_path / "storage")}}
-    if request.param == "ours":
-        storage = {
-            "custom": {
-                "module": "photosearch_assets.instance.event_storage",
-                "class": "PhotosearchSqliteStorage",
-                "config": {"base_dir": str(tmp_path / "storage")},
-            }
-        }
+    kind, _, on_postgres = request.param.partition(" on ")
+    config: dict[str, Any] = {"base_dir": str(tmp_path / "storage")}
+    if on_postgres:
+        config = {"postgres_url": request.getfixturevalue("postgres_url")}
+    storage: dict[str, Any] = {"postgres" if on_postgres else "sqlite": config}
+    if kind == "ours":
+        module, name = (
+            ("postgres_storage", "PhotosearchPostgresStorage")
+            if on_postgres
+            else ("event_storage", "PhotosearchSqliteStorage")
+        )
+        module = f"photosearch_assets.instance.{module}"
+        storage = {"custom": {"module": module, "class": name, "config": config}}
     config = {"storage": storage, "telemetry": {"enabled": False}}
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
@@ -166,7 +180,11 @@ def told_of(state: AssetCheckState) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize("instance", ["ours"], indirect=True)
+@pytest.mark.parametrize(
+    "instance",
+    ["ours", pytest.param("ours on PostgreSQL", marks=postgres)],
+    indirect=True,
+)
 def test_dagit_shows_no_check_where_there_is_nothing_to_check(
     instance: dg.DagsterInstance,
 ) -> None:

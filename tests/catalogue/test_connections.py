@@ -20,7 +20,7 @@ from photosearch.catalogue.connection import database_errors, make_engine
 from photosearch.settings.settings import Settings
 from tests.catalogue.lamps import HOUR_14, TWO
 from tests.catalogue.pooler import pgbouncer
-from tests.conftest import GUARDED
+from tests.postgres import GUARDED
 
 
 def error_of(folder: Path, url: str) -> CatalogueError:

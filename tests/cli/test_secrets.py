@@ -102,17 +102,18 @@ def test_the_settings_show_no_password(
 ) -> None:
     urls = {"database_url": "postgresql", "models_url": "s3", "registry_url": "oci"}
     urls |= {"photos_url": "https", "s3_endpoint": "http", "gcs_endpoint": "http"}
+    urls |= {"dagster_database_url": "postgresql"}
     for name, scheme in urls.items():
         monkeypatch.setenv(f"PHOTOSEARCH_{name.upper()}", f"{scheme}://shop:{PASSWORD}@host/x")
-    monkeypatch.setenv("PHOTOSEARCH_REGISTRY_PASSWORD", PASSWORD)
-    monkeypatch.setenv("PHOTOSEARCH_DATABASE_PASSWORD", PASSWORD)
+    for name in ("REGISTRY_PASSWORD", "DATABASE_PASSWORD", "DAGSTER_DATABASE_PASSWORD"):
+        monkeypatch.setenv(f"PHOTOSEARCH_{name}", PASSWORD)
 
     code, text = told(capsys, "settings")
 
     assert code == 0
     assert PASSWORD not in text
-    assert "postgresql://shop:***@host/x" in text
-    assert text.count("***") == 8
+    assert text.count("postgresql://shop:***@host/x") == 2
+    assert text.count("***") == 10
 
 
 @pytest.mark.parametrize(
