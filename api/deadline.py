@@ -7,7 +7,7 @@ the servers' time instead of the caller's patience.
 import time
 from dataclasses import dataclass
 
-from api.problems import ApiProblem
+from api.problems.problems import ApiProblem
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from api.fleet.servers import ServerPool
 from api.pages.photos import PhotoStore
 from api.pages.samples import SampleListings
 from api.pages.timeline_page import TimelinePage
-from api.public import public_troubles, without_places
+from api.problems.public import public_troubles, without_places
 from api.query.embedding import OpenEmbedders
 from api.query.photo_url import PhotoUrls
 from api.query.query import Uploads
@@ -98,7 +98,9 @@ class ApiState:
             planner,
             searcher,
             SampleListings(catalogue, settings.live_statuses),
-            TimelinePage(embedders, planner, partial(public_troubles, settings)),
+            TimelinePage(
+                lambda: embedders.fingerprints, planner, partial(public_troubles, settings)
+            ),
             Uploads(settings.max_concurrent_queries * settings.max_photo_bytes),
         )
 

@@ -21,7 +21,7 @@ from api.fleet.discovery import Discovery, Server
 from api.fleet.plan import CurrentIndex, Plan, plan_query
 from api.fleet.repository_watch import CurrentIndexes
 from api.fleet.servers import ServerPool
-from api.problems import ApiProblem
+from api.problems.problems import ApiProblem
 from photosearch.windows import CLOCK_TOLERANCE, HOUR, Granularity, Span, Window
 
 KEPT_PLANS = 64

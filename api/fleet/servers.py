@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.fleet.discovery import Server
-from api.public import public_failure
+from api.problems.public import public_failure
 from index_grpc.errors import IndexGrpcError, InvalidQuery
 from index_grpc.server.client import IndexClient
 from index_grpc.wire.index_pb2 import SearchResponse

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from api.pages.pieces import BytesInFlight
-from api.problems import ApiProblem
+from api.problems.problems import ApiProblem
 from photosearch.catalogue.listing import Photo
 from photosearch.images.cache import ImageCache
 from photosearch.images.decoding.decode_processes import Abandonment
@@ -133,11 +133,11 @@ class PhotoStore:
         pixels = await loop.run_in_executor(self._workers, decode, content)
         if pixels is None:
             abandonment = Abandonment()
-            apart = functools.partial(
+            decode_apart = functools.partial(
                 self._decoder.decode_apart, side=side, name=name, abandonment=abandonment
             )
             try:
-                pixels = await loop.run_in_executor(self._waiting, apart, content)
+                pixels = await loop.run_in_executor(self._waiting, decode_apart, content)
             finally:
                 abandonment.give_up()  # no more than a name, unless the request was given up
         return await loop.run_in_executor(self._workers, _shrink, pixels, side)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.problems import ApiProblem, overloaded, problem_response
+from api.problems.problems import ApiProblem, overloaded, problem_response
 
 PIECE_BYTES = 256 << 10
 MOST_IN_FLIGHT_BYTES = 512 << 20

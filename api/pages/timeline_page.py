@@ -13,7 +13,7 @@ names all the rest, weakly, so that who asks again is sent nothing while nothing
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -21,7 +21,6 @@ from pydantic import TypeAdapter
 
 from api.fleet.planner import Planner
 from api.pages.timeline import Facts, timeline_of
-from api.query.embedding import OpenEmbedders
 from photosearch.rest.timeline import Trouble
 
 COST_FACTOR = 20
@@ -63,16 +62,19 @@ def _timed(facts: Facts) -> tuple[Page, float]:
 
 
 class TimelinePage:
-    """The page of one API; for one event loop."""
+    """The page of one API; for one event loop.
+
+    ``fingerprints`` are those of the open embedders, the repository's current one first.
+    """
 
     def __init__(
         self,
-        embedders: OpenEmbedders,
+        fingerprints: Callable[[], Sequence[str]],
         planner: Planner,
         read_troubles: Callable[[], list[Trouble]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._embedders = embedders
+        self._fingerprints = fingerprints
         self._planner = planner
         self._read_troubles = read_troubles
         self._clock = clock
@@ -112,7 +114,7 @@ class TimelinePage:
 
     async def _facts(self) -> Facts:
         planner = self._planner
-        fingerprints = self._embedders.fingerprints
+        fingerprints = self._fingerprints()
         fingerprint = await planner.choose(fingerprints) if fingerprints else None
         plan = await planner.plan(fingerprint or "")
         return Facts(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.problems import ApiProblem
+from api.problems.problems import ApiProblem
 
 _CHECK_BYTES = 8
 _UNIT_TOLERANCE = 1e-3

@@ -24,7 +24,7 @@ from urllib.parse import urljoin
 import httpx
 import psutil
 
-from api.problems import ApiProblem, overloaded
+from api.problems.problems import ApiProblem, overloaded
 from api.query.answer_of_elsewhere import Answer, UnreadableAnswerError, answer_to
 from api.query.public_address import is_public
 

@@ -19,8 +19,8 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
-from api.apart import IN_PLACE_BYTES, apart
-from api.problems import ApiProblem, invalid_input, overloaded
+from api.off_loop import IN_PLACE_BYTES, off_loop
+from api.problems.problems import ApiProblem, invalid_input, overloaded
 from api.query.form import FormError, parse_form
 from api.query.photo_url import PhotoUrls
 from photosearch.rest.search import SearchRequest
@@ -171,7 +171,7 @@ async def _read(http: Request, max_photo_bytes: int, uploads: Uploads) -> Query:
 async def _from_json(http: Request, max_photo_bytes: int, uploads: Uploads) -> Query:
     limit = max_photo_bytes * 4 // 3 + FORM_OVERHEAD_BYTES
     chunks, size = await _body(http, limit, uploads)
-    return await apart(
+    return await off_loop(
         lambda: _json_query(b"".join(chunks), max_photo_bytes), if_long=size > IN_PLACE_BYTES
     )
 
@@ -212,7 +212,7 @@ async def _from_form(http: Request, max_photo_bytes: int, uploads: Uploads) -> Q
     limit = max_photo_bytes + FORM_OVERHEAD_BYTES
     chunks, size = await _body(http, limit, uploads)
     content_type = http.headers["content-type"]
-    return await apart(
+    return await off_loop(
         lambda: _form_query(content_type, b"".join(chunks), max_photo_bytes),
         if_long=size > IN_PLACE_BYTES,
     )

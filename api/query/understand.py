@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from api.apart import IN_PLACE_BYTES, apart
 from api.deadline import Deadline
 from api.fleet.planner import Planner
 from api.fleet.servers import Question
+from api.off_loop import IN_PLACE_BYTES, off_loop
+from api.pages.listings import no_such_listing
 from api.pages.photos import PhotoStore
-from api.problems import ApiProblem
+from api.problems.problems import ApiProblem
 from api.query.cursor import query_digest, read_cursor
 from api.query.embedding import OpenEmbedders
 from api.query.query import Query
@@ -61,7 +62,7 @@ class Understanding:
             return self._next_page(query)
         if query.photo is not None:
             is_long = len(query.photo) > IN_PLACE_BYTES
-            digest = await apart(lambda: _digest(query), if_long=is_long)
+            digest = await off_loop(lambda: _digest(query), if_long=is_long)
             return await self._photo(query.photo, digest, query.name, deadline)
         if request.vector is not None:
             return await self._vector(query)
@@ -190,17 +191,6 @@ class Understanding:
                 limit=", ".join(sorted(served)) or "no embedder is served",
                 remedy="embed the photo again, or send the photo",
             )
-
-
-def no_such_listing(listing_id: str) -> ApiProblem:
-    """404: the catalogue has no such listing."""
-    return ApiProblem(
-        404,
-        "unknown-listing",
-        "the catalogue has no such listing",
-        found=repr(listing_id),
-        remedy="check the id; it may have been deleted",
-    )
 
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -6,12 +6,11 @@ was searched.
 
 from collections.abc import Sequence
 from datetime import datetime
-from urllib.parse import quote
 
-from api.problems import ApiProblem
+from api.pages.listings import photo_url
+from api.problems.problems import ApiProblem
 from api.search.compose import Composition, Hit
 from photosearch.catalogue.listing import Listing
-from photosearch.rest.listings import ListingAnswer, ListingPhoto
 from photosearch.rest.search import (
     AnsweredWindow,
     Coverage,
@@ -23,11 +22,6 @@ from photosearch.rest.search import (
 )
 from photosearch.rest.timeline import Gap
 from photosearch.terminal.wording import first_of
-
-
-def photo_url(photo_id: str, root_path: str) -> str:
-    """The path that serves the photo; ids may hold slashes."""
-    return f"{root_path}/v1/photos/{quote(photo_id, safe='/')}"
 
 
 def result_of(hit: Hit, listing: Listing, root_path: str) -> Result:
@@ -42,22 +36,6 @@ def result_of(hit: Hit, listing: Listing, root_path: str) -> Result:
         listed_at=listing.listed_at,
         window=hit.window,
         photo_url=photo_url(hit.photo_id, root_path),
-    )
-
-
-def listing_of(listing: Listing, root_path: str) -> ListingAnswer:
-    """A listing as the catalogue has it."""
-    return ListingAnswer(
-        listing_id=listing.listing_id,
-        title=listing.title,
-        category=listing.category,
-        price=listing.price,
-        status=listing.status,
-        listed_at=listing.listed_at,
-        photos=[
-            ListingPhoto(photo_id=one, photo_url=photo_url(one, root_path))
-            for one in listing.photo_ids
-        ],
     )
 
 

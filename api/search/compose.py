@@ -19,11 +19,11 @@ from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
-from api.apart import IN_PLACE_ROWS, apart
 from api.deadline import Deadline
 from api.fleet.discovery import Server
 from api.fleet.plan import Call, Plan
 from api.fleet.servers import NoReply, Question, Reply, ServerPool
+from api.off_loop import IN_PLACE_ROWS, off_loop
 from photosearch.cover import closed_gaps, cover
 from photosearch.windows import Span, Window
 
@@ -137,10 +137,10 @@ class Conversation:
                     raise reply
                 else:
                     many = len(reply.response.hits) + len(call.windows) > IN_PLACE_ROWS
-                    await apart(partial(self._note, call, reply, k), if_long=many)
+                    await off_loop(partial(self._note, call, reply, k), if_long=many)
                     asked_again.difference_update(call.keys)
         many = len(self._answers) > IN_PLACE_ROWS
-        return await apart(partial(self._compose, plan), if_long=many)
+        return await off_loop(partial(self._compose, plan), if_long=many)
 
     def forgive(self) -> None:
         """Forget who failed: a caller that waits for them wants them asked again."""

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from api.apart import IN_PLACE_ROWS, apart
 from api.deadline import Deadline
 from api.fleet.planner import Planner
 from api.fleet.servers import ServerPool
-from api.problems import ApiProblem
+from api.off_loop import IN_PLACE_ROWS, off_loop
+from api.problems.problems import ApiProblem
 from api.query.cursor import Position, mark_of, write_cursor
 from api.query.query import Query
 from api.query.understand import Asked, Understanding
@@ -87,7 +87,7 @@ class ListingSearcher:
         if on_partial == "wait":
             page = await self._waited(page, conversation, asked, request, k)
         rows = len(page.known) + len(page.composition.answers)
-        answer = await apart(
+        answer = await off_loop(
             lambda: self._answer(page, asked, k, on_partial), if_long=rows > IN_PLACE_ROWS
         )
         took_s = time.perf_counter() - start + (query.download_s or 0.0)
@@ -117,7 +117,7 @@ class ListingSearcher:
             began = time.perf_counter()
             composition = await conversation.gather(fetch, above)
             searched = time.perf_counter()
-            candidates = await apart(
+            candidates = await off_loop(
                 functools.partial(_candidates, composition, asked, request),
                 if_long=fetch > IN_PLACE_ROWS,
             )

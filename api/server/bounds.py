@@ -12,7 +12,7 @@ import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from api.problems import ApiProblem, problem_response
+from api.problems.problems import ApiProblem, problem_response
 
 #: So much of what is still on its way is taken in, or the refusal would be lost with it.
 LINGER_S, LINGER_BYTES = 2.0, 16 << 20

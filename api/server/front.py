@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import ApiProblem, problem_response, unexpected
+from api.problems.problems import ApiProblem, problem_response, unexpected
 from api.server import request_id, request_log
 from api.server.hosts import AllowedHosts
 from api.server.request_log import Answered

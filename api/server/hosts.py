@@ -14,7 +14,7 @@ import functools
 import re
 from collections.abc import Sequence
 
-from api.problems import ApiProblem
+from api.problems.problems import ApiProblem
 from photosearch.address import ip_of
 
 _HOST = re.compile(r"(?:\[([^\[\]]+)\]|([a-z0-9_.-]+))(?::\d{0,5})?", re.IGNORECASE)

@@ -11,7 +11,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from api.problems import ApiProblem
+from api.problems.problems import ApiProblem
 from api.server import bounds
 from api.server.bounds import Door, Guard, Limits
 

@@ -288,7 +288,7 @@ def test_a_failure_of_ours_is_logged_under_the_requests_name(
     def fail(*_: object) -> None:
         raise RuntimeError("/srv/secret: no such thing")
 
-    monkeypatch.setattr("api.app.listing_of", fail)
+    monkeypatch.setattr("api.routes.catalogue.listing_of", fail)
 
     answer = whole.get("/v1/listings/lamps/item%2013", headers={"X-Request-Id": "find-me"})
 

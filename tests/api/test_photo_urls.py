@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.problems import ApiProblem
+from api.problems.problems import ApiProblem
 from api.query.photo_url import PhotoUrls, own_addresses
 from api.query.public_address import is_public
 from tests.api.conftest import StartApi

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.public import without_places
+from api.problems.public import without_places
 from index_grpc.serving.desk import RefusedIndex
 from index_grpc.serving.opening import open_desk
 from photosearch.settings.settings import Settings, load_settings

@@ -123,9 +123,6 @@ def test_a_timeline_since_1970_is_as_much_work_as_one_of_a_month() -> None:
 def page_of_troubles(troubles: list[Trouble], now: list[datetime], made: list[int]) -> TimelinePage:
     """A page over two hours, whose troubles, clock and readings a test changes."""
 
-    class Shelf:
-        fingerprints = (FINGERPRINT,)
-
     discovery = StillDiscovery([])
     pool = ServerPool(discovery.connect)
     planner = Planner(discovery, StillRepository(), pool, START, lambda: now[0])
@@ -134,7 +131,7 @@ def page_of_troubles(troubles: list[Trouble], now: list[datetime], made: list[in
         made[0] += 1
         return list(troubles)
 
-    return TimelinePage(Shelf(), planner, read, clock=lambda: now[0].timestamp())  # type: ignore[arg-type]
+    return TimelinePage(lambda: (FINGERPRINT,), planner, read, lambda: now[0].timestamp())
 
 
 def test_many_who_ask_are_answered_from_one_look() -> None:

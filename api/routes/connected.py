@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from fastapi import Request
 
-from api.problems import ApiProblem
+from api.problems.problems import ApiProblem
 
 Result = TypeVar("Result")
 

@@ -9,8 +9,7 @@ served, why the API is not ready), the places are taken out of it.
 
 import re
 
-from api.problems import ApiProblem
-from api.server import request_id
+from api.problems.problems import ApiProblem
 from index_grpc.errors import IndexGrpcError, WindowNotHeld
 from index_grpc.server.wire_errors import DeadlinePassed, ForeignFingerprint, ServerUnavailable
 from index_grpc.serving.not_served import read_troubles
@@ -42,8 +41,8 @@ _PATH = re.compile(r"(?<![\w.:/…])/(?:[^\s/'\",;:)>]+/)+")
 _ADDRESS = re.compile(r"\b(?:ipv[46]:)?\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\[[0-9a-f:.]+\](?::\d+)?")
 
 
-def public_problem(error: PhotosearchError) -> ApiProblem:
-    """503 for an error of the lower floors, without its details."""
+def public_problem(error: PhotosearchError, request_id: str) -> ApiProblem:
+    """503 for an error of the lower floors, without its details; the log has them under the id."""
     kind, what = next(
         ((kind, what) for part, kind, what in _PARTS if isinstance(error, part)),
         ("unavailable", "a part of the service can't be used now"),
@@ -52,7 +51,7 @@ def public_problem(error: PhotosearchError) -> ApiProblem:
         503,
         kind,
         what,
-        found=f"request {request_id.current()}",
+        found=f"request {request_id}",
         remedy="try again in a moment; the API's log tells more under this request's id",
         headers={"Retry-After": "5"},
     )

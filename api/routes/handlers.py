@@ -1,7 +1,7 @@
 """Whatever a route raises, as a problem, so that no route translates errors.
 
 What the caller sent is the caller's to mend, and told in full; of everything else the caller
-is told what :mod:`api.public` leaves, and the log the rest.
+is told what :mod:`api.problems.public` leaves, and the log the rest.
 """
 
 import logging
@@ -11,8 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api.problems import ApiProblem, invalid_input, problem_response
-from api.public import public_problem
+from api.problems.problems import ApiProblem, invalid_input, problem_response
+from api.problems.public import public_problem
 from api.server import request_id
 from api.server.methods import allowed
 from index_grpc.errors import InvalidQuery
@@ -67,5 +67,6 @@ def _problem(error: PhotosearchError, path: str) -> Response:
         return problem_response(error, 422, "unusable-photo")
     if isinstance(error, InvalidQuery):
         return problem_response(error, 422, "invalid-query")
-    logger.error("request %s: %s failed", request_id.current(), path, exc_info=error)
-    return problem_response(public_problem(error))
+    request = request_id.current()
+    logger.error("request %s: %s failed", request, path, exc_info=error)
+    return problem_response(public_problem(error, request))

@@ -1,6 +1,6 @@
 """Refusals as ``application/problem+json``: an error with its HTTP status, and its answer.
 
-Routes raise :class:`ApiProblem`; what else they raise becomes one in :mod:`api.handlers`.
+Routes raise :class:`ApiProblem`; what else they raise becomes one in :mod:`api.routes.handlers`.
 """
 
 import reprlib

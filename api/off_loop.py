@@ -14,6 +14,6 @@ IN_PLACE_ROWS = 128  # made into models, or written, likewise
 _Made = TypeVar("_Made")
 
 
-async def apart(work: Callable[[], _Made], *, if_long: bool) -> _Made:
+async def off_loop(work: Callable[[], _Made], *, if_long: bool) -> _Made:
     """What ``work`` returns or raises; in a thread if it may be long."""
     return await asyncio.to_thread(work) if if_long else work()
