@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 KEPT_EMBEDDERS = 2
 _WAITING = 64
-RETRY_S = 5.0
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,12 @@ from index_grpc.index.npy_files import NpyFile, join_npy
 
 @dataclass(frozen=True)
 class GluedIndex:
-    """An index that was glued; ``row_counts`` has the rows of each part, in order."""
+    """An index that was glued."""
 
     folder: Path
     rows: int
     dimension: int
     size_bytes: int
-    row_counts: tuple[int, ...]
 
 
 def glue_indexes(index_folders: Sequence[Path], out_folder: Path) -> GluedIndex:
@@ -52,7 +51,6 @@ def glue_indexes(index_folders: Sequence[Path], out_folder: Path) -> GluedIndex:
         glued.rows,
         glued.dimension,
         glued.size_bytes,
-        tuple(part.rows for part in parts),
     )
 
 

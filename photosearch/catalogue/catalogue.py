@@ -75,12 +75,12 @@ class Catalogue(Closing):
         self,
         engine: sa.Engine,
         settings: Settings,
-        erased: ErasedListings | NothingErased | None = None,
+        erased: ErasedListings | NothingErased,
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._queries = Queries(engine, settings)
-        self._erased = erased or ErasedListings(open_storage(settings.repository_url, settings))
+        self._erased = erased
 
     @classmethod
     def open(cls, settings: Settings, *, with_erased: bool = False) -> Self:
@@ -89,7 +89,10 @@ class Catalogue(Closing):
         ``with_erased`` shows what was erased, as an erasure has to see it.
         """
         engine = engine_of(settings)
-        return cls(engine, settings, NothingErased() if with_erased else None)
+        if with_erased:
+            return cls(engine, settings, NothingErased())
+        storage = open_storage(settings.repository_url, settings)
+        return cls(engine, settings, ErasedListings(storage))
 
     @property
     def shown_url(self) -> str:

@@ -1,8 +1,8 @@
 """Runs photosearch's processes together: all start, all end, and a crash is repaired.
 
 Of the libraries for this, honcho ends everything when one process ends, supervisor takes its
-processes from a file of its own, circus has had no release for years, and none of them ends
-grandchildren after its own kill -9; so it is written here, on subprocess and psutil.
+processes from a file of its own, circus brings a message queue and a web server, and none of them
+ends grandchildren after its own kill -9; so it is written here, on subprocess and psutil.
 """
 
 import logging

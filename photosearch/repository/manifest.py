@@ -90,13 +90,8 @@ class Manifest(_Frozen):
     @property
     def remarks(self) -> list[PhotoRemark]:
         """Photos among its rows that someone should look at."""
-        found = self.details.get(REMARKS)
         try:
-            return (
-                [PhotoRemark.model_validate(one) for one in found]
-                if isinstance(found, list)
-                else []
-            )
+            return _REMARKS.validate_python(self.details.get(REMARKS, []))
         except ValidationError:  # of a later release
             return []
 

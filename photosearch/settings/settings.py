@@ -76,7 +76,6 @@ def _postgres(value: str) -> str:
 
 
 _Place = Annotated[Path, BeforeValidator(_named)]
-_Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 _Proxies = Annotated[
     tuple[Annotated[str, AfterValidator(proxy_of)], ...], NoDecode, BeforeValidator(_split)
 ]

@@ -62,7 +62,7 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
     if current is not None and current.version != manifest.version:
         note(context.repository, Role.PREVIOUS, current.version)
     context.repository.set_head(Address.embedders(), manifest.version)
-    context.__dict__.pop("fingerprint", None)
+    context.forget_embedder()
     yield _result(manifest, started, done=True)
 
 

@@ -131,6 +131,12 @@ class StepContext(Closing):
             threads=self.settings.embed_threads,
         )
 
+    def forget_embedder(self) -> None:
+        """Look anew which embedder is the current one: a step has made another."""
+        for name in ("fingerprint", "embedder"):
+            self.__dict__.pop(name, None)
+        self._shelves.clear()
+
     def require_image_store(self) -> None:
         """Ask the image store whether it answers: one in trouble is no fault of its photos.
 

@@ -8,7 +8,7 @@ it is, whatever it would be made from today.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -176,10 +176,3 @@ class Shelf:
                 remedy="run one materialization of this window at a time",
             )
         self.heads[window] = manifest.version
-
-
-def windows_to_make(
-    windows: Collection[Window], shelf: Shelf, recipes: Mapping[Window, Recipe]
-) -> list[Window]:
-    """Those of ``windows`` whose current version is missing or was made from something else."""
-    return [window for window in windows if not shelf.is_made_of(window, recipes[window])]

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from index_grpc.index.glue import glue_indexes
 from photosearch.repository.addresses import Kind
 from photosearch.repository.manifest import Manifest
-from photosearch.windows import Granularity, Window
+from photosearch.windows import Window
 from photosearch_assets.errors import StepError
 from photosearch_assets.steps import encode_hours
 from photosearch_assets.steps.checks import coverage, recall_at_target
@@ -165,8 +165,3 @@ def _parts(window: Window, shelf: Shelf, quantiser: CurrentQuantiser) -> list[Ma
                 else "materialize that window again; its recall may be below the target",
             )
     return parts
-
-
-def granularity_of(step: str) -> Granularity:
-    """The granularity that ``step`` makes."""
-    return Granularity.DAILY if step == DAILY else Granularity.MONTHLY

@@ -74,11 +74,6 @@ class Jpeg:
     def megapixels(self) -> float:
         return self.width * self.height / 1e6
 
-    @property
-    def is_one_pass(self) -> bool:
-        """Whether its decoder makes each pixel once, whatever the bytes are."""
-        return not self.is_progressive and self.scans == 1
-
 
 def read_jpeg(data: bytes) -> Jpeg | None:
     """Walk the segments of ``data``; None if it is no JPEG, or not one that can be walked.
