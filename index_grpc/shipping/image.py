@@ -9,6 +9,7 @@ from pathlib import Path
 
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.annotations import image_annotations, provenance, serving_file
+from index_grpc.shipping.layer_notes import LayerNotes
 from index_grpc.shipping.layers import ROOT, serving_layers
 from photosearch.oci.building.build import (
     BuiltImage,
@@ -18,6 +19,7 @@ from photosearch.oci.building.build import (
     find_built,
 )
 from photosearch.oci.building.put_layers import Progress, is_ours
+from photosearch.oci.layout.layout import LayoutRegistry
 from photosearch.oci.pulling.pull import pull_image, remove_unused_images
 from photosearch.oci.registry import ImageRegistry
 from photosearch.repository.addresses import Address
@@ -59,7 +61,10 @@ def build_serving_image(
         annotations=image_annotations(serving),
         provenance=provenance(serving, manifests),
     )
-    return build_image(builder, base, planned, on_progress)
+    # A folder of images lists its blobs.
+    is_folder = isinstance(builder.registry, LayoutRegistry)
+    shared = None if is_folder else LayerNotes(repository.storage)
+    return build_image(builder, base, planned, on_progress, shared)
 
 
 def find_serving_image(serving: Serving, builder: ImageBuilder) -> str | None:

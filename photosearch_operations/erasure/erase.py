@@ -202,7 +202,7 @@ class Erasure:
 
     def clean_images(self) -> None:
         """The serving images with it: in the registry, layers too, and unpacked here."""
-        images = delete_images(self.settings, self.record)
+        images = delete_images(self.settings, self.repository.storage, self.record)
         delete_unpacked(self.settings, self.record.needles)
         if images:
             self._tell(f"deleted of what held it: {counted(images, 'serving image')}")

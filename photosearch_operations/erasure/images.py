@@ -12,7 +12,7 @@ from index_grpc.index.index_files import ROWS
 from index_grpc.serving.opening import open_desk
 from index_grpc.shipping.contents import serving_images
 from index_grpc.shipping.image import remove_unused
-from index_grpc.shipping.layers import ROOT
+from index_grpc.shipping.layer_notes import LayerNotes, window_of
 from index_grpc.shipping.reconcile import reconcile_servings
 from photosearch.files.walk import content_of, files_below
 from photosearch.oci.building.known_layers import KnownLayers
@@ -22,6 +22,7 @@ from photosearch.oci.opening import open_registry, workplace_of
 from photosearch.oci.registry import ImageRegistry
 from photosearch.oci.signing.signatures import signature_tag
 from photosearch.repository.addresses import Address, ArtifactKey
+from photosearch.repository.storage.port import Storage
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from photosearch_operations.erasure.record import Record
@@ -57,7 +58,7 @@ def ask_without(settings: Settings, versions: Collection[ArtifactKey]) -> Sequen
     return failed if failed and asked_with(settings, versions) else ()
 
 
-def delete_images(settings: Settings, record: Record) -> int:
+def delete_images(settings: Settings, storage: Storage, record: Record) -> int:
     """Delete the images with a version of the record and the layers with its rows; how many.
 
     They are found and noted before, for once its tag is gone a registry does not tell of an
@@ -66,8 +67,9 @@ def delete_images(settings: Settings, record: Record) -> int:
     Raises:
         RegistryRefused: if the registry does not answer, or deletes nothing.
     """
-    registry = open_registry(settings)
-    found = _find_images(registry, KnownLayers.of(workplace_of(settings)), record)
+    registry, notes = open_registry(settings), LayerNotes(storage)
+    noted = _noted_layers(KnownLayers.of(workplace_of(settings)), notes, record.windows)
+    found = _find_images(registry, noted, record)
     record.add("images", found.digests)
     record.add("layers", found.layers)
     if record.receipt.layers and not isinstance(registry, LayoutRegistry):
@@ -78,6 +80,7 @@ def delete_images(settings: Settings, record: Record) -> int:
         registry.delete(reference)
     for layer in record.receipt.layers:
         registry.delete_blob(layer)
+    notes.forget(record.receipt.layers, record.windows)
     if isinstance(registry, LayoutRegistry):
         registry.sweep()  # a builder that was killed leaves half of a layer
     return len(found.tags)
@@ -108,7 +111,7 @@ class _HeldImages:
     layers: set[str]
 
 
-def _find_images(registry: ImageRegistry, known: KnownLayers, record: Record) -> _HeldImages:
+def _find_images(registry: ImageRegistry, noted: Collection[str], record: Record) -> _HeldImages:
     """An image may be older than what the repository still knows. So layers of other versions
     of the windows are read, and in a folder every blob that is there."""
     versions, windows = record.removed, record.windows
@@ -139,27 +142,22 @@ def _find_images(registry: ImageRegistry, known: KnownLayers, record: Record) ->
     if isinstance(registry, LayoutRegistry):
         held.layers.update(digest for digest in registry.blobs() if search.finds(digest))
     else:
-        unnamed = _noted_layers(known, windows) - named
-        held.layers.update(digest for digest in unnamed if search.finds(digest))
+        held.layers.update(digest for digest in {*noted} - named if search.finds(digest))
     return held
 
 
-def _noted_layers(known: KnownLayers, windows: Collection[Window]) -> set[str]:
-    """Layers that this machine once put there and that may have one of these windows.
+def _noted_layers(known: KnownLayers, notes: LayerNotes, windows: Collection[Window]) -> set[str]:
+    """Layers that any machine once put there and that may have one of these windows.
 
     A registry keeps a layer, and gives it to who knows its digest, when its image was deleted
-    or its builder was killed.
+    or its builder was killed. A former release noted them on the builder's machine alone.
     """
-    return {
+    here = {
         digest
         for digest, folders in known.noted()
-        if folders is None or any(_window_of(folder) in windows for folder in folders)
+        if folders is None or any(window_of(folder) in windows for folder in folders)
     }
-
-
-def _window_of(folder: str) -> Window | None:
-    located = Address.locate(f"{folder.removeprefix(f'{ROOT}/')}/")
-    return None if located is None else located[0].window
+    return here | notes.of(windows)
 
 
 class _BlobSearch:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from photosearch.oci.building.assemble import find_image, put_image
 from photosearch.oci.building.base import BaseImage, BaseReference, read_base
-from photosearch.oci.building.known_layers import KnownImages, KnownLayers
+from photosearch.oci.building.known_layers import KnownImages, KnownLayers, SharedNotes
 from photosearch.oci.building.put_layers import (
     PlannedLayer,
     Progress,
@@ -79,8 +79,9 @@ def build_image(
     base: BaseImage,
     planned: PlannedImage,
     on_progress: Progress = lambda done, total: None,
+    shared: SharedNotes | None = None,
 ) -> BuiltImage:
-    """Build an image, or find that it is there.
+    """Build an image, or find that it is there. ``shared`` is told of each layer that is put.
 
     Of two builders on one machine one builds and the other finds it; on two machines both
     give the same digest. Killed at any moment, it leaves nothing that anyone could pull.
@@ -101,7 +102,7 @@ def build_image(
             ours = [layer for layer in layers_of(found.digest, registry) if is_ours(layer)]
             digests = tuple(layer.digest for layer in ours)
             return BuiltImage(found.digest, registry.reference(found.digest), digests, 0, 0)
-        layers = KnownLayers.of(builder.workplace)
+        layers = KnownLayers.of(builder.workplace, shared)
         blobs = put_layers(planned.layers, tag, registry, layers, on_progress)
         described = [
             Descriptor(LAYER, blob.digest, blob.size, layer_annotations(layer))

@@ -7,7 +7,7 @@ tag name any image, a tag is believed when it names the image that was built her
 notes costs reading, never correctness. So those that were used longest ago go when there are many.
 
 A registry lists no blobs. So the notes are also what is known of layers that no image names, or
-names any more.
+names any more. Others have to know these too: whoever keeps such notes for all machines is told.
 """
 
 import json
@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, Protocol, TypeGuard
 
 from photosearch.files.bounded import Entry, make_room
 from photosearch.files.whole import write_whole
@@ -65,13 +65,24 @@ class _Notes:
         return self._folder / f"{name}.json"
 
 
+class SharedNotes(Protocol):
+    """Where all machines see which layers were put into a registry."""
+
+    def note(self, layer: Layer, digest: str) -> None:
+        """Note that a layer is there."""
+
+
 class KnownLayers(_Notes):
     """Notes of layers, by the key of their content."""
 
+    def __init__(self, folder: Path, shared: SharedNotes | None = None) -> None:
+        super().__init__(folder)
+        self._shared = shared
+
     @classmethod
-    def of(cls, workplace: Path) -> "KnownLayers":
+    def of(cls, workplace: Path, shared: SharedNotes | None = None) -> "KnownLayers":
         """Those of the builders that work there."""
-        return cls(workplace / NOTES)
+        return cls(workplace / NOTES, shared)
 
     def digest(self, layer: Layer) -> str | None:
         """The digest noted for this content."""
@@ -81,6 +92,8 @@ class KnownLayers(_Notes):
 
     def note(self, layer: Layer, digest: str) -> None:
         """Remember a digest."""
+        if self._shared is not None:  # first: what is noted here is not put there again
+            self._shared.note(layer, digest)
         folders = sorted({file.path.rpartition("/")[0] for file in layer.files})
         self._write(layer.key, {"digest": digest, "size": layer.size, "folders": folders})
 
