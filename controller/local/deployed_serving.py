@@ -4,13 +4,13 @@ import logging
 import signal
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 
 import psutil
 
 from controller.local.server_process import ServerProcess
-from controller.local.status import ServingState, ServingStatus
+from controller.local.status import ServingStatus
+from controller.seen import SeenServer, ServerFailure, ServingState
 from index_grpc.errors import IndexGrpcError
 from index_grpc.server.client import describe_once
 from index_grpc.server.loading import Refusal
@@ -56,9 +56,8 @@ class DeployedServing:
     backoff: Backoff = field(default_factory=Backoff)
     unneeded_since: float | None = None
     announced: bool = False
-    #: What its server refused, or how it crashed as it loaded, until the deployer has taken note.
-    refusal: Refusal | None = None
-    crash: str | None = None
+    #: What its server refused, or how it crashed as it loaded, until that was told.
+    failure: ServerFailure | None = None
     #: Crashes in a row as it loaded.
     crashes: int = 0
     #: The image that its server was started from, whatever is asked for now.
@@ -69,39 +68,31 @@ class DeployedServing:
     _ended_at: float | None = None
     _ready_at: datetime | None = None
     _ready_since: float = 0.0
+    _loaded_at: float | None = None
     _health_at: float = 0.0
     _silent: int = 0
 
     def __post_init__(self) -> None:
         self._started_from = self.serving.image
 
-    @cached_property
-    def windows(self) -> list[Window]:
-        """What it holds, in time order."""
-        return [served.window for served in self.serving.windows]
-
-    def is_newer_than(self, other: "DeployedServing") -> bool:
-        """Whether it became ready later, so that of two versions its is the right one.
-
-        What answers is newer than one whose process has ended, else that would be started
-        again in its stead, and then it in that one's, while their successor waits.
-        """
-        if self._ready_at is None:
-            return False
-        if other.process is None:
-            return True
-        return other._ready_at is not None and self._ready_at > other._ready_at
-
-    def became_ready_after(self, moment: float) -> bool:
-        """Whether it answers, and read its files after ``moment`` (monotonic)."""
-        return self.state is ServingState.READY and self._ready_since > moment
-
-    @property
-    def has_loaded(self) -> bool:
-        """Whether its server has all its files in memory."""
-        return self.process is not None and self.state in (
-            ServingState.READY,
-            ServingState.RETIRING,
+    def seen(self) -> SeenServer:
+        """What decisions are made from; a failure is told once."""
+        failure, self.failure = self.failure, None
+        return SeenServer(
+            self.serving,
+            self.state,
+            wanted=self.wanted,
+            runs=self.process is not None,
+            is_ending=self.is_ending,
+            answered=self.answered,
+            announced=self.announced,
+            ready_at=self._ready_at,
+            loaded_at=self._loaded_at,
+            unneeded_since=self.unneeded_since,
+            failure=failure,
+            failures=self.backoff.failures,
+            crashes=self.crashes,
+            retry_at=self.backoff.retry_at,
         )
 
     @property
@@ -195,6 +186,12 @@ class DeployedServing:
         if anew or not self.announced:
             self.announce()
 
+    def retire(self, now: float) -> None:
+        """Others answer all it holds; until it is withdrawn and ended it can return."""
+        _log.info("%s retires", self.serving.name)
+        self.unneeded_since = now
+        self.state = ServingState.RETIRING
+
     def end(self, now: float) -> None:
         """Withdraw it and tell its process to end."""
         self.withdraw()
@@ -210,7 +207,7 @@ class DeployedServing:
             image=self.serving.image,
             state=self.state,
             wanted=self.wanted,
-            windows=tuple(self.windows),
+            windows=tuple(served.window for served in self.serving.windows),
             address=None if self.process is None else self.process.address,
             pid=None if self.process is None else self.process.pid,
             starts=self.starts,
@@ -227,22 +224,32 @@ class DeployedServing:
     def _process_ended(self, ended: str, now: float) -> None:
         assert self.process is not None
         self.withdraw()
-        self.refusal = self.process.refusal
+        refusal = self.process.refusal
         if not self.is_ending:
             if self.state is not ServingState.STARTING and now > self._ready_since + STEADY_S:
                 self.backoff.succeeded()
-            self.reason = self._story(ended) if self.refusal is None else self.refusal.reason
-            if self.state is ServingState.STARTING and self.refusal is None:
+            self.reason = self._story(ended) if refusal is None else refusal.reason
+            if self.state is ServingState.STARTING and refusal is None:
                 self.crashes += 1
-                self.crash = self.reason
+                self.failure = ServerFailure(self.reason, crashed=True)
             pause = self.backoff.failed(now)
             _log.warning("%s: %s; again in %.0f s", self.serving.name, self.reason, pause)
+        if refusal is not None:
+            self._note_refusal(refusal)
         self.process.forget()
         self.process = None
         self._ready_at = None
+        self._loaded_at = None
         self.state = ServingState.WAITING
         self._ended_at = None
         self._killed_for = None
+
+    def _note_refusal(self, refusal: Refusal) -> None:
+        index = None
+        if refusal.window is not None and refusal.version is not None:
+            index = (refusal.window, refusal.version)
+            self.backoff.succeeded()  # the pause is the index's, not the Serving's
+        self.failure = ServerFailure(refusal.reason, index)
 
     def _story(self, ended: str) -> str:
         """How it ended and what it said before: what a person has to know to mend it."""
@@ -258,6 +265,9 @@ class DeployedServing:
 
     def _watch_start(self, process: ServerProcess, now: float) -> None:
         if process.health():
+            # Of one that a former deployer announced nobody knows when it read its files.
+            is_new = self._announced_at(process.pid) is None
+            self._loaded_at = now if is_new else 0.0
             self.state = ServingState.READY
             self.answered = True
             self._ready_since = now

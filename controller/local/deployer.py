@@ -1,10 +1,9 @@
 """Runs the Servings of one machine as processes, each from its image.
 
-A reconcile loop: look at the Servings that are asked for and at what runs, and move what runs
-one step closer. The order is the one thing that may never be wrong: a new server is ready and
-announced before an old one is withdrawn, and an old one is withdrawn only when everything it
-holds is answered by others. Nothing is remembered that can't be seen again, so the deployer
-may be killed at any instant; the next one adopts the servers that it finds.
+A reconcile loop: look at the Servings that are asked for and at what runs, have decided what is
+the next step (``controller/decide.py``), and carry that out. Nothing is remembered that can't be
+seen again, so the deployer may be killed at any instant; the next one adopts the servers that
+it finds, and reads at the desk what was refused.
 """
 
 import logging
@@ -17,12 +16,13 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
+from controller.decide import Decision, Rules, Verb, decide
 from controller.local.deployed_serving import DeployedServing
-from controller.local.refusals import FIRST_RETRY_S, Refusals, keys_of
 from controller.local.server_process import adopt_servers
-from controller.local.status import DeployerStatus, ServingState, deployer_dir, write_status
-from controller.retirement import unanswered
-from index_grpc.serving.desired import DesiredServings, RefusedKey
+from controller.local.status import DeployerStatus, deployer_dir, write_status
+from controller.refusals import FIRST_RETRY_S, Refusals
+from controller.seen import KnownIndexes, ServingState
+from index_grpc.serving.desired import DesiredServings
 from index_grpc.serving.desk import DeskError
 from index_grpc.serving.endpoints import EndpointFolder
 from index_grpc.serving.opening import open_desk
@@ -41,8 +41,6 @@ _log = logging.getLogger(__name__)
 POLL_S = 1.0
 #: While something starts or ends.
 BUSY_POLL_S = 0.1
-#: Servers that load at once; each uses a core.
-STARTS_AT_ONCE = 2
 STATUS_EVERY_S = 10.0
 
 
@@ -74,7 +72,9 @@ class LocalDeployer:
         self._asked_until: datetime | None = None
         self._held: dict[str, DeployedServing] = {}
         self._logs = LogWriter(settings)
-        self._refusals = Refusals(first_retry_of_refused_s)
+        self._rules = Rules(settings.drain_s, first_retry_s=first_retry_of_refused_s)
+        self._refusals = Refusals()
+        self._told: list[object] | None = None
         self._look_at = 0.0
         self._problem: str | None = None
         self._desk_problem: str | None = None
@@ -104,6 +104,7 @@ class LocalDeployer:
 
     def adopt(self) -> None:
         """Take over the servers of a former deployer; remove endpoint files of the dead."""
+        self._remember()
         for serving, process in adopt_servers(
             self._servings_dir, self._settings.logs_dir, self._logs
         ):
@@ -117,6 +118,24 @@ class LocalDeployer:
             if endpoint.serving not in self._held:
                 self._endpoints.withdraw(endpoint.serving)
 
+    def _remember(self) -> None:
+        """What a former deployer refused, with its pauses: it was told for whoever comes next."""
+        self._refusals = Refusals.told(
+            self._desk.refused("deployer"), self._desk.crashing(), time.monotonic(), self._clock()
+        )
+
+    def _tell_refusals(self, now: float) -> None:
+        """Tell both lists at the desk if they say something new: packs are planned by them."""
+        clock = self._clock()
+        refused = self._refusals.refused(now, clock)
+        crashing = self._refusals.crashing(now, clock)
+        moving = {"retry_at"}
+        judged: list[object] = [one.model_dump(exclude=moving) for one in (*refused, *crashing)]
+        if judged != self._told:
+            self._desk.tell_refused("deployer", refused)
+            self._desk.tell_crashing(crashing)
+            self._told = judged
+
     def reconcile(self) -> None:
         """Look once and take the steps that are due."""
         now = time.monotonic()
@@ -126,11 +145,11 @@ class LocalDeployer:
             self._look_at = now + self._desired.pause_s(POLL_S)
         for held in self._held.values():
             held.watch(now)
-            self._note_failure(held, now)
-        self._mark_wanted(now)
-        self._retire_unneeded(now)
-        self._start_due(now)
-        self._refusals.tell(self._desk, now, self._clock())
+        seen = {name: held.seen() for name, held in self._held.items()}
+        self._carry_out(
+            decide(self._asked, seen, self._refusals, self._current(), now, self._rules), now
+        )
+        self._tell_refusals(now)
         self._write_status()
         self._remove_images()
 
@@ -177,91 +196,56 @@ class LocalDeployer:
                 _log.error("%s", error)
             self._desk_problem = str(error)
 
-    def _note_failure(self, held: DeployedServing, now: float) -> None:
-        """Take note of why its server ended, if that was not by our will."""
-        refusal, held.refusal = held.refusal, None
-        crash, held.crash = held.crash, None
-        if refusal is not None and refusal.window is not None and refusal.version is not None:
-            held.backoff.succeeded()  # the pause is the index's, not the Serving's
-            self._refusals.refuse((refusal.window, refusal.version), refusal.reason, now)
-        elif refusal is not None:
-            self._refusals.refuse_serving(held.serving, refusal.reason, held.backoff)
-        elif crash is not None:
-            loaded = self._keys(lambda other: other.has_loaded)
-            self._refusals.crash(held.serving, crash, held.crashes, held.backoff, now, loaded)
+    def _current(self) -> KnownIndexes:
+        """What the repository holds, as of the last look."""
+        own = Window.holding(Granularity.HOURLY, self._clock()).start
+        return KnownIndexes(
+            fingerprint=self._desired.fingerprint,
+            windows=None if self._problem else self._desired.ready.keys(),
+            versions=self._desired.current if self._desired.has_looked else None,
+            # The end of the last hour that is over by this clock, or by that of whoever asks for
+            # Servings: of two clocks the later one, so that nothing goes too early.
+            closed_until=own if self._asked_until is None else max(own, self._asked_until),
+        )
 
-    def _mark_wanted(self, now: float) -> None:
-        current = set() if self._refusals.is_empty else self._desired.current
-        self._refusals.forget(current, self._is_ready, self._is_served_since)
-        self._refusals.forget_unasked(self._asked)
-        if not any(held.state is ServingState.STARTING for held in self._held.values()):
-            # Not before: to try again ends servers that start to answer in the index's stead.
-            self._refusals.retry(now, self._keys(lambda held: held.wanted and not held.has_loaded))
-
-        plan = {
-            name: serving for name, serving in self._asked.items() if self._refusals.allow(serving)
-        }
-        for name, serving in plan.items():
+    def _carry_out(self, decision: Decision, now: float) -> None:
+        self._refusals = decision.refusals
+        for told in decision.told:
+            _log.error("%s", told)
+        for name, serving in decision.wanted.items():
             if name in self._held:
                 self._held[name].take_image(serving)
             else:
                 self._held[name] = self._hold(serving)
+        for action in decision.actions:
+            held = self._held[action.name]
+            match action.verb:
+                case Verb.START:
+                    held.start()
+                case Verb.TAKE_BACK:
+                    held.keep(anew=True)
+                case Verb.KEEP:
+                    held.keep()
+                case Verb.RETIRE:
+                    held.retire(now)
+                case Verb.WITHDRAW:
+                    held.withdraw()
+                case Verb.END:
+                    held.end(now)
+                case Verb.DROP:
+                    self._drop(held)
+        # Last: what a full disk forbade is decided once more at the next look.
         for name, held in self._held.items():
-            became_wanted = name in plan and not held.wanted
-            held.wanted = name in plan
-            if became_wanted and held.state in (ServingState.READY, ServingState.RETIRING):
-                held.keep(anew=True)
+            held.wanted = name in decision.wanted
 
     def _hold(self, serving: Serving) -> DeployedServing:
-        return DeployedServing(
+        held = DeployedServing(
             serving, self._settings, self._endpoints, self._servings_dir, self._logs
         )
-
-    def _keys(self, chosen: Callable[[DeployedServing], bool]) -> frozenset[RefusedKey]:
-        """What the chosen ones hold."""
-        found = (keys_of(held.serving) for held in self._held.values() if chosen(held))
-        return frozenset(chain.from_iterable(found))
-
-    def _is_ready(self, name: str) -> bool:
-        return name in self._held and self._held[name].has_loaded
-
-    def _is_served_since(self, key: RefusedKey, moment: float) -> bool:
-        """Whether a server has read this index well since. An older one has it in memory,
-        which says nothing about the files."""
-        return any(
-            held.became_ready_after(moment) and key in keys_of(held.serving)
-            for held in self._held.values()
-        )
-
-    def _start_due(self, now: float) -> None:
-        starting = [held for held in self._held.values() if held.state is ServingState.STARTING]
-        for held in self._held.values():
-            needed = held.wanted or held.answered
-            if held.state is not ServingState.WAITING or not needed or not held.backoff.is_due(now):
-                continue
-            if len(starting) >= STARTS_AT_ONCE:
-                return
-            # A backlog moves HEADs every second. To start a server for each would load the
-            # machine and never come to an end, so one that holds the same windows goes first.
-            if all(set(held.windows).isdisjoint(other.windows) for other in starting):
-                held.start()
-                starting.append(held)
-
-    def _retire_unneeded(self, now: float) -> None:
-        for held in [held for held in self._held.values() if not held.wanted]:
-            if held.is_ending:
-                continue
-            if held.process is None and not held.answered:
-                self._drop(held)
-            elif self._is_needed(held):
-                if held.state is ServingState.RETIRING:
-                    held.keep()
-            elif held.process is None:
-                self._drop(held)
-            elif held.state is ServingState.STARTING:
-                held.end(now)
-            else:
-                self._retire(held, now)
+        pause = self._refusals.pause_of(serving.name)
+        held.backoff.failures, held.backoff.retry_at = pause.failures, pause.retry_at
+        held.crashes = self._refusals.crashes_of(serving.name)
+        return held
 
     def _drop(self, held: DeployedServing) -> None:
         del self._held[held.serving.name]
@@ -277,45 +261,6 @@ class LocalDeployer:
                 keep = {digest for digest in needed if digest}
                 remove_unused(self._settings.unpacked_images_dir, keep, wait=False)
                 self._images_may_go = False
-
-    def _retire(self, held: DeployedServing, now: float) -> None:
-        """First withdrawn, so that no new call comes; then ended. Until then it can return."""
-        if held.unneeded_since is None:
-            _log.info("%s retires", held.serving.name)
-            held.unneeded_since = now
-            held.state = ServingState.RETIRING
-        waited = now - held.unneeded_since
-        # Half way: a reader of the folder sees the successor for a while before the old is gone.
-        if held.announced and waited >= self._settings.drain_s / 2:
-            held.withdraw()
-        if waited >= self._settings.drain_s:
-            held.end(now)
-
-    def _is_needed(self, held: DeployedServing) -> bool:
-        """Whether a window would be lost that no Ready newer or coarser one answers."""
-        fingerprint = held.serving.fingerprint
-        is_current = fingerprint == self._desired.fingerprint
-        # A query is never asked of two embedders: only the same one's servers can take over,
-        # or the current one's when this one's are not asked for any more.
-        is_asked = any(serving.fingerprint == fingerprint for serving in self._asked.values())
-        successor = fingerprint if is_asked else self._desired.fingerprint
-        still_wanted = list(self._desired.ready) if is_current and not self._problem else None
-        answering = chain.from_iterable(
-            other.windows
-            for other in self._held.values()
-            if other is not held
-            and other.serving.fingerprint == successor
-            and other.state is ServingState.READY
-            and other.announced
-            and (other.wanted or other.is_newer_than(held))
-        )
-        return bool(unanswered(held.windows, answering, still_wanted, self._closed_until()))
-
-    def _closed_until(self) -> datetime:
-        """The end of the last hour that is over by this clock, or by that of whoever asks for
-        Servings: of two clocks the later one, so that nothing goes too early."""
-        own = Window.holding(Granularity.HOURLY, self._clock()).start
-        return own if self._asked_until is None else max(own, self._asked_until)
 
     def _pause_s(self) -> float:
         busy = any(

@@ -6,24 +6,15 @@ time of the next try.
 """
 
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from controller.seen import ServingState
 from index_grpc.serving.desk import CrashingServing, RefusedIndex
 from photosearch.files.whole import write_whole
 from photosearch.settings.settings import Settings
 from photosearch.window_key import WindowKey
-
-
-class ServingState(StrEnum):
-    """Where a Serving stands."""
-
-    WAITING = "waiting"  # for its turn, or for the pause after a failure
-    STARTING = "starting"  # verifies, loads, warms up
-    READY = "ready"  # answers, and is announced
-    RETIRING = "retiring"  # its windows are answered by others
 
 
 class _Frozen(BaseModel):

@@ -37,9 +37,12 @@ class DesiredServings:
         self._ready: dict[str, dict[Window, ReadyIndex]] = {}
         self._planned_for: tuple[object, ...] | None = None
         self._plan: list[Serving] = []
+        self._current: frozenset[RefusedKey] | None = None
         #: The current embedder's fingerprint at the last look.
         self.fingerprint: str | None = None
         self.look_seconds = 0.0
+        #: Whether the repository could be read yet.
+        self.has_looked = False
 
     @property
     def ready(self) -> dict[Window, ReadyIndex]:
@@ -47,13 +50,15 @@ class DesiredServings:
         return self._ready.get(self.fingerprint or "", {})
 
     @property
-    def current(self) -> set[RefusedKey]:
+    def current(self) -> frozenset[RefusedKey]:
         """Window and version of every index that a HEAD names, of the next embedder too."""
-        return {
-            (window, index.version)
-            for ready in self._ready.values()
-            for window, index in ready.items()
-        }
+        if self._current is None:
+            self._current = frozenset(
+                (window, index.version)
+                for ready in self._ready.values()
+                for window, index in ready.items()
+            )
+        return self._current
 
     def look(self) -> None:
         """Read the HEADs, and the manifests behind those that moved."""
@@ -67,7 +72,9 @@ class DesiredServings:
             self._ready = {one: ready_indexes(self._repository, one) for one in named}
             self._heads = heads
             self._planned_for = None
+            self._current = None
         self.look_seconds = time.perf_counter() - start
+        self.has_looked = True
 
     def servings(
         self, refused: Collection[RefusedKey], apart: Collection[RefusedKey] = ()

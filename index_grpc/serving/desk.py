@@ -74,6 +74,8 @@ class CrashingServing(BaseModel):
     refused: bool = False
     #: How often in a row.
     crashes: int
+    #: How often it was given up for a while, each time for longer.
+    tries: int = 1
     retry_at: datetime
 
 

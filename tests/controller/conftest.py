@@ -35,6 +35,7 @@ class Deployment:
     made: MadeRepository
     deployer: LocalDeployer
     reconciler: ServingReconciler
+    make: Callable[[], LocalDeployer]
     #: By how much the clock of whoever asks for Servings is ahead, and that of the deployer.
     ahead: timedelta = timedelta()
     deployer_ahead: timedelta = timedelta()
@@ -51,6 +52,12 @@ class Deployment:
             missing = self.always - {w.window.key for e in self.endpoints for w in e.windows}
             assert not missing, f"nobody answers {missing}"
             time.sleep(0.03)
+
+    def restart(self) -> None:
+        """End the deployer with its servers, and begin with another."""
+        self.deployer.end_all()
+        self.deployer = self.make()
+        self.deployer.adopt()
 
     def place(self) -> None:
         """Build images and ask for Servings, as Dagster's sensor and assets do."""
@@ -122,16 +129,18 @@ def deployment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     def clock() -> datetime:
         return NOW + made_of_them.ahead + timedelta(seconds=time.monotonic() - started)
 
-    deployer = LocalDeployer(
-        settings,
-        clock=lambda: clock() + made_of_them.deployer_ahead,
-        first_retry_of_refused_s=1.0,
-    )
-    deployer.adopt()
+    def make() -> LocalDeployer:
+        return LocalDeployer(
+            settings,
+            clock=lambda: clock() + made_of_them.deployer_ahead,
+            first_retry_of_refused_s=1.0,
+        )
+
     reconciler = ServingReconciler(
         settings, made.repository, open_builder(settings), clock=clock, first_retry_s=1.0
     )
-    made_of_them = Deployment(settings, made, deployer, reconciler)
+    made_of_them = Deployment(settings, made, make(), reconciler, make)
+    made_of_them.deployer.adopt()
     yield made_of_them
     made_of_them.deployer.end_all()
     assert index_servers(settings) == []

@@ -2,7 +2,7 @@
 
 import time
 
-from controller.local.status import ServingState
+from controller.seen import ServingState
 from photosearch.repository.addresses import Address
 from photosearch.windows import Window
 from tests.controller.conftest import Deployment

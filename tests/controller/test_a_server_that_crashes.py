@@ -171,12 +171,37 @@ def test_another_image_of_a_serving_is_tried_at_once(deployment: Deployment, doo
     assert held.backoff.is_due(time.monotonic())
 
 
-def test_what_a_former_deployer_refused_is_tried_by_the_next(deployment: Deployment) -> None:
+def test_the_next_deployer_waits_as_long_as_the_former_would_have(
+    deployment: Deployment, doom: Doom
+) -> None:
+    deployment.made.hour(HOURS[0])
+    doom.befall_named("*", "exit")
+    deployment.until(lambda: any(one.times == 3 for one in deployment.refused))
+    [before] = deployment.refused
+
+    deployment.restart()
+    deployment.deployer.reconcile()
+
+    [after] = deployment.refused
+    assert (after.times, after.reason, after.crashed) == (3, before.reason, True)
+    assert after.left_out
+    assert abs((after.retry_at - before.retry_at).total_seconds()) < 0.5
+    assert [serving.starts for serving in deployment.status.servings] == []
+    deployment.until(lambda: any(one.times == 4 for one in deployment.refused))
+    doom.none()
+    deployment.until(lambda: deployment.served().keys() == {HOURS[0]})
+    assert deployment.refused == []
+
+
+def test_what_a_former_deployer_refused_is_tried_by_the_next_when_its_pause_is_over(
+    deployment: Deployment,
+) -> None:
     manifest = deployment.made.hour(HOURS[0])
     left = RefusedIndex(
         window=HOURS[0], version=manifest.version, reason="left", retry_at="2026-11-23T14:30:00Z"
     )
     open_desk(deployment.settings).tell_refused("deployer", [left])
+    deployment.restart()
 
     deployment.until(lambda: deployment.served() == {HOURS[0]: manifest.version})
 

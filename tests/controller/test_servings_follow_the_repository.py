@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from controller.local import deployed_serving
-from controller.local.status import ServingState
+from controller.seen import ServingState
 from index_grpc.serving.endpoints import EndpointFolder
 from index_grpc.serving.local_process import number_of
 from photosearch.files.locks import file_lock

@@ -202,15 +202,9 @@ def test_under_a_supervisor_the_next_deployer_adopts_the_servers_of_a_killed_one
     assert lost.wait(60) == -signal.SIGKILL
     assert not folder.exists()
 
-    os.kill(
-        number_of(before.process), signal.SIGKILL
-    )  # adopted servers are watched over like others
-    until(
-        lambda: (
-            number_of(before.process)
-            not in {number_of(e.process) for e in open_desk(settings).endpoints.read()}
-        )
-    )
+    # Adopted servers are watched over like others.
+    os.kill(number_of(before.process), signal.SIGKILL)
+    until(lambda: before not in open_desk(settings).endpoints.read())
     until(lambda: serves(settings))
     second.send_signal(signal.SIGTERM)
     assert second.wait(60) == 0
