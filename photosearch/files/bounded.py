@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from photosearch.files.leases import unpinned
+from photosearch.files.leases import names_kept
 
 _AT_ONCE = 1000
 """Entries removed while nobody can lease any: some 10 ms, if they are files."""
@@ -35,7 +35,7 @@ def make_room(
 ) -> list[Entry]:
     """Remove those used longest ago until ``excess`` of their size is gone; which went.
 
-    ``leases`` is the folder of the pins, if there are any.
+    ``leases`` is the folder of leases on them, if there is one.
     """
     return _remove(sorted(entries, key=lambda entry: entry.used_at), excess, remove, leases)
 
@@ -58,7 +58,7 @@ def _remove(
         if excess <= 0:
             break
         nobody = nullcontext(frozenset[str]())
-        with nobody if leases is None else unpinned(leases) as spared:
+        with nobody if leases is None else names_kept(leases) as spared:
             for entry in entries[start : start + _AT_ONCE]:
                 if excess <= 0:
                     break

@@ -1,9 +1,9 @@
 """What running processes need of a folder that is cleaned now and then.
 
-A pin is a small file of names, locked by the process that needs them: the kernel lets go of
-the lock however the process ends, so no pin outlives its owner. Pins are made and read behind
-one more lock. So whoever cleans sees every pin that was made before, and whoever pins knows
-that a name found afterwards stays.
+A lease is a small file of names, locked by the process that needs them: the kernel lets go of
+the lock however the process ends, so no lease outlives its owner. Leases are taken and read behind
+one more lock. So whoever cleans sees every lease that was taken before, and whoever takes one
+knows that a name found afterwards stays.
 """
 
 import os
@@ -14,16 +14,16 @@ from pathlib import Path
 from photosearch.files.locks import file_lock, new_locked, take
 
 _GUARD = "guard"
-_PIN = ".pin"
+_SUFFIX = ".pin"  # as processes of 0.1.0 look for it, that may run beside
 
 
-class Pin:
+class FileLease:
     """Names that stay until :meth:`release`, or until this process ends."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         with _guarded(folder, shared=True):
-            self._file, self._path = new_locked(folder, suffix=_PIN)
+            self._file, self._path = new_locked(folder, suffix=_SUFFIX)
 
     def add(self, names: Iterable[str]) -> None:
         """Keep these too; a name has no line break."""
@@ -40,22 +40,22 @@ class Pin:
 
 
 @contextmanager
-def pinned(folder: Path, names: Iterable[str]) -> Iterator[None]:
-    """Keep ``names`` while the block runs; ``folder`` is that of the pins."""
-    pin = Pin(folder)
+def keeping(folder: Path, names: Iterable[str]) -> Iterator[None]:
+    """Keep ``names`` while the block runs; ``folder`` is that of the leases."""
+    lease = FileLease(folder)
     try:
-        pin.add(names)
+        lease.add(names)
         yield
     finally:
-        pin.release()
+        lease.release()
 
 
 @contextmanager
-def unpinned(folder: Path) -> Iterator[frozenset[str]]:
-    """The names that living processes have pinned; no other is pinned while the block runs."""
+def names_kept(folder: Path) -> Iterator[frozenset[str]]:
+    """The names that living processes keep; no other is kept while the block runs."""
     with _guarded(folder, shared=False):
         names: set[str] = set()
-        for path in folder.glob(f"*{_PIN}"):
+        for path in folder.glob(f"*{_SUFFIX}"):
             with suppress(FileNotFoundError), path.open("rb+") as file:
                 if take(file, within_s=0.0):  # its owner is gone
                     path.unlink()

@@ -1,6 +1,6 @@
 """Downloaded photos, kept for a set time so that re-indexing never downloads again.
 
-How long and how many is eviction.py's business; what a step works on it pins.
+How long and how many is eviction.py's business; what a step works on it keeps by a lease.
 
 A store that is a folder is read through and nothing is copied: the photos are as near as a
 copy would be, which would cost their size in disk and, *measured*, six times the time of
@@ -24,7 +24,7 @@ from typing import Self
 from obstore import Bytes
 
 from photosearch.files.disk import remedy_for
-from photosearch.files.leases import pinned
+from photosearch.files.leases import keeping
 from photosearch.files.walk import files_below
 from photosearch.files.whole import write_whole
 from photosearch.images.eviction import evict, used
@@ -33,7 +33,7 @@ from photosearch.images.photo_path import file_inside, require_relative
 from photosearch.images.store import folder_at
 from photosearch.settings.settings import Settings
 
-_PINS = "pins"
+_LEASES = "pins"
 _READABLE = 0o644
 
 
@@ -99,7 +99,7 @@ class ImageCache:
         return True
 
     @contextmanager
-    def pinned(self, photo_paths: Iterable[str]) -> Iterator[None]:
+    def keep(self, photo_paths: Iterable[str]) -> Iterator[None]:
         """Keep these photos while the block runs, also those that come meanwhile.
 
         Raises:
@@ -113,15 +113,15 @@ class ImageCache:
             with suppress(PhotoError):  # no photo has such a path: the fetch says why
                 names.append(self._entry(photo_path).rpartition("/")[2])
         with ExitStack() as held:
-            with _telling(str(self.folder / _PINS)):
-                held.enter_context(pinned(self.folder / _PINS, names))
+            with _telling(str(self.folder / _LEASES)):
+                held.enter_context(keeping(self.folder / _LEASES, names))
             yield
 
     def sweep(self, keep_days: float, max_bytes: int = sys.maxsize, added: int = 0) -> int:
         """Remove copies older than ``keep_days``, and beyond ``max_bytes`` those used longest ago.
 
         ``added`` is what was put since the last call, in bytes. Says how many went; none that
-        is pinned. Cheap when nothing is due.
+        is kept by a lease. Cheap when nothing is due.
 
         Raises:
             ImageStoreError: if the cache can't be written.
@@ -129,7 +129,7 @@ class ImageCache:
         with _telling(str(self.folder)):
             return evict(
                 self.folder,
-                self.folder / _PINS,
+                self.folder / _LEASES,
                 keep_days=keep_days,
                 max_bytes=max_bytes,
                 added=added,

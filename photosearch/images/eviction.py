@@ -2,7 +2,7 @@
 
 To know its size a cache of a million photos would have to be walked, so the bytes added since
 the last walk are counted in a file, and the walk comes once a day or when the count passes the
-bound. What a running step has pinned stays, however old and however full: a bound that is
+bound. What a running step keeps stays, however old and however full: a bound that is
 passed for an hour is better than a photo that is fetched twice.
 """
 
@@ -22,7 +22,7 @@ _SHARE_KEPT = 0.9
 """Of the bound, after a walk: so that not every fetch walks."""
 
 
-def evict(cache: Path, pins: Path, *, keep_days: float, max_bytes: int, added: int) -> int:
+def evict(cache: Path, leases: Path, *, keep_days: float, max_bytes: int, added: int) -> int:
     """Count ``added`` bytes, and delete what is due; how many copies went."""
     if not cache.is_dir():
         return 0
@@ -36,12 +36,12 @@ def evict(cache: Path, pins: Path, *, keep_days: float, max_bytes: int, added: i
     size = sum(copy.size for _, copy in copies)
     oldest = time.time() - keep_days * _DAY_S
     due = [copy for kept_at, copy in copies if kept_at < oldest]
-    gone = remove_all(due, _delete, leases=pins)
+    gone = remove_all(due, _delete, leases=leases)
     left = size - sum(copy.size for copy in gone)
     if left > max_bytes:
         rest = [copy for kept_at, copy in copies if kept_at >= oldest]
         excess = left - max_bytes * _SHARE_KEPT
-        gone += make_room(rest, excess, _delete, leases=pins)
+        gone += make_room(rest, excess, _delete, leases=leases)
     _count_from(cache, size - sum(copy.size for copy in gone))
     return len(gone)
 

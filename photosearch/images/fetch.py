@@ -49,7 +49,7 @@ def fetch_photos(
     report = FetchReport()
     if store.folder is None:
         cache.sweep(settings.cache_days, settings.cache_bytes)  # before: what is old comes anew
-    with cache.pinned(photo.path for photo in photos):
+    with cache.keep(photo.path for photo in photos):
         _fetch(photos, store, cache, settings, report, on_progress)
     if store.folder is None:
         cache.sweep(settings.cache_days, settings.cache_bytes, report.downloaded_bytes)

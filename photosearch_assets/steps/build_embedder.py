@@ -114,7 +114,7 @@ def _decoded(
         part = photos[first : first + _FETCHED_AT_ONCE]
         # No eviction takes one before it is read: the sample, and so the projection, would
         # depend on the size of the cache.
-        with context.image_cache.pinned(photo.path for photo in part):
+        with context.image_cache.keep(photo.path for photo in part):
             fetch_photos(part, context.image_store, context.image_cache, settings=context.settings)
             for photo in part:
                 content = context.image_cache.read(photo.path)

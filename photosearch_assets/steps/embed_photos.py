@@ -98,7 +98,7 @@ def run(windows: Sequence[Window], context: StepContext) -> Iterator[StepResult]
     paths = (photo.path for report in reports.values() for photo in report.photos)
     strips = Strips([one for one in windows if one in reports and reports[one].photos], context)
     # No eviction takes what a later hour of this run needs.
-    with context.image_cache.pinned(paths):
+    with context.image_cache.keep(paths):
         yield from _run(windows, reports, strips, context)
 
 

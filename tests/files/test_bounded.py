@@ -8,7 +8,7 @@ import pytest
 
 from photosearch.files import bounded
 from photosearch.files.bounded import Entry, make_room, remove_all
-from photosearch.files.leases import pinned, unpinned
+from photosearch.files.leases import keeping, names_kept
 
 
 def entries(folder: Path, *names: str) -> list[Entry]:
@@ -42,7 +42,7 @@ def test_what_is_leased_stays_and_the_next_goes_in_its_place(tmp_path: Path) -> 
 
     pins = tmp_path / "pins"
 
-    with pinned(pins, ["earliest"]):
+    with keeping(pins, ["earliest"]):
         assert make_room(kept, 10, Path.unlink, leases=pins) == [kept[1]]
         assert remove_all(kept[::2], Path.unlink, leases=pins) == [kept[0]]
     assert (tmp_path / "earliest").exists()
@@ -59,10 +59,10 @@ def test_nobody_waits_for_a_lease_until_all_are_gone(
     @contextmanager
     def looked(folder: Path) -> Iterator[frozenset[str]]:
         looks.append(len(removed))
-        with unpinned(folder) as names:
+        with names_kept(folder) as names:
             yield names
 
-    monkeypatch.setattr(bounded, "unpinned", looked)
+    monkeypatch.setattr(bounded, "names_kept", looked)
     remove_all(kept, removed.append, leases=tmp_path / "pins")
 
     assert looks == [0, 1000, 2000]

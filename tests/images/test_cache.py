@@ -65,7 +65,7 @@ def test_a_full_disk_below_pins_and_counts_is_a_clear_error(cache: ImageCache) -
 
     def without_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-        with pytest.raises(ImageStoreError, match="File too large"), cache.pinned(["a.jpg"]):
+        with pytest.raises(ImageStoreError, match="File too large"), cache.keep(["a.jpg"]):
             raise AssertionError("nothing was pinned")
         with pytest.raises(ImageStoreError, match="File too large"):
             cache.sweep(keep_days=30, added=1)

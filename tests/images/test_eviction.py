@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from photosearch.files.leases import Pin, pinned, unpinned
+from photosearch.files.leases import FileLease, keeping, names_kept
 from photosearch.images.cache import ImageCache
 
 DAY_S = 86_400.0
@@ -93,7 +93,7 @@ def test_what_a_step_has_pinned_stays_however_old_and_however_full(cache: ImageC
     added = keep(cache, "abcd")
     age(cache, "a", days=99)
 
-    with cache.pinned(["a", "b", "../no/such/path"]):
+    with cache.keep(["a", "b", "../no/such/path"]):
         assert cache.sweep(30, max_bytes=1, added=added) == 2
         assert kept(cache, "abcd") == "ab"
 
@@ -102,7 +102,7 @@ def test_what_a_step_has_pinned_stays_however_old_and_however_full(cache: ImageC
 
 
 def test_a_photo_that_comes_while_it_is_pinned_stays_too(cache: ImageCache) -> None:
-    with cache.pinned(["late"]):
+    with cache.keep(["late"]):
         added = keep(cache, "ab")
         cache.put("late", b"x" * 100)
 
@@ -117,7 +117,7 @@ def test_the_pin_of_a_killed_process_holds_nothing(cache: ImageCache) -> None:
     code = (
         "import sys, time; from pathlib import Path\n"
         "from photosearch.images.cache import ImageCache\n"
-        "with ImageCache(Path(sys.argv[1])).pinned('ab'):\n"
+        "with ImageCache(Path(sys.argv[1])).keep('ab'):\n"
         "    print('pinned', flush=True); time.sleep(60)\n"
     )
     process = subprocess.Popen(
@@ -143,21 +143,21 @@ def test_who_pins_during_a_deletion_waits_and_then_sees_what_is_gone(
 
     def step() -> None:
         started.set()
-        with cache.pinned(["a"]):
+        with cache.keep(["a"]):
             seen.append(cache.path_of("a") is not None)
 
     thread = threading.Thread(target=step)
 
     @contextmanager
-    def unpinned_with_a_step_beginning(folder: Path) -> Iterator[frozenset[str]]:
-        with unpinned(folder) as names:
+    def kept_with_a_step_beginning(folder: Path) -> Iterator[frozenset[str]]:
+        with names_kept(folder) as names:
             thread.start()
             started.wait()
             time.sleep(0.1)
             assert seen == []
             yield names
 
-    monkeypatch.setattr("photosearch.files.bounded.unpinned", unpinned_with_a_step_beginning)
+    monkeypatch.setattr("photosearch.files.bounded.names_kept", kept_with_a_step_beginning)
     cache.sweep(FOREVER, max_bytes=1, added=added)
     thread.join()
 
@@ -174,7 +174,7 @@ def test_steps_beside_an_eviction_that_never_ends_lose_nothing_they_pinned(
     def step(number: int) -> None:
         mine = names[number * 2 : number * 2 + 4]
         while not ended.is_set():
-            with cache.pinned(mine):
+            with cache.keep(mine):
                 for name in mine:
                     if cache.path_of(name) is None:
                         cache.put(name, b"x" * 50)
@@ -212,15 +212,15 @@ def test_a_draft_that_is_being_written_is_left(cache: ImageCache) -> None:
 
 
 def test_pins_of_several_owners_add_up_and_end_apart(tmp_path: Path) -> None:
-    first, second = Pin(tmp_path), Pin(tmp_path)
+    first, second = FileLease(tmp_path), FileLease(tmp_path)
     first.add(["a", "b"])
     second.add(["b"])
     second.add(["c"])
-    with pinned(tmp_path, ["d"]), unpinned(tmp_path) as names:
+    with keeping(tmp_path, ["d"]), names_kept(tmp_path) as names:
         assert names == {"a", "b", "c", "d"}
     first.release()
     first.release()
 
-    with unpinned(tmp_path) as names:
+    with names_kept(tmp_path) as names:
         assert names == {"b", "c"}
     second.release()

@@ -3,7 +3,7 @@
 A mirror of the bucket's version folders below ``state_dir``, shared by all processes: each
 file is fetched once, gets its name when it is whole, and is never changed. Who reads it
 compares it with its digest, as in a folder. The copies used longest ago go when there are too
-many bytes, but none that a process still uses: what was asked for stays pinned until the step
+many bytes, but none that a process still uses: what was asked for is kept until the step
 ends, or in a server as long as it lives. To know the bytes all copies have to be walked; so a
 process walks when it makes its first copy, and then whenever it has added a share of the bound.
 """
@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from photosearch.files.bounded import Entry, make_room
-from photosearch.files.leases import Pin
+from photosearch.files.leases import FileLease
 from photosearch.files.whole import beside, drafted
 from photosearch.repository.errors import StorageError
 from photosearch.repository.manifest import FileEntry
@@ -34,8 +34,8 @@ class ArtifactCache:
     def __init__(self, root: Path, max_bytes: int) -> None:
         self.root = root
         self._max_bytes = max_bytes
-        self._pins = root / ".pins"
-        self._pin: Pin | None = None
+        self._leases = root / ".pins"
+        self._lease: FileLease | None = None
         self._users = 0
         self._unseen_bytes = max_bytes  # of its first copy a process does not know the others
         self._lock = threading.Lock()
@@ -90,7 +90,7 @@ class ArtifactCache:
             self._added([(place / name).stat().st_size for name in files])
 
     def forget(self, path: str) -> None:
-        """Remove the copy of one file, whatever pins it: it was deleted in the bucket."""
+        """Remove the copy of one file, whoever keeps it: it was deleted in the bucket."""
         file = self.root / path
         with suppress(OSError):
             file.unlink()
@@ -106,9 +106,9 @@ class ArtifactCache:
         finally:
             with self._lock:
                 self._users -= 1
-                if self._users == 0 and self._pin is not None:
-                    self._pin.release()
-                    self._pin = None
+                if self._users == 0 and self._lease is not None:
+                    self._lease.release()
+                    self._lease = None
 
     def clean(self) -> int:
         """Remove the version folders used longest ago while there are too many bytes; how many
@@ -120,7 +120,7 @@ class ArtifactCache:
         if size <= self._max_bytes * (1 - _SHARE_UNSEEN):
             return 0
         excess = size - self._max_bytes * _SHARE_KEPT
-        return len(make_room(found, excess, _delete, leases=self._pins))
+        return len(make_room(found, excess, _delete, leases=self._leases))
 
     def _added(self, sizes: Sequence[int]) -> None:
         if not sizes:
@@ -133,9 +133,9 @@ class ArtifactCache:
 
     def _keep(self, version: str) -> None:
         with self._lock:
-            if self._pin is None:
-                self._pin = Pin(self._pins)
-            self._pin.add([version])
+            if self._lease is None:
+                self._lease = FileLease(self._leases)
+            self._lease.add([version])
 
     def _folders(self) -> Iterator[Entry]:
         """The versions' folders, which are leased by their paths in here."""
