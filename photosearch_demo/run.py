@@ -29,6 +29,7 @@ from rich.text import Text
 
 from photosearch.address import base_url
 from photosearch.client.cover_runs import cover_runs
+from photosearch.processes.child import how_it_ended
 from photosearch.processes.only_one import only_one
 from photosearch.processes.reaper import reaped
 from photosearch.processes.spec import photosearch_argv
@@ -163,7 +164,7 @@ def _materialise(settings: Settings) -> None:
     if code != 0:
         raise DemoError(
             "'photosearch materialize' failed",
-            found=f"exit code {code}",
+            found=how_it_ended(code),
             remedy="read what it says above, then run the demo again: it goes on",
         )
 

@@ -30,8 +30,6 @@ START_TIMEOUT_S = 900.0
 HEALTH_EVERY_S = 5.0
 #: Silent answers in a row after which a server that was ready is killed.
 SILENT_AT_MOST = 3
-#: From SIGTERM to SIGKILL: the server's own linger and grace are 10.3 s.
-END_GRACE_S = 12.0
 #: A server that answered this long failed by accident, not by nature.
 STEADY_S = 60.0
 
@@ -65,7 +63,6 @@ class DeployedServing:
     #: As it was announced.
     _endpoint: Endpoint | None = None
     _killed_for: str | None = None
-    _ended_at: float | None = None
     _ready_at: datetime | None = None
     _ready_since: float = 0.0
     _loaded_at: float | None = None
@@ -98,7 +95,7 @@ class DeployedServing:
     @property
     def is_ending(self) -> bool:
         """Whether its process was told to end."""
-        return self._ended_at is not None
+        return self.process is not None and self.process.child.is_ending
 
     def take_image(self, serving: Serving) -> None:
         """Take the image that is asked for now; one that was built anew may have another digest.
@@ -124,13 +121,11 @@ class DeployedServing:
         """Look at the process: has it ended, is it ready, is it silent?"""
         if self.process is None:
             return
-        ended = self.process.exit_text()
+        ended = self.process.child.ending()
         if ended is not None:
             self._process_ended(ended, now)
         elif self.is_ending:
-            assert self._ended_at is not None
-            if now > self._ended_at + END_GRACE_S:
-                self.process.signal(signal.SIGKILL)
+            return
         elif self.state is ServingState.STARTING:
             self._watch_start(self.process, now)
         elif now >= self._health_at:
@@ -192,12 +187,11 @@ class DeployedServing:
         self.unneeded_since = now
         self.state = ServingState.RETIRING
 
-    def end(self, now: float) -> None:
+    def end(self) -> None:
         """Withdraw it and tell its process to end."""
         self.withdraw()
         if self.process is not None and not self.is_ending:
-            self.process.signal(signal.SIGTERM)
-            self._ended_at = now
+            self.process.child.end()
 
     def status(self) -> ServingStatus:
         """What is told about it."""
@@ -241,7 +235,6 @@ class DeployedServing:
         self._ready_at = None
         self._loaded_at = None
         self.state = ServingState.WAITING
-        self._ended_at = None
         self._killed_for = None
 
     def _note_refusal(self, refusal: Refusal) -> None:
@@ -257,10 +250,10 @@ class DeployedServing:
         why = self._killed_for
         if why is None and ended.endswith(signal.SIGKILL.name):
             why = "as the kernel does when memory runs out"
-        words = self.process.last_words()
+        words = self.process.child.last_words()
         return (
             f"{ended}{'' if why is None else f' ({why})'}"
-            f"{'' if not words else f', after {words!r}'}; see {self.process.log}"
+            f"{'' if not words else f', after {words!r}'}; see {self.process.child.log}"
         )
 
     def _watch_start(self, process: ServerProcess, now: float) -> None:
@@ -275,7 +268,7 @@ class DeployedServing:
             self.crashes = 0
             self.announce()
             _log.info("%s is ready at %s", self.serving.name, process.address)
-        elif now > process.started_at + START_TIMEOUT_S:
+        elif now > process.child.started_at + START_TIMEOUT_S:
             self._kill(process, f"it was not ready after {START_TIMEOUT_S:.0f} s")
 
     def _watch_health(self, process: ServerProcess, now: float) -> None:
@@ -299,4 +292,4 @@ class DeployedServing:
         if self._killed_for is None:
             _log.warning("%s is killed: %s", self.serving.name, why)
         self._killed_for = why
-        process.signal(signal.SIGKILL)
+        process.child.kill()

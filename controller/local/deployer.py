@@ -157,7 +157,7 @@ class LocalDeployer:
         """Withdraw and end every server, all at once, and wait for them."""
         for held in self._held.values():
             held.wanted = False
-            held.end(time.monotonic())
+            held.end()
         while any(held.process for held in self._held.values()):
             for held in self._held.values():
                 held.watch(time.monotonic())
@@ -231,7 +231,7 @@ class LocalDeployer:
                 case Verb.WITHDRAW:
                     held.withdraw()
                 case Verb.END:
-                    held.end(now)
+                    held.end()
                 case Verb.DROP:
                     self._drop(held)
         # Last: what a full disk forbade is decided once more at the next look.

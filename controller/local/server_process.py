@@ -7,9 +7,6 @@ deployer and no orphan stays. Nothing here blocks: the deployer looks again a mo
 
 import os
 import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
@@ -25,8 +22,8 @@ from index_grpc.server.client import CHANNEL_OPTIONS, SERVICE
 from index_grpc.server.loading import Refusal
 from index_grpc.serving.serving import Serving, ServingError, read_serving
 from photosearch.files.whole import write_whole
-from photosearch.logs.log_file import said_since_start
-from photosearch.processes.log_writer import PLAIN, LogWriter
+from photosearch.processes.child import Child
+from photosearch.processes.log_writer import LogWriter
 from photosearch.processes.spec import SUPERVISED, photosearch_argv
 from photosearch.settings.settings import Settings
 
@@ -34,30 +31,15 @@ SERVING_FILE = "serving.json"
 HEALTH_DEADLINE_S = 2.0
 #: Every version of a pack is a Serving with a log of its own.
 LOGS_KEPT = 200
-_WORDS = 4
-_LONGEST_LINE = 300
-#: How Python and the runtime of C++ begin when they tell why a process dies.
-_FATAL = ("Fatal Python error", "terminate called")
 
 
 class ServerProcess:
     """A running index server in its own folder."""
 
-    def __init__(
-        self,
-        folder: Path,
-        process: psutil.Process,
-        log: Path,
-        logs: LogWriter,
-        child: Any = None,
-    ) -> None:
+    def __init__(self, folder: Path, child: Child) -> None:
         self.folder = folder
-        #: Its own: what it said before it crashed is found in no other's words.
-        self.log = log
-        self._logs = logs
-        self.started_at = time.monotonic()
-        self._process = process
-        self._child: subprocess.Popen[bytes] | None = child
+        #: Its log is its own: what it said before it crashed is found in no other's words.
+        self.child = child
         self._announcement: Announcement | None = None
         self._channel: grpc.Channel | None = None
         self._asked: Any = None
@@ -72,24 +54,12 @@ class ServerProcess:
             argv.append("--end-with-parent")
         path = log_path(settings.logs_dir, serving.name)
         _remove_old_logs(path)
-        output = logs.open(path)
-        try:
-            child = subprocess.Popen(
-                argv,
-                env=settings.environment() | PLAIN,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # Ctrl-C reaches the deployer, which ends it in order
-            )
-        finally:
-            os.close(output)
-        return cls(folder, psutil.Process(child.pid), path, logs, child)
+        environment = settings.environment()
+        return cls(folder, Child.start(argv, path, logs, cwd=folder, environment=environment))
 
     @property
     def pid(self) -> int:
-        return int(self._process.pid)
+        return self.child.pid
 
     @property
     def address(self) -> str | None:
@@ -104,28 +74,6 @@ class ServerProcess:
     def refusal(self) -> Refusal | None:
         """Why it refused its files, once it has."""
         return read_refusal(self.folder)
-
-    def last_words(self) -> str:
-        """The last lines of its log, or the beginning of a fatal error's, as one line."""
-        self._logs.settle()
-        lines = [line.strip() for line in said_since_start(self.log)]
-        said = [line for line in lines if line]
-        fatal = [number for number, line in enumerate(said) if line.startswith(_FATAL)]
-        words = said[fatal[-1] :][:_WORDS] if fatal else said[-_WORDS:]
-        return " | ".join(line[:_LONGEST_LINE] for line in words)
-
-    def exit_text(self) -> str | None:
-        """How it ended; None while it runs."""
-        if self._child is None:
-            try:
-                ended = self._process.status() == psutil.STATUS_ZOMBIE
-            except psutil.NoSuchProcess:
-                ended = True
-            return "ended" if ended or not self._process.is_running() else None
-        code = self._child.poll()
-        if code is None:
-            return None
-        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
     def health(self) -> bool | None:
         """Its answer to the health question asked last, and asks anew; None: no answer yet."""
@@ -147,17 +95,12 @@ class ServerProcess:
         )
         return answer
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal, if it still runs."""
-        with suppress(psutil.NoSuchProcess):
-            self._process.send_signal(number)
-
     def forget(self) -> None:
         """Close what is open to it and remove its folder; it has ended."""
         if self._channel is not None:
             self._channel.close()
             self._channel = None
-        self._logs.forget(self.log)
+        self.child.forget()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -183,7 +126,8 @@ def adopt_servers(
             shutil.rmtree(folder, ignore_errors=True)
             continue
         del running[process.pid]
-        yield serving, ServerProcess(folder, process, log_path(logs_dir, serving.name), logs)
+        child = Child(process, log_path(logs_dir, serving.name), logs)
+        yield serving, ServerProcess(folder, child)
     for process, _ in running.values():
         with suppress(psutil.NoSuchProcess):  # it has just ended
             process.kill()

@@ -7,7 +7,6 @@ said, and the next request gets a new worker.
 
 import contextlib
 import json
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import IO, Any
 from index_grpc.errors import WorkerDied
 from photosearch.closing import Closing
 from photosearch.extras import extras_named
+from photosearch.processes.child import how_it_ended
 
 _LAST_WORDS_BYTES = 600
 
@@ -94,7 +94,7 @@ class ScannProcess(Closing):
         self._log.seek(max(0, self._log.seek(0, 2) - _LAST_WORDS_BYTES))
         words = self._log.read().decode(errors="replace").strip()
         self.close()
-        reason = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         return WorkerDied(
-            f"the ScaNN process died over {what}", found=f"{reason}; its last words: {words}"
+            f"the ScaNN process died over {what}",
+            found=f"{how_it_ended(code)}; its last words: {words}",
         )

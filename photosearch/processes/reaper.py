@@ -15,10 +15,7 @@ from contextlib import contextmanager
 
 import psutil
 
-from photosearch.processes.spec import SUPERVISED
-
-#: Seconds from SIGTERM to SIGKILL. An index server drains for up to 10.3 s.
-GRACE_S = 12.0
+from photosearch.processes.spec import GRACE_S, SUPERVISED
 
 
 def marked_processes(mark: str) -> list[psutil.Process]:

@@ -14,6 +14,8 @@ from pathlib import Path
 #: Set in the environment of everything below a supervisor, to the name of its lock file. What
 #: bears it can be found and ended even when its parents are gone.
 SUPERVISED = "PHOTOSEARCH_SUPERVISED_BY"
+#: Seconds from SIGTERM to SIGKILL. An index server drains for up to 10.3 s.
+GRACE_S = 12.0
 
 
 @dataclass(frozen=True)

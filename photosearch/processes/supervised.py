@@ -1,8 +1,6 @@
 """One process under the supervisor: start, readiness, silence, crash, restart, and giving up."""
 
 import os
-import signal
-import subprocess
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,10 +9,11 @@ from urllib.parse import urlsplit
 
 from photosearch.backoff import Backoff
 from photosearch.logs.log_file import last_lines
+from photosearch.processes.child import Child
 from photosearch.processes.heartbeat import HEARTBEAT
 from photosearch.processes.listener import Listener
 from photosearch.processes.liveness import Silence
-from photosearch.processes.log_writer import PLAIN, LogWriter
+from photosearch.processes.log_writer import LogWriter
 from photosearch.processes.spec import SUPERVISED, ProcessSpec
 from photosearch.settings.settings import Settings
 
@@ -55,15 +54,13 @@ class SupervisedProcess:
     gave_up: bool = False
     #: Seconds from its start until it was ready.
     ready_after_s: float | None = None
-    _child: "subprocess.Popen[bytes] | None" = None
-    _started_at: float = 0.0
+    _child: Child | None = None
     _backoff: Backoff = field(default_factory=lambda: Backoff(first_s=0.5, most_s=30.0))
     _failed_starts: int = 0
     _was_ready: bool = False
     _listener: Listener | None = None
     _silence: Silence = field(default_factory=lambda: Silence(0))
     _hung: str | None = None
-    _kill_at: float = 0.0
 
     @property
     def log(self) -> Path:
@@ -92,35 +89,26 @@ class SupervisedProcess:
         self._stop_listening()
         self._listener = Listener(self.spec)
         self._child = self._spawn(self._listener.beats)
-        self._started_at = time.monotonic()
         self.ready_after_s = None
         self._hung = None
         self._silence = Silence(START_S if self.settings.hung_after_s else 0)
         self.state = ProcessState.STARTING
 
-    def _spawn(self, beats: int) -> "subprocess.Popen[bytes]":
-        environment = {
-            **self.settings.environment(),
-            **PLAIN,
-            **self.spec.environment,
-            SUPERVISED: self.mark,
-        }
+    def _spawn(self, beats: int) -> Child:
+        own = {**self.spec.environment, SUPERVISED: self.mark}
         if self.spec.beats:
-            environment[HEARTBEAT] = str(beats)
-        output = self.logs.open(self.log)
+            own[HEARTBEAT] = str(beats)
         try:
-            return subprocess.Popen(
-                list(self.spec.argv),
-                env=environment,
+            return Child.start(
+                self.spec.argv,
+                self.log,
+                self.logs,
                 cwd=self.settings.base_dir,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                environment=self.settings.environment(),
+                own=own,
                 pass_fds=[beats] if self.spec.beats else [],
-                start_new_session=True,
             )
         finally:
-            os.close(output)
             os.close(beats)
 
     def watch(self) -> None:
@@ -130,19 +118,18 @@ class SupervisedProcess:
             self._start_again(now)
         if self._child is None or self._listener is None:
             return
-        code = _exit_code(self._child)
-        if code is not None:
-            self._ended(code, now)
+        how = self._child.ending()
+        if how is not None:
+            self._ended(self._child, how, now)
         elif self.state is ProcessState.HUNG:
-            if now > self._kill_at:
-                self._child.kill()
+            return
         elif self.state is ProcessState.STARTING and self._listener.hears_that_it_is_ready():
             self.state = ProcessState.READY
             self._was_ready = True
-            self.ready_after_s = now - self._started_at
+            self.ready_after_s = now - self._child.started_at
             self._silence = Silence(self.settings.hung_after_s)
         elif self._is_silent():
-            self._end_hung(now)
+            self._end_hung()
 
     def _start_again(self, now: float) -> None:
         self.restarts += 1
@@ -155,17 +142,14 @@ class SupervisedProcess:
     def tell_to_end(self) -> None:
         """SIGTERM, for good; also to one that is stopped."""
         self.state = ProcessState.ENDED
-        if self._child is not None and self._child.poll() is None:
-            self._child.send_signal(signal.SIGTERM)
-            self._child.send_signal(signal.SIGCONT)
+        if self._child is not None:
+            self._child.end(self.grace_s)
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for it to end; whether it did."""
         if self._child is None:
             return True
-        try:
-            self._child.wait(timeout_s)
-        except subprocess.TimeoutExpired:
+        if not self._child.wait(timeout_s):
             return False
         self._child = None
         self._stop_listening()
@@ -186,10 +170,9 @@ class SupervisedProcess:
         """What came of asking it, if it gave no answer."""
         return None if self._listener is None else self._listener.trouble
 
-    def _ended(self, code: int, now: float) -> None:
+    def _ended(self, child: Child, how: str, now: float) -> None:
         self._child = None
         self._stop_listening()
-        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         self.last_exit = how if self._hung is None else f"{self._hung}; {how}"
         self._hung = None
         if self.state is ProcessState.ENDED:
@@ -197,7 +180,7 @@ class SupervisedProcess:
         if not self.spec.restart:
             self.state = ProcessState.ENDED
             return
-        was_steady = now > self._started_at + STEADY_S
+        was_steady = now > child.started_at + STEADY_S
         if was_steady:
             self._backoff.succeeded()
         if not (self._was_ready if self._tells_readiness else was_steady):
@@ -222,15 +205,13 @@ class SupervisedProcess:
             self._silence.broken()
         return self._silence.lasts_too_long()
 
-    def _end_hung(self, now: float) -> None:
+    def _end_hung(self) -> None:
         assert self._child is not None
         silent = f"{self._silence.limit_s:.0f} s"
         is_up = self.state is ProcessState.READY
         self._hung = f"gave no sign of life for {silent}" if is_up else f"not ready after {silent}"
         self.state = ProcessState.HUNG
-        self._kill_at = now + self.grace_s
-        self._child.send_signal(signal.SIGTERM)
-        self._child.send_signal(signal.SIGCONT)  # one that was stopped ends in order
+        self._child.end(self.grace_s)
 
     @property
     def hung(self) -> str | None:
@@ -241,24 +222,3 @@ class SupervisedProcess:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
-
-
-def _exit_code(child: "subprocess.Popen[bytes]") -> int | None:
-    """How it ended, if it did; then what it left in its session is ended too.
-
-    That comes before it is reaped: until then nobody else can have its number.
-    """
-    try:
-        if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-            return None
-    except ChildProcessError:
-        return child.poll()
-    _end_group(child.pid)  # an index server has another
-    return child.wait()
-
-
-def _end_group(group: int) -> None:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return

@@ -18,8 +18,8 @@ from photosearch.errors import PhotosearchError
 from photosearch.processes.log_writer import LogWriter
 from photosearch.processes.only_one import only_one
 from photosearch.processes.ports import require_free_ports
-from photosearch.processes.reaper import GRACE_S, end_marked, start_reaper
-from photosearch.processes.spec import ProcessSpec
+from photosearch.processes.reaper import end_marked, start_reaper
+from photosearch.processes.spec import GRACE_S, ProcessSpec
 from photosearch.processes.supervised import ProcessState, SupervisedProcess
 from photosearch.settings.settings import Settings, SettingsError
 

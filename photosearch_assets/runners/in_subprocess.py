@@ -6,7 +6,6 @@ the extras.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import warnings
@@ -17,6 +16,7 @@ from typing import Any
 import dagster as dg
 from pydantic import ValidationError
 
+from photosearch.processes.child import end, how_it_ended
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from photosearch_assets.dag import DagStep
@@ -76,7 +76,7 @@ class InSubprocess:
         if child.returncode:
             raise StepError(
                 f"the step {step.name} failed",
-                found=f"exit code {child.returncode} of {' '.join(step.command)}",
+                found=f"{' '.join(step.command)}: {how_it_ended(child.returncode)}",
                 remedy="read what it printed in the run's stderr",
             )
 
@@ -124,12 +124,8 @@ def _process(
     try:
         yield child
     finally:
-        # Not SIGINT: what a script starts in the background ignores it, its children too.
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if child.poll() is None:
-                child.send_signal(number)
-                with suppress(subprocess.TimeoutExpired):
-                    child.wait(_ENDS_IN_S)
+        # By SIGTERM, for what a script starts in the background ignores SIGINT.
+        end(child, _ENDS_IN_S)
 
 
 def _told(

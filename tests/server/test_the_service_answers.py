@@ -35,6 +35,7 @@ from index_grpc.server.wire_errors import (
 )
 from index_grpc.wire.index_pb2_grpc import IndexServiceStub
 from photosearch.address import AddressError
+from photosearch.processes.child import Child
 from photosearch.processes.log_writer import LogWriter
 from photosearch.settings.settings import Settings
 
@@ -338,7 +339,8 @@ def test_a_server_with_all_the_calls_it_takes_refuses_more_and_is_not_silent(
     monkeypatch.setattr("index_grpc.server.server.MAX_CALLS", calls)
     served = serve()
     announce(tmp_path, served.address)
-    watched = ServerProcess(tmp_path, psutil.Process(), tmp_path / "log", LogWriter(Settings()))
+    child = Child(psutil.Process(), tmp_path / "log", LogWriter(Settings()))
+    watched = ServerProcess(tmp_path, child)
     vector = served.pack.vectors[0]
 
     def hold() -> None:

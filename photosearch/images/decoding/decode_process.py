@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from photosearch.errors import PhotosearchError
 from photosearch.images.decoding.decode_worker import LENGTHS, receive
 from photosearch.images.photo_error import PhotoError
+from photosearch.processes.child import how_it_ended
 
 _START_S = 60.0
 #: A photo takes CPU seconds at most; a process that does nothing at all for so long is stuck.
@@ -96,7 +96,7 @@ class DecodeProcess:
             code = self._process.wait()
         gone = DecoderGone(
             "the process that decodes photos ended",
-            found=signal.Signals(-code).name if code < 0 else f"exit code {code}",
+            found=how_it_ended(code),
         )
         gone.signal = max(0, -code)
         return gone
