@@ -1,4 +1,4 @@
-"""Everything the API keeps between requests, made once from the settings.
+"""Everything the API keeps between requests, by the rooms that it is for; made once.
 
 Nothing here fails when a part is missing: an API without an embedder, without photos or
 without a single index server starts, says so at ``/readyz``, and works as soon as they come.
@@ -6,7 +6,6 @@ without a single index server starts, says so at ``/readyz``, and works as soon 
 
 import asyncio
 import contextlib
-import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -20,11 +19,15 @@ from api.fleet.servers import ServerPool
 from api.pages.photos import PhotoStore
 from api.pages.samples import SampleListings
 from api.pages.timeline_page import TimelinePage
-from api.problems.public import public_troubles, without_places
+from api.problems.public import public_troubles
 from api.query.embedding import OpenEmbedders
+from api.query.follow_head import HeadFollower
 from api.query.photo_url import PhotoUrls
-from api.query.query import Uploads
+from api.query.places import QueryPlaces
 from api.query.understand import Understanding
+from api.query.uploads import Uploads
+from api.search.live import LiveListings
+from api.search.paging import Paging
 from api.search.search import ListingSearcher
 from index_grpc.serving.opening import open_desk
 from photosearch.catalogue.catalogue import Catalogue
@@ -32,9 +35,44 @@ from photosearch.images.decoding.decoder import Decoder
 from photosearch.repository.repository import Repository
 from photosearch.settings.settings import Settings
 
-logger = logging.getLogger(__name__)
 
-HEAD_PAUSE_S = 1.0
+@dataclass
+class FleetState:
+    """Which index servers there are, what is current, and whom a query asks."""
+
+    discovery: Discovery
+    repository: RepositoryWatch
+    pool: ServerPool
+    planner: Planner
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+
+@dataclass
+class QueryState:
+    """What turns requests into questions, and what bounds them."""
+
+    decoder: Decoder
+    embedders: OpenEmbedders
+    head: HeadFollower
+    urls: PhotoUrls
+    uploads: Uploads
+    places: QueryPlaces
+
+    async def close(self) -> None:
+        self.embedders.close()
+        self.decoder.close()
+        await self.urls.close()
+
+
+@dataclass
+class PagesState:
+    """What is shown beside searches."""
+
+    photos: PhotoStore
+    samples: SampleListings
+    timeline: TimelinePage
 
 
 @dataclass
@@ -42,20 +80,11 @@ class ApiState:
     """The parts that the routes use."""
 
     settings: Settings
-    discovery: Discovery
-    repository: RepositoryWatch
-    pool: ServerPool
-    embedders: OpenEmbedders
     catalogue: Catalogue
-    decoder: Decoder
-    photos: PhotoStore
-    urls: PhotoUrls
-    planner: Planner
-    searcher: ListingSearcher
-    samples: SampleListings
-    timeline: TimelinePage
-    uploads: Uploads
-    queries: int = 0
+    fleet: FleetState
+    query: QueryState
+    search: ListingSearcher
+    pages: PagesState
 
     @classmethod
     def make(
@@ -65,104 +94,87 @@ class ApiState:
         now: Callable[[], datetime] = utc_now,
     ) -> "ApiState":
         """The state for ``settings``; nothing is read yet."""
-        discovery = discovery or EndpointWatch(open_desk(settings).endpoints)
-        repository = Repository.of(settings)
-        watch = RepositoryWatch(repository)
-        pool = ServerPool()
-        decoder = Decoder(settings)
-        embedders = OpenEmbedders(repository, decoder)
         catalogue = Catalogue.open(settings)
-        photos = PhotoStore(settings)
-        urls = PhotoUrls(
-            max_bytes=settings.max_photo_bytes,
-            timeout_s=settings.photo_url_timeout_s,
-            at_once=settings.photo_url_concurrency,
-            allowed=settings.photo_urls,
-            allow_private=settings.photo_url_private,
-        )
-        planner = Planner(discovery, watch, pool, settings.timeline_start, now)
-        understanding = Understanding(embedders, planner, catalogue, photos)
-        searcher = ListingSearcher(
-            settings, understanding, planner, pool, catalogue, settings.max_hits
-        )
-        return cls(
-            settings,
-            discovery,
-            watch,
-            pool,
-            embedders,
-            catalogue,
-            decoder,
-            photos,
-            urls,
-            planner,
-            searcher,
+        repository = Repository.of(settings)
+        fleet = _fleet(settings, repository, discovery, now)
+        query = _query(settings, repository, fleet)
+        pages = PagesState(
+            PhotoStore(settings),
             SampleListings(catalogue, settings.live_statuses),
             TimelinePage(
-                lambda: embedders.fingerprints, planner, partial(public_troubles, settings)
+                lambda: query.embedders.fingerprints,
+                fleet.planner,
+                partial(public_troubles, settings),
             ),
-            Uploads(settings.max_concurrent_queries * settings.max_photo_bytes),
         )
+        search = ListingSearcher(
+            settings,
+            Understanding(query.embedders, fleet.planner, catalogue, pages.photos),
+            fleet.planner,
+            fleet.pool,
+            Paging(
+                LiveListings(catalogue, settings.live_statuses), settings.max_k, settings.max_hits
+            ),
+        )
+        return cls(settings, catalogue, fleet, query, search, pages)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep watching the fleet, the repository and the embedders' HEAD inside the block."""
+        fleet, query = self.fleet, self.query
         # Ready with the first request if all is there; the watches try again and log.
         with contextlib.suppress(Exception):
-            await self._follow_head()
+            await query.head.look()
         with contextlib.suppress(Exception):
-            await self.discovery.look()
+            await fleet.discovery.look()
         tasks = [
-            asyncio.create_task(self.discovery.watch()),
-            asyncio.create_task(
-                self.repository.watch(
-                    lambda: (*self.embedders.fingerprints, *self.embedders.prepared)
-                )
-            ),
-            asyncio.create_task(self._watch_head()),
-            asyncio.create_task(self._close_idle_channels()),
+            asyncio.create_task(fleet.discovery.watch()),
+            asyncio.create_task(fleet.repository.watch(query.head.fingerprints)),
+            asyncio.create_task(query.head.watch()),
+            asyncio.create_task(fleet.pool.keep_to(lambda: fleet.discovery.fleet.servers)),
         ]
         # A daemon: nobody waits for it at the end.
-        threading.Thread(target=self.decoder.start, name="start decoding", daemon=True).start()
+        threading.Thread(target=query.decoder.start, name="start decoding", daemon=True).start()
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self.embedders.close()
-            self.decoder.close()
-            self.searcher.close()
-            self.photos.close()
-            await self.urls.close()
-            await self.pool.close()
+            await query.close()
+            self.search.close()
+            self.pages.photos.close()
+            await fleet.close()
             self.catalogue.close()
 
-    async def _follow_head(self) -> None:
-        head = await asyncio.to_thread(self.repository.read_head)
-        if head is not None and self.embedders.fingerprints[:1] != (head,):
-            await asyncio.to_thread(self.repository.read, head)
-            await asyncio.to_thread(self.embedders.turn_to, head)
-        prepared = await asyncio.to_thread(self.repository.read_next)
-        if prepared is None or prepared not in (
-            *self.embedders.fingerprints,
-            *self.embedders.prepared,
-        ):
-            await asyncio.to_thread(self.embedders.prepare, prepared)
 
-    async def _watch_head(self) -> None:
-        while True:
-            try:
-                await self._follow_head()
-                self.embedders.fault = None
-            except Exception as error:
-                fault = without_places(str(error), self.settings)  # /readyz tells it to all
-                if self.embedders.fault != fault:
-                    logger.exception("the embedder can't be opened")
-                self.embedders.fault = fault
-            await asyncio.sleep(HEAD_PAUSE_S)
+def _fleet(
+    settings: Settings,
+    repository: Repository,
+    discovery: Discovery | None,
+    now: Callable[[], datetime],
+) -> FleetState:
+    discovery = discovery or EndpointWatch(open_desk(settings).endpoints)
+    watch, pool = RepositoryWatch(repository), ServerPool()
+    planner = Planner(discovery, watch, pool, settings.timeline_start, now)
+    return FleetState(discovery, watch, pool, planner)
 
-    async def _close_idle_channels(self) -> None:
-        while True:
-            await asyncio.sleep(10)
-            await self.pool.forget_others(self.discovery.fleet.servers)
+
+def _query(settings: Settings, repository: Repository, fleet: FleetState) -> QueryState:
+    decoder = Decoder(settings)
+    embedders = OpenEmbedders(repository, decoder)
+    urls = PhotoUrls(
+        max_bytes=settings.max_photo_bytes,
+        timeout_s=settings.photo_url_timeout_s,
+        at_once=settings.photo_url_concurrency,
+        allowed=settings.photo_urls,
+        allow_private=settings.photo_url_private,
+    )
+    return QueryState(
+        decoder,
+        embedders,
+        HeadFollower(fleet.repository, embedders, settings),
+        urls,
+        Uploads(settings.max_concurrent_queries * settings.max_photo_bytes),
+        QueryPlaces(settings.max_concurrent_queries),
+    )

@@ -31,6 +31,7 @@ SUSPECT_S = (1.0, 30.0)  # first and longest time that a failed server is avoide
 SUSPECT_PATIENCE_S = 0.5  # a hundred times what a healthy server takes
 HEDGE_FROM = 20  # calls before their 95th percentile means something
 HEDGE_LEAST_S = 0.005
+CLOSE_PAUSE_S = 10.0
 
 
 class SearchClient(Protocol):
@@ -211,6 +212,12 @@ class ServerPool:
         state.trust.succeeded()
         state.latencies_s.append(time.monotonic() - start)
         return response
+
+    async def keep_to(self, servers: Callable[[], Iterable[Server]]) -> None:
+        """Close the channels that nobody needs any more, until cancelled."""
+        while True:
+            await asyncio.sleep(CLOSE_PAUSE_S)
+            await self.forget_others(servers())
 
     async def forget_others(self, servers: Iterable[Server]) -> None:
         """Close the channels of servers that are gone and idle."""

@@ -35,7 +35,7 @@ def add_catalogue(app: FastAPI, state: ApiState) -> None:
     )
     async def samples(count: Annotated[int, Query(ge=1, le=MOST)] = 12) -> Response:
         """Live listings spread over the catalogue, the same ones every time."""
-        found = await state.samples.listings(count)
+        found = await state.pages.samples.listings(count)
         return _json(Samples(listings=[listing_of(one, settings.root_path) for one in found]))
 
     @app.get(
@@ -81,14 +81,17 @@ def add_catalogue(app: FastAPI, state: ApiState) -> None:
                 remedy="check the id; it may have been deleted",
             )
         if size is None:
-            content = await while_connected(request, state.photos.original(entry))
+            content = await while_connected(request, state.pages.photos.original(entry))
         else:
-            content = await while_connected(request, state.photos.thumbnail(entry, size))
+            content = await while_connected(request, state.pages.photos.thumbnail(entry, size))
         headers = {"ETag": f'"{content.tag}"', **PHOTO_HEADERS}
         if is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return InPieces(
-            content.content, state.photos.in_flight, media_type=content.media_type, headers=headers
+            content.content,
+            state.pages.photos.in_flight,
+            media_type=content.media_type,
+            headers=headers,
         )
 
 

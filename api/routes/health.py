@@ -18,20 +18,20 @@ def add_health(app: FastAPI, state: ApiState) -> None:
     @app.get("/readyz", summary="Whether the API can answer searches", tags=["health"])
     async def readyz() -> Readiness:
         """Ready with an open embedder and an index server for its vectors; else 503 and why."""
-        fingerprints = state.embedders.fingerprints
-        fleet = state.discovery.fleet
+        fingerprints = state.query.embedders.fingerprints
+        fleet = state.fleet.discovery.fleet
         serving = [one for one in fingerprints if fleet.of(one)]
         if not serving:
             raise _not_ready(state)
-        fingerprint = await state.planner.choose(serving)
+        fingerprint = await state.fleet.planner.choose(serving)
         servers, windows = len(fleet.of(fingerprint)), fleet.windows[fingerprint]
         return Readiness(fingerprint=fingerprint, servers=servers, windows=windows)
 
 
 def _not_ready(state: ApiState) -> ApiProblem:
-    fleet = state.discovery.fleet
-    if not state.embedders.fingerprints:
-        found = state.embedders.fault or "no embedder in the model repository"
+    fleet = state.fleet.discovery.fleet
+    if not state.query.embedders.fingerprints:
+        found = state.query.embedders.fault or "no embedder in the model repository"
         remedy = "run 'photosearch materialize'"
     elif fleet.servers:
         found = f"index servers only for other embedders: {', '.join(sorted(fleet.fingerprints))}"

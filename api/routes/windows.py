@@ -19,7 +19,7 @@ def add_windows(app: FastAPI, state: ApiState) -> None:
     )
     async def windows(request: Request) -> Response:
         """Runs of windows in one state by granularity, and the cover that answers now."""
-        body, tag = await state.timeline.now()
+        body, tag = await state.pages.timeline.now()
         headers = {"ETag": tag, "Cache-Control": "no-cache"}
         if is_known(request, tag):
             return Response(status_code=304, headers=headers)

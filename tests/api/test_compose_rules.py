@@ -17,7 +17,8 @@ from api.fleet.servers import Question, ServerPool
 from api.query.cursor import mark_of
 from api.query.understand import Asked
 from api.search.compose import Composition, Conversation
-from api.search.search import ListingSearcher, ResultPage
+from api.search.live import LiveListings
+from api.search.paging import Paging, ResultPage
 from index_grpc.wire.index_pb2 import SearchResponse
 from photosearch.catalogue.listing import Listing
 from photosearch.settings.settings import Settings
@@ -271,14 +272,8 @@ def searching(
     """Finds the page of ``k`` listings that follows those with some ids."""
     planner = planner_of(servers)
     catalogue = MemoryCatalogue(rows, {*sold}, {*gone})
-    searcher = ListingSearcher(
-        Settings(),
-        cast(Any, None),
-        planner,
-        planner.pool,
-        cast(Any, catalogue),
-        max_fetch=1000,
-    )
+    live = LiveListings(cast(Any, catalogue), Settings().live_statuses)
+    paging = Paging(live, max_k=1000, max_fetch=1000)
 
     async def page(k: int, before: Collection[str]) -> ResultPage:
         conversation = Conversation(
@@ -287,12 +282,11 @@ def searching(
             QUESTION,
             Deadline.after(20),
         )
-        request = cast(Any, type("R", (), {"min_score": None}))
         asked = Asked(QUESTION, "q", answered=frozenset(map(mark_of, before)))
-        return await searcher._page(conversation, asked, request, k)
+        return await paging.page(conversation, asked, None, k)
 
     yield lambda k, before: asyncio.run(page(k, before))
-    searcher.close()
+    live.close()
 
 
 def test_a_server_that_fails_when_asked_for_more_keeps_what_it_answered_before() -> None:

@@ -155,7 +155,7 @@ def loop(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]
     state = ApiState.make(
         settings, EndpointWatch(EndpointFolder(folder / "endpoints")), now=lambda: NOW
     )
-    connect_to_many_hits(state.pool)
+    connect_to_many_hits(state.fleet.pool)
     know_every_hour(state, shop.fingerprint)
     with running(state) as watched:
         yield watched
@@ -173,7 +173,7 @@ def know_every_hour(state: ApiState, fingerprint: str) -> None:
     windows = {one: CurrentIndex("v1", found.stale) for one, found in indexes.items()}
     known = CurrentIndexes(1, indexes, windows)
     for name in ("current", "read"):
-        setattr(state.repository, name, lambda _: known)
+        setattr(state.fleet.repository, name, lambda _: known)
 
 
 class running:  # noqa: N801
