@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from photosearch.cli import main
-from photosearch.processes.up_command import _tell_overruled
 from photosearch.repository.addresses import Address
 from photosearch.repository.embedder_roles import Role, note
 from photosearch.repository.readiness import current_fingerprint, ready_indexes
@@ -19,6 +18,7 @@ from photosearch.repository.storage.folder import FolderStorage
 from photosearch.repository.wanted_embedder import WantedEmbedder, read_wanted, want
 from photosearch.settings.settings import SETTINGS_FILE, load_settings
 from photosearch.terminal.terminal import Terminal
+from photosearch.up_command import _tell_overruled
 from photosearch.windows import Window
 from photosearch_assets.errors import AssetsError
 from photosearch_operations.embedder import command

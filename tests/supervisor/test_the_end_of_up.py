@@ -37,7 +37,7 @@ UP = """
 import sys
 import photosearch.processes.supervisor
 from photosearch.processes.spec import ProcessSpec
-from photosearch.processes.up_command import up
+from photosearch.up_command import up
 import typer
 work = ProcessSpec("work", [sys.executable, "-c", "import time; time.sleep(600)"])
 photosearch.processes.supervisor.installed_specs = lambda settings: [work]
