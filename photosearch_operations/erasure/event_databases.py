@@ -12,33 +12,26 @@ from pathlib import Path
 
 from photosearch.files.walk import files_below
 from photosearch.settings.settings import Settings
-from photosearch.terminal.wording import counted
-from photosearch_assets.instance.events import events_folder, is_on_a_server
+from photosearch_assets.instance.events import (
+    connection_to_events,
+    events_folder,
+    is_on_a_server,
+)
 from photosearch_assets.instance.home import open_instance
 from photosearch_assets.instance.home_paths import CONFIG, databases_folder, keep_up
+from photosearch_operations.erasure.event_stores import EventStore
+from photosearch_operations.erasure.events_in_files import EventFolder
+from photosearch_operations.erasure.events_on_a_server import EventsOnAServer
 
 INDEX = "index.db"
 """SQLite's database of all runs' events about assets; each run has one of its own beside it."""
 
 
 @dataclass(frozen=True)
-class EventFolder:
-    """A folder with SQLite databases; ``index`` is none where they are of runs alone."""
-
-    folder: Path
-    index: Path | None
-    runs: tuple[Path, ...]
-
-    def in_words(self, base_dir: Path) -> str:
-        return f"{counted(len(self.runs), 'run')} of Dagster in {shown(self.folder, base_dir)}"
-
-
-@dataclass(frozen=True)
 class EventDatabases:
     """``not_looked_at`` names a storage that nobody here can look into."""
 
-    folders: tuple[EventFolder, ...] = ()
-    has_server: bool = False
+    stores: tuple[EventStore, ...] = ()
     not_looked_at: str | None = None
 
 
@@ -49,8 +42,9 @@ def find_event_databases(settings: Settings) -> EventDatabases:
         AssetsError: if dagster.yaml can't be read, or leads to the databases of another place.
         DagsterHomeError: if DAGSTER_HOME is set, and is no folder.
     """
+    server: tuple[EventStore, ...]
     own, home = settings.own_dagster_home, settings.dagster_home
-    roots, server, other = {own}, False, None
+    roots, server, other = {own}, (), None
     folder = None
     if home == own and (own / CONFIG).exists():
         keep_up(own)
@@ -62,10 +56,11 @@ def find_event_databases(settings: Settings) -> EventDatabases:
             if (folder := events_folder(instance)) is not None:
                 roots.add(folder)
             elif is_on_a_server(instance):
-                server = True
+                with connection_to_events(instance) as connection:
+                    server = (EventsOnAServer(connection.engine),)
             else:
                 other = type(instance.event_log_storage).__name__
-    return EventDatabases(tuple(_folders(roots)), server, other)
+    return EventDatabases((*_folders(roots), *server), other)
 
 
 def _folders(roots: set[Path]) -> Iterator[EventFolder]:
@@ -80,9 +75,3 @@ def _folders(roots: set[Path]) -> Iterator[EventFolder]:
             index = folder / INDEX
             runs = tuple(sorted(files - {index}))
             yield EventFolder(folder, index if index in files else None, runs)
-
-
-def shown(path: Path, base_dir: Path) -> str:
-    """A path as it is told, and written into receipts, which outlive a move."""
-    real = base_dir.resolve()
-    return f"./{path.relative_to(real)}" if path.is_relative_to(real) else str(path)

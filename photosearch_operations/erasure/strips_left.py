@@ -7,25 +7,17 @@ ones are of what is left. Databases are only read.
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from pathlib import Path
 from typing import Any
-
-import sqlalchemy as sa
 
 from photosearch.errors import PhotosearchError
 from photosearch.repository.erasures import Receipt
 from photosearch.settings.settings import Settings
-from photosearch_assets.instance.events import connection_to_events
-from photosearch_assets.instance.home import open_instance
 from photosearch_operations.erasure.event_databases import find_event_databases
+from photosearch_operations.erasure.event_stores import DagsterNotCleaned
 from photosearch_operations.erasure.strips import CELL, FAILURES, IMAGE, is_one_of
 
-_QUERY = "SELECT event, partition FROM event_logs WHERE partition IS NOT NULL"
 _LINE = re.compile(rf"(?<=\\n)\| {CELL} \| ")
-_BUSY_TIMEOUT_S = 30.0
 
 
 def strips_left(
@@ -40,34 +32,20 @@ def strips_left(
     erased = _Erased(begun, frozenset(photo for r in receipts for photo in r.photos))
     try:
         found = find_event_databases(settings)
-        for folder in found.folders:
-            for file in (*folder.runs, *([folder.index] if folder.index else ())):
-                yield from _in_file(file, erased)
-            looked_at.append(folder.in_words(settings.base_dir))
-        if found.has_server:
-            with open_instance(settings) as instance, connection_to_events(instance) as index:
-                shown = index.engine.url.render_as_string(hide_password=True)
-                for told in erased.events(index.execute(sa.text(_QUERY))):
-                    yield f"{shown}: {told}"
-            looked_at.append(f"Dagster's events in {shown}")
-    except (PhotosearchError, sa.exc.SQLAlchemyError) as error:
+        for store in found.stores:
+            for where, opened in store.read():
+                try:
+                    with opened as rows:
+                        for told in erased.events(rows):
+                            yield f"{where}: {told}"
+                except DagsterNotCleaned as error:
+                    yield f"{where}: {error}"
+            looked_at.append(store.in_words(settings.base_dir))
+    except PhotosearchError as error:
         yield f"Dagster can't be searched for what was erased: {error}"
         return
     if found.not_looked_at is not None:
         looked_at.append(f"not Dagster's events, which {found.not_looked_at} keeps")
-
-
-def _in_file(file: Path, erased: "_Erased") -> Iterator[str]:
-    try:
-        with closing(
-            sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT_S)
-        ) as database:
-            tables = "SELECT 1 FROM sqlite_master WHERE name = 'event_logs'"
-            if database.execute(tables).fetchone():
-                for told in erased.events(database.execute(_QUERY)):
-                    yield f"{file}: {told}"
-    except sqlite3.Error as error:
-        yield f"{file}: it can't be searched for what was erased: {error}"
 
 
 class _Erased:

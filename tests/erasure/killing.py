@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from photosearch.repository.storage.folder import FolderStorage
-from photosearch_operations.erasure import strips
+from photosearch_operations.erasure import events_in_files, strips
 from photosearch_operations.erasure.on_this_machine import Places
 
 KILLED = 9
@@ -49,5 +49,5 @@ def _arm(number: int) -> None:
         setattr(Places, name, dying(getattr(Places, name)))
     # A database of Dagster's that is about to be changed, or whose log is written back.
     strips._Wanted.clean = dying(strips._Wanted.clean)  # type: ignore[method-assign]
-    strips._write_back = dying(strips._write_back)
+    events_in_files._write_back = dying(events_in_files._write_back)
     os.unlink = dying(os.unlink)  # the photos themselves

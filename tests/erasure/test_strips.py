@@ -1,27 +1,30 @@
 """Dagster's event log loses the photos of an erased listing's hour, and nothing else."""
 
-import json
-import re
-import sqlite3
+import base64
 import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
+import numpy as np
 import pytest
+import sqlalchemy as sa
 
-from photosearch_operations.erasure import strips
+from photosearch_operations.erasure import events_in_files, events_on_a_server
 from photosearch_operations.erasure.check import still_there
+from photosearch_operations.erasure.event_stores import DagsterNotCleaned
+from photosearch_operations.erasure.events_on_a_server import EventsOnAServer
 from photosearch_operations.erasure.strips import GONE as MARK
-from photosearch_operations.erasure.strips import DagsterNotCleaned, clean_strips
+from photosearch_operations.erasure.strips import IMAGE as IMAGE_OF
+from photosearch_operations.erasure.strips import clean_strips
 from tests.assets.by_hand import due
 from tests.assets.conftest import START, Materialize, Shop, hours, instance, materialize
+from tests.erasure.event_places import IMAGE, Files, Server, partitions_left, texts
 from tests.erasure.test_erase import erase, files_with
 
 __all__ = ["instance", "materialize"]
-
-_IMAGE = re.compile(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+")
 
 
 def materializations(instance: dg.DagsterInstance, name: str, partition: str) -> list[Any]:
@@ -36,41 +39,36 @@ def shown(instance: dg.DagsterInstance, name: str, partition: str) -> str:
     return " ".join(str(one.metadata) for one in found)
 
 
-def databases(shop: Shop) -> list[Path]:
-    return sorted(shop.settings.dagster_home.rglob("*.db"))
+@pytest.fixture(params=["files", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def events(request: pytest.FixtureRequest, shop: Shop) -> Files:
+    """Where Dagster has its events, in both ways."""
+    if request.param == "files":
+        return Files(shop)
+    return Server(shop, request.getfixturevalue("postgres_url"))
 
 
-def strips_in(shop: Shop, partition: str) -> int:
-    """The strips of a partition in all of Dagster's databases, shards of runs included."""
-    count = 0
-    for path in databases(shop):
-        with sqlite3.connect(path) as connection:
-            tables = connection.execute("SELECT name FROM sqlite_master WHERE name='event_logs'")
-            if tables.fetchall():
-                events = connection.execute(
-                    "SELECT event FROM event_logs WHERE partition = ?", (partition,)
-                )
-                count += sum(len(_IMAGE.findall(event)) for (event,) in events)
-        connection.close()
-    return count
+def strips_of(events: Files, partition: str) -> int:
+    """The strips of a partition in all of Dagster's databases, those of runs included."""
+    found = [event for where, event in events.events() if where == partition]
+    return sum(len(IMAGE.findall(event)) for event in found)
 
 
 def test_the_strips_of_its_hour_go_and_those_of_others_stay(
-    shop: Shop, instance: dg.DagsterInstance, materialize: Materialize
+    events: Files, shop: Shop, instance: dg.DagsterInstance, materialize: Materialize
 ) -> None:
     shop.list_hours(3)
     shop.list_photo("broken.jpg", START + timedelta(hours=1, minutes=9), b"not a photo")
     assert materialize("embedder").success
     assert materialize("images", "embeddings", "hourly_index", windows=hours(0, 3)).success
     _, gone, other = (hour.start_text for hour in hours(0, 3))
-    assert strips_in(shop, gone) == strips_in(shop, other) == 4  # of two assets, in two files
+    assert strips_of(events, gone) == strips_of(events, other) == 2 * events.copies
     assert "broken.jpg" in shown(instance, "embeddings", gone)
 
     receipt = erase(shop)
 
     assert receipt.strips == 2
-    assert strips_in(shop, gone) == 0
-    assert strips_in(shop, other) == 4
+    assert strips_of(events, gone) == 0
+    assert strips_of(events, other) == 2 * events.copies
     assert MARK in shown(instance, "images", gone)
     assert "broken.jpg" in shown(instance, "embeddings", gone)
     [one] = materializations(instance, "embeddings", gone)
@@ -94,10 +92,8 @@ def test_no_byte_of_a_strip_is_left_in_the_databases_files(
     assert materialize("embedder").success
     assert materialize("images", windows=hours(0, 2)).success
     gone = hours(1, 1)[0].start_text
-    with sqlite3.connect(next(p for p in databases(shop) if p.name == "index.db")) as connection:
-        events = connection.execute("SELECT event FROM event_logs WHERE partition = ?", (gone,))
-        [strip] = {found for (event,) in events for found in _IMAGE.findall(event)}
-    connection.close()
+    events = [event for where, event in Files(shop).events() if where == gone]
+    [strip] = {found for event in events for found in IMAGE.findall(event)}
     # In pieces, for a long text lies in several pages; its tables, before, are those of any JPEG.
     pieces = [strip[first : first + 60].encode() for first in range(900, len(strip) - 60, 60)]
     assert len(files_with(shop, *pieces)) >= 2
@@ -108,85 +104,40 @@ def test_no_byte_of_a_strip_is_left_in_the_databases_files(
 
 
 HOUR = hours(1, 1)[0]
-_RUNS = "storage/history/runs"
-
-
-class Events:
-    """Event databases as Dagster lays them out, without Dagster."""
-
-    def __init__(self, shop: Shop) -> None:
-        self.folder = shop.settings.dagster_home / _RUNS
-        self.folder.mkdir(parents=True)
-
-    def materialised(
-        self,
-        run: str,
-        window: str,
-        *,
-        at: float = 0.0,
-        text: str = "![photos](data:image/jpeg;base64,AAAA)",
-        indexed: bool = True,
-    ) -> None:
-        partition = window.partition("/")[2]
-        event = json.dumps({"md_str": text, "timestamp": at, "partition": partition})
-        for name in (run, "index") if indexed else (run,):
-            with sqlite3.connect(self.folder / f"{name}.db") as database:
-                database.execute(
-                    "CREATE TABLE IF NOT EXISTS event_logs (id INTEGER PRIMARY KEY, run_id, event,"
-                    " dagster_event_type, asset_key, partition)"
-                )
-                database.execute(
-                    "INSERT INTO event_logs (run_id, event, dagster_event_type, asset_key,"
-                    " partition) VALUES (?, ?, 'ASSET_MATERIALIZATION', 'images', ?)",
-                    (run, event, partition),
-                )
-            database.close()
-
-    def left(self, name: str) -> list[str]:
-        """The partitions with a strip in one database."""
-        database = sqlite3.connect(self.folder / f"{name}.db")
-        found = database.execute("SELECT partition FROM event_logs WHERE event LIKE '%data:image%'")
-        partitions = [partition for (partition,) in found]
-        database.close()
-        return partitions
-
-    def texts(self, name: str) -> list[str]:
-        """The tables and strips in one database."""
-        database = sqlite3.connect(self.folder / f"{name}.db")
-        found = database.execute("SELECT event FROM event_logs").fetchall()
-        database.close()
-        return [json.loads(event)["md_str"] for (event,) in found]
 
 
 def test_strips_that_the_index_does_not_know_go_too(shop: Shop) -> None:
     """As after an erasure that was killed between the two, or of an asset that was wiped."""
-    events = Events(shop)
+    events = Files(shop)
     events.materialised("one", HOUR.key, indexed=False)
     events.materialised("two", HOUR.key)
 
     cleaned = clean_strips(shop.settings, [HOUR.key], [])
 
-    assert events.left("one") == events.left("two") == events.left("index") == []
+    assert partitions_left(events) == []
     assert cleaned.strips == 1
-    assert cleaned.looked_at == ["2 runs of Dagster in ./.photosearch/dagster/storage/history/runs"]
+    assert cleaned.looked_at == [events.looked_at(2)]
 
 
-def test_a_strip_of_a_former_hour_of_the_listing_goes_and_a_current_one_stays(shop: Shop) -> None:
+def test_a_strip_of_a_former_hour_of_the_listing_goes_and_a_current_one_stays(
+    events: Files, shop: Shop
+) -> None:
     """It was listed anew: nothing else tells that its photo was in that hour."""
-    events, other = Events(shop), hours(5, 1)[0].key
+    other = hours(5, 1)[0].key
     events.materialised("first", other)
     events.materialised("second", other)
 
     clean_strips(shop.settings, [HOUR.key], [])
 
-    assert events.left("first") == []
-    assert events.left("second") == events.left("index") == [other.partition("/")[2]]
+    assert partitions_left(events, "first") == []
+    assert partitions_left(events, "second") == [other.partition("/")[2]]
+    assert partitions_left(events, "index") == [other.partition("/")[2]]
 
 
 def test_killed_between_runs_and_index_it_is_finished_by_running_it_again(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events = Events(shop)
+    events = Files(shop)
     events.materialised("one", HOUR.key)
     events.materialised("two", HOUR.key)
 
@@ -194,17 +145,18 @@ def test_killed_between_runs_and_index_it_is_finished_by_running_it_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(strips, "_write_back", die)
+        patch.setattr(events_in_files, "_write_back", die)
         with pytest.raises(KeyboardInterrupt):
             clean_strips(shop.settings, [HOUR.key], [])
-    assert events.left("index")
+    assert partitions_left(events, "index")
 
     assert clean_strips(shop.settings, [HOUR.key], []).strips == 2
-    assert events.left("one") == events.left("two") == events.left("index") == []
+    assert partitions_left(events) == []
 
 
 def test_a_database_that_can_not_be_read_leaves_the_erasure_open(made: Shop) -> None:
-    events = Events(made)
+    events = Files(made)
+    events.folder.mkdir(parents=True)
     (events.folder / "broken.db").write_bytes(b"no database, but of the length of one" * 99)
 
     with pytest.raises(DagsterNotCleaned, match=r"broken\.db can't be searched"):
@@ -222,15 +174,17 @@ def test_without_a_home_it_says_that_there_was_none(made: Shop) -> None:
     assert receipt.looked_at == ["no run of Dagster in ./.photosearch/dagster"]
 
 
-def test_verify_finds_strips_from_before_that_came_back_and_no_others(made: Shop) -> None:
-    events, partition = Events(made), HOUR.start_text
+def test_verify_finds_strips_from_before_that_came_back_and_no_others(
+    made: Shop, events: Files
+) -> None:
+    partition = HOUR.start_text
     began = time.time()
     erase(made)
     events.materialised("later", HOUR.key, at=time.time() + 60)
     events.materialised("other", hours(5, 1)[0].key, at=began)
     looked_at: list[str] = []
     assert list(still_there(made.settings, looked_at=looked_at)) == []
-    assert "2 runs of Dagster in ./.photosearch/dagster/storage/history/runs" in looked_at
+    assert events.looked_at(2) in looked_at
 
     events.materialised("before", HOUR.key, at=began - 60, indexed=False)
 
@@ -240,8 +194,7 @@ def test_verify_finds_strips_from_before_that_came_back_and_no_others(made: Shop
     assert list(still_there(made.settings)) == []
 
 
-def test_verify_finds_an_event_that_names_a_photo(made: Shop) -> None:
-    events = Events(made)
+def test_verify_finds_an_event_that_names_a_photo(made: Shop, events: Files) -> None:
     erase(made)
     odd = made.list_photo('a|b "c".png', HOUR.start + timedelta(minutes=9), b"no photo")
     erase(made, odd.listing_id)
@@ -251,15 +204,119 @@ def test_verify_finds_an_event_that_names_a_photo(made: Shop) -> None:
 
     found = list(still_there(made.settings))
 
-    assert len(found) == 2  # the run's database, and the index
+    assert len(found) == events.copies
     assert all("names a photo that was erased" in one for one in found)
     erase(made)
-    assert len(list(still_there(made.settings))) == 2
+    assert len(list(still_there(made.settings))) == events.copies
     erase(made, odd.listing_id)
-    [left] = events.texts("again")
+    [left] = texts(events, "again")
     assert left.splitlines()[2:] == [
         "| p2.png | is gone |",
         f"| {MARK} | {MARK} |",
         f"| {MARK} | {MARK} |",
     ]
     assert list(still_there(made.settings)) == []
+
+
+@pytest.fixture
+def server(shop: Shop, postgres_url: str) -> Server:
+    """A database in which both hours' strips were recorded by Dagster's tables."""
+    server = Server(shop, postgres_url)
+    # No text that PostgreSQL could pack, and longer than a row of a page.
+    for number, hour in enumerate(hours(0, 2)):
+        draw = np.random.default_rng(number)
+        strip = base64.b64encode(draw.bytes(6000)).decode()
+        server.materialised(f"run {number}", hour.key, text=f"![photos]({IMAGE_OF}{strip})")
+    return server
+
+
+def pieces_of(server: Server, partition: str) -> list[bytes]:
+    [event] = [event for where, event in server.events() if where == partition]
+    [strip] = IMAGE.findall(event)
+    return [strip[first : first + 30].encode() for first in range(90, len(strip) - 30, 60)]
+
+
+def tables_with(server: Server, pieces: list[bytes]) -> list[Path]:
+    """The files of tables, on the server's own disk, that hold one of these bytes."""
+    server.run("CHECKPOINT")
+    [(folder, number)] = server.run(
+        "SELECT current_setting('data_directory'), oid::text FROM pg_database"
+        " WHERE datname = current_database()"
+    )
+    files = (Path(folder) / "base" / number).glob("[0-9]*")  # others come and go
+    return [file for file in files if any(piece in file.read_bytes() for piece in pieces)]
+
+
+@pytest.mark.postgres
+def test_no_byte_of_a_strip_is_left_in_the_files_of_postgresqls_tables(
+    server: Server, shop: Shop
+) -> None:
+    gone, stays = (pieces_of(server, hour.start_text) for hour in hours(0, 2))
+    assert tables_with(server, gone)
+
+    cleaned = clean_strips(shop.settings, [hours(0, 1)[0].key], [])
+
+    assert cleaned.strips == 1
+    assert tables_with(server, gone) == []
+    assert tables_with(server, stays)
+    [note] = cleaned.notes
+    assert "write-ahead log" in note
+    assert "backups" in note
+
+
+@pytest.mark.postgres
+def test_an_erasure_that_was_killed_before_the_tables_were_written_anew_is_finished(
+    server: Server, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = pieces_of(server, hours(0, 1)[0].start_text)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EventsOnAServer, "_write_anew", die)
+        with pytest.raises(KeyboardInterrupt):
+            clean_strips(shop.settings, [hours(0, 1)[0].key], [])
+    assert partitions_left(server) == [hours(1, 1)[0].start_text]
+    assert tables_with(server, gone)
+
+    clean_strips(shop.settings, [hours(0, 1)[0].key], [])
+
+    assert tables_with(server, gone) == []
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("table", ["event_logs", "asset_keys"])
+def test_a_table_that_is_held_and_rows_that_may_still_be_seen_leave_the_erasure_open(
+    server: Server, shop: Shop, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_on_a_server, "LOCK_TIMEOUT_S", 1)
+    engine = sa.create_engine(server.url, isolation_level="REPEATABLE READ")
+    with engine.connect() as other:
+        # One that has looked at the events holds them; at anything else, only their former rows.
+        other.execute(sa.text(f"SELECT count(*) FROM {'runs' if table == 'asset_keys' else table}"))
+
+        with pytest.raises(DagsterNotCleaned, match="run this again") as open_still:
+            clean_strips(shop.settings, [hours(0, 1)[0].key], [])
+
+    engine.dispose()
+    told = str(open_still.value)
+    assert ("lock timeout" in told) == (table == "event_logs")
+    assert ("older transaction" in told) == (table == "asset_keys")
+    assert clean_strips(shop.settings, [hours(0, 1)[0].key], []).notes
+
+
+@pytest.mark.postgres
+def test_tables_of_another_owner_are_told_of(server: Server, shop: Shop, postgres_url: str) -> None:
+    guest = f"guest_{uuid4().hex}"
+    server.run(f"CREATE ROLE {guest} LOGIN")
+    server.run(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {guest}")
+    server.run(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {guest}")
+    shop.configure(dagster_database_url=postgres_url.replace("postgres@", f"{guest}@"))
+
+    cleaned = clean_strips(shop.settings, [hours(0, 1)[0].key], [])
+
+    server.run(f"DROP OWNED BY {guest}")
+    server.run(f"DROP ROLE {guest}")
+    assert cleaned.strips == 1
+    assert any("VACUUM FULL event_logs" in note for note in cleaned.notes)
