@@ -91,7 +91,7 @@ def test_windows_that_nobody_else_holds_are_a_gap_by_name(
 
 def test_a_caller_may_refuse_a_partial_answer(start_api: StartApi, servers: Servers) -> None:
     servers.serve([MONTH])
-    api = start_api(deadline_s=0.8)
+    api = start_api(deadline_s=4.0)
     vector = [1.0] * DIMENSION
 
     failed = api.post("/v1/search", json={"vector": vector, "on_partial": "fail"})
@@ -107,7 +107,7 @@ def test_a_caller_may_refuse_a_partial_answer(start_api: StartApi, servers: Serv
         assert problem["type"] == "urn:photosearch:partial-coverage"
         assert problem["coverage"]["gaps"]
         assert "2026-11-01" in problem["found"]
-    assert waited_s > 0.5
+    assert waited_s > 2
     assert degraded.status_code == 200
 
 
