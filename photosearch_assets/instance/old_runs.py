@@ -26,7 +26,6 @@ from photosearch.files.walk import files_below
 from photosearch.settings.settings import Settings
 from photosearch.terminal.masked import masked_text
 from photosearch_assets.errors import AssetsError
-from photosearch_assets.instance.home_storage import with_password
 from photosearch_assets.instance.in_home import STORAGE
 from photosearch_assets.instance.step_logs import FOLDER as LOGS
 
@@ -101,6 +100,8 @@ def _old_events(settings: Settings, age_s: float, *, dry_run: bool) -> Iterator[
     url = settings.dagster_database_url or ""
     password = settings.dagster_database_password
     secret = None if password is None else password.get_secret_value()
+    from photosearch_assets.instance.home_storage import with_password  # which imports YAML
+
     engine = sa.create_engine(with_password(url, secret), poolclass=sa.pool.NullPool)
     before = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=age_s)
     asked = f"SELECT run_id, sum(octet_length(event)) {_OLD_EVENTS} GROUP BY run_id ORDER BY run_id"

@@ -45,6 +45,15 @@ def test_what_was_written_in_blanks_is_read_as_well(content: bytes, name: str) -
     assert unsigned(signed(in_blanks(content, name), name)) == content
 
 
+@pytest.mark.parametrize("content", [b'{"format": 1}', b"{}", b"5d1c\n", b"5d1c"])
+def test_a_flipped_bit_is_never_read_as_what_was_put(content: bytes) -> None:
+    once = signed(content, NAME)
+    for bit in range(8 * len(once)):
+        flipped = bytearray(once)
+        flipped[bit // 8] ^= 1 << bit % 8
+        assert unsigned(bytes(flipped)) != content
+
+
 def test_it_is_a_member_of_a_document_and_a_line_of_a_text() -> None:
     document = json.loads(signed(b'{"format": 1}', NAME))
     *lines, last = signed(b"5d1c\npinned\n", NAME).decode().splitlines()
