@@ -32,14 +32,22 @@ class SlowLine:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                self._open.append(client)
                 server = socket.create_connection(self._upstream)
-                self._open += [client, server]
+                self._open.append(server)
                 for work in (self._up, self._down):
                     threading.Thread(target=work, args=(client, server), daemon=True).start()
 
-    def close(self) -> None:
+    def end(self) -> None:
+        """Take no connection any more."""
         self.opened.set()
-        for one in (self._listener, *self._open):
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def close(self) -> None:
+        """Close what was carried; a browser may have connected until :meth:`end`."""
+        for one in self._open:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
@@ -74,5 +82,6 @@ def slow_line(upstream: str, lets_through: int) -> Iterator[SlowLine]:
     try:
         yield line
     finally:
-        line.close()
+        line.end()
         thread.join()
+        line.close()
