@@ -31,7 +31,7 @@ from photosearch.catalogue.catalogue import Catalogue
 from photosearch.catalogue.listing import Listing, Photo
 from photosearch.embedder.build import build_embedder
 from photosearch.embedder.embedder import Embedder, open_embedder
-from photosearch.images.decoding.decode import decode_photo
+from photosearch.images.decode import decode_photo
 from photosearch.processes.spec import photosearch_argv
 from photosearch.repository.addresses import Address
 from photosearch.repository.repository import Repository

@@ -20,8 +20,8 @@ from index_grpc.index.index_files import ROWS, VECTORS, EmbeddingsFolder, write_
 from index_grpc.index.rows import Row
 from photosearch.embedder.batch import embed_photos as embed_batch
 from photosearch.errors import PhotosearchError
-from photosearch.images.decoding.pixels import is_one_colour
 from photosearch.images.fetch import fetch_photos
+from photosearch.images.pixels import is_one_colour
 from photosearch.images.report import PhotoReport, ReportedPhoto
 from photosearch.photo_notes import PhotoFailure, PhotoRemark
 from photosearch.repository.addresses import Kind

@@ -7,7 +7,7 @@ from PIL import Image
 
 from photosearch.embedder.preprocessing import Preprocessing
 from photosearch.embedder.registry import DEFAULT_PREPROCESSING
-from photosearch.images.decoding.decode import decode_photo
+from photosearch.images.decode import decode_photo
 from tests.embedder.pictures import whole_number_picture
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from photosearch.images.decoding.decode import decode_photo
+from photosearch.images.decode import decode_photo
 from photosearch.images.photo_error import PhotoError
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)

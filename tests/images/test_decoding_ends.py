@@ -22,7 +22,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from photosearch.images.decoding.decode import decode_if_little_work, decode_photo
+from photosearch.images.decode import decode_if_little_work, decode_photo
 from photosearch.images.decoding.decode_processes import Abandoned, Abandonment
 from photosearch.images.decoding.decoder import Decoder
 from photosearch.images.formats.find_exif import find_exif

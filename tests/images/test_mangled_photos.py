@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from PIL import Image
 
-from photosearch.images.decoding.decode import decode_if_little_work, decode_photo
+from photosearch.images.decode import decode_if_little_work, decode_photo
 from photosearch.images.photo_error import PhotoError
 from tests.images.hostile import noise, saved
 

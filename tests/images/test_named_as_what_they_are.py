@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from photosearch.images.decoding.decode import decode_photo
+from photosearch.images.decode import decode_photo
 from photosearch.images.photo_error import PhotoError
 from tests.images.hostile import compressed_zeros, noise, png, png_chunk, saved, small_png, tiff
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photosearch.images.decoding.pixels import is_one_colour
+from photosearch.images.pixels import is_one_colour
 
 sides = st.integers(1, 70)
 colours = st.tuples(*[st.integers(0, 255)] * 3)

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 from PIL import Image
 
-from photosearch.images.decoding.decode import decode_photo
+from photosearch.images.decode import decode_photo
 from photosearch.images.formats.ordinary import MOST_BYTES, is_ordinary
 from photosearch.images.photo_error import PhotoError
 from tests.images.hostile import (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from photosearch.images.decoding.decode import FORMATS, decode_photo
+from photosearch.images.decode import FORMATS, decode_photo
 from photosearch.images.formats.photo_bytes import FIRST_BYTES, is_photo, is_tiff
 from photosearch.images.photo_error import PhotoError
 

@@ -26,7 +26,7 @@ import numpy as np
 from PIL import AvifImagePlugin, Image
 
 from photosearch.errors import PhotosearchError
-from photosearch.images.decoding.decode import decode_photo
+from photosearch.images.decode import decode_photo
 
 # A request: how long its JSON and its photo are. An answer: how long its JSON and its pixels are.
 LENGTHS = struct.Struct("!II")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from photosearch.closing import Closing
 from photosearch.errors import PhotosearchError
-from photosearch.images.decoding.decode import decode_if_little_work
+from photosearch.images.decode import decode_if_little_work
 from photosearch.images.decoding.decode_process import DecoderGone
 from photosearch.images.decoding.decode_processes import (
     Abandoned,
@@ -66,7 +66,7 @@ class Decoder(Closing):
         name: str = "photo",
         abandonment: Abandonment | None = None,
     ) -> NDArray[np.uint8]:
-        """The photo's pixels; see :func:`photosearch.images.decoding.decode.decode_photo`.
+        """The photo's pixels; see :func:`photosearch.images.decode.decode_photo`.
 
         Raises:
             PhotoError: if it is no photo, damaged, or takes more than the limits.

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from photosearch.images.decoding.pixels import rgb, upright
 from photosearch.images.formats import avif, gif, jpeg, png, tiff
 from photosearch.images.formats.exif import ORIENTATION
 from photosearch.images.formats.ordinary import is_ordinary
 from photosearch.images.formats.photo_bytes import FIRST_BYTES, is_photo
 from photosearch.images.formats.unknown_bytes import declared_size, looks_like
 from photosearch.images.photo_error import PhotoError, TooMuchWork
+from photosearch.images.pixels import rgb, upright
 
 # No EPS (it runs Ghostscript), no icons, no camera formats. MPO, which many phones write, is a
 # JPEG with more behind it.
