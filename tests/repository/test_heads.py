@@ -12,7 +12,7 @@ from photosearch.repository.embedder_roles import Role, note, read_noted
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, HeadMoved
 from photosearch.repository.heads import Head
 from photosearch.repository.storage.port import Storage, TagMoved
-from photosearch.repository.storage.written_by import unsigned
+from photosearch.repository.storage.written_by import without_writer
 from photosearch.windows import Window
 from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf, end_of, in_process
 
@@ -27,7 +27,7 @@ def test_head_names_the_version_it_was_moved_to(shelf: Shelf) -> None:
     assert shelf.reopened().head(HOUR) == head
     assert shelf.reopened().current(HOUR) == made
     content = (shelf.folder / HOUR.path / "HEAD").read_bytes()
-    assert unsigned(content) == f"{made.version}\n".encode()
+    assert without_writer(content) == f"{made.version}\n".encode()
 
 
 @pytest.mark.parametrize("content", [b"version", b"two\nlines\n", b""])
@@ -197,7 +197,7 @@ def test_the_swap_itself_lets_one_of_24_writers_through(shelf: Shelf) -> None:
     with ThreadPoolExecutor(WRITERS) as pool:
         (winner,) = (each for each in pool.map(swap, range(WRITERS)) if each is not None)
 
-    assert unsigned((shelf.folder / "embedders" / "HEAD").read_bytes()) == winner
+    assert without_writer((shelf.folder / "embedders" / "HEAD").read_bytes()) == winner
 
 
 def test_rolling_back_makes_an_earlier_version_current(shelf: Shelf) -> None:

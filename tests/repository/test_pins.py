@@ -11,7 +11,7 @@ from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing, DamagedArtifact, HeadPinned
 from photosearch.repository.readiness import ready_indexes
 from photosearch.repository.repository import Repository
-from photosearch.repository.storage.written_by import unsigned
+from photosearch.repository.storage.written_by import without_writer
 from photosearch.windows import Window
 from tests.repository.artifacts import FINGERPRINT, HOUR, Shelf
 
@@ -36,7 +36,7 @@ def test_what_is_rolled_back_is_current_and_pinned(shelf: Shelf) -> None:
     assert shelf.reopened().current(HOUR) == first
     assert head.pinned_at is not None
     assert abs((datetime.now(UTC) - head.pinned_at).total_seconds()) < 60
-    text = unsigned((shelf.folder / HOUR.path / "HEAD").read_bytes()).decode()
+    text = without_writer((shelf.folder / HOUR.path / "HEAD").read_bytes()).decode()
     lines = f"{first.version}\npinned {head.pinned_at.isoformat()}\n"
     assert text == f"{lines}sha256 {hashlib.sha256(lines.encode()).hexdigest()}\n"
 

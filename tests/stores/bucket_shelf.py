@@ -17,7 +17,7 @@ from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
 from photosearch.repository.storage.bucket import ObjectStorage, placed
 from photosearch.repository.storage.port import StoredFile
-from photosearch.repository.storage.written_by import name_in
+from photosearch.repository.storage.written_by import writer_of
 from tests.repository.artifacts import HOUR, Shelf
 from tests.stores.buckets import Bucket
 
@@ -159,7 +159,7 @@ class BucketPath:
             listed = obstore.list(self.shelf.store, folder).collect()
             paths = [meta["path"] for meta in listed]
             return next((path for path in paths if path.endswith(f"/{name}")), self.path)
-        writer = name_in(manifest)
+        writer = writer_of(manifest)
         return self.path if writer is None else f"{folder}/{writer}/{name}"
 
 

@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import Iterator
 
-from photosearch.repository.storage.written_by import unsigned
+from photosearch.repository.storage.written_by import without_writer
 from tests.verify.conftest import Installation
 
 #: Files whose change nobody is told of, and why that is right.
@@ -63,9 +63,10 @@ def damages(
         flipped[at] ^= 1 << seeded.randrange(8)
         yield f"flipped at {at}", bytes(flipped)
     cut = seeded.randrange(1, len(whole))
-    if unsigned(whole[:cut]) != unsigned(whole):  # who wrote it is no part of what was written
+    # Who wrote it is no part of what was written.
+    if without_writer(whole[:cut]) != without_writer(whole):
         yield f"cut at {cut}", whole[:cut]
-    others = [one for one in contents if unsigned(contents[one]) != unsigned(whole)]
+    others = [one for one in contents if without_writer(contents[one]) != without_writer(whole)]
     other = seeded.choice(others)
     yield f"replaced by {other}", contents[other]
     yield "lost", None

@@ -32,7 +32,12 @@ from photosearch.repository.storage import conditional_put
 from photosearch.repository.storage.conditional_put import TOMBSTONE_SIZES, is_tombstone
 from photosearch.repository.storage.local_copies import ArtifactCache
 from photosearch.repository.storage.port import Stored, StoredFile, TagMoved
-from photosearch.repository.storage.written_by import name_in, new_name, signed, unsigned
+from photosearch.repository.storage.written_by import (
+    new_writer,
+    with_writer,
+    without_writer,
+    writer_of,
+)
 from photosearch.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,8 +66,8 @@ class ObjectStorage:
             return max(meta["last_modified"].timestamp() for meta in self._list(_CLOCK))
 
     def read(self, path: str) -> Stored | None:
-        stored = self._read_signed(path)
-        return None if stored is None else Stored(unsigned(stored.content), stored.tag)
+        stored = self._read_whole(path)
+        return None if stored is None else Stored(without_writer(stored.content), stored.tag)
 
     def read_each(self, folder: str, tail: str) -> dict[str, bytes]:
         inside = re.compile(re.escape(placed(f"{folder}/\0/{tail}")).replace("\0", "([^/]+)"))
@@ -123,7 +128,7 @@ class ObjectStorage:
     def write_version(
         self, folder: str, files: Mapping[str, Path], last: str, content: bytes
     ) -> bool:
-        name = new_name()
+        name = new_writer()
         put = {f"{folder}/{name}/{file}": source for file, source in files.items()}
         try:
             with self._telling(folder, "written"):
@@ -136,11 +141,11 @@ class ObjectStorage:
         # If it is not, gc takes them.
         try:
             with self._telling(folder, "written"):
-                conditional_put.create(self._store, f"{folder}/{last}", signed(content, name))
+                conditional_put.create(self._store, f"{folder}/{last}", with_writer(content, name))
         except TagMoved:
-            stored = self._read_signed(f"{folder}/{last}")
+            stored = self._read_whole(f"{folder}/{last}")
             # Ours, unheard, which another made young since, still names our files.
-            if stored is None or name_in(stored.content) != name:
+            if stored is None or writer_of(stored.content) != name:
                 self._give_back(put)
                 return False
         self.cache.put(f"{folder}/{name}", files)
@@ -148,14 +153,14 @@ class ObjectStorage:
 
     def replace(self, path: str, content: bytes, expected: str | None) -> str:
         with self._telling(path, "written"):
-            return conditional_put.put_if(self._store, placed(path), signed(content), expected)
+            return conditional_put.put_if(self._store, placed(path), with_writer(content), expected)
 
     def refresh(self, path: str) -> bool:
         while True:
-            stored = self._read_signed(path)
+            stored = self._read_whole(path)
             if stored is None:
                 return False
-            content = signed(stored.content, name_in(stored.content) or new_name())
+            content = with_writer(stored.content, writer_of(stored.content) or new_writer())
             with suppress(TagMoved), self._telling(path, "written"):
                 conditional_put.put_if(self._store, placed(path), content, stored.tag)
                 return True
@@ -182,8 +187,8 @@ class ObjectStorage:
     def local_folder(
         self, folder: str, files: Mapping[str, FileEntry], *, fresh: bool = False
     ) -> Path:
-        stored = self._read_signed(f"{folder}/{MANIFEST}")
-        name = None if stored is None else name_in(stored.content)
+        stored = self._read_whole(f"{folder}/{MANIFEST}")
+        name = None if stored is None else writer_of(stored.content)
         place = folder if name is None else f"{folder}/{name}"
         return self.cache.folder(
             place, files, lambda file, to: self._fetch(f"{place}/{file}", to), fresh=fresh
@@ -196,7 +201,7 @@ class ObjectStorage:
         with suppress(StorageError):  # what is left of them goes with gc
             self.delete(paths)
 
-    def _read_signed(self, path: str) -> Stored | None:
+    def _read_whole(self, path: str) -> Stored | None:
         with self._telling(path, "read"):
             stored = conditional_put.get(self._store, placed(path))
         return None if stored is None or is_tombstone(stored.content) else stored
@@ -225,9 +230,9 @@ class ObjectStorage:
                 writers.setdefault(version, set()).add(place)
         abandoned: set[str] = set()
         for version, places in writers.items():
-            stored = self._read_signed(f"{version}/{MANIFEST}") if len(places) > 1 else None
+            stored = self._read_whole(f"{version}/{MANIFEST}") if len(places) > 1 else None
             if stored is not None:
-                abandoned |= places - {f"{version}/{name_in(stored.content)}"}
+                abandoned |= places - {f"{version}/{writer_of(stored.content)}"}
         return abandoned
 
     def _is_gone(self, meta: "ObjectMeta") -> bool:

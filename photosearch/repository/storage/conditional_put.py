@@ -15,13 +15,13 @@ from obstore.store import GCSStore, ObjectStore
 
 from photosearch.backoff import pause_s
 from photosearch.repository.storage.port import Stored, TagMoved
-from photosearch.repository.storage.written_by import signed
+from photosearch.repository.storage.written_by import with_writer
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta, PutResult
 
 _TOMBSTONE = b"deleted"
-TOMBSTONE_SIZES = (len(signed(_TOMBSTONE)), len(_TOMBSTONE) + 128)
+TOMBSTONE_SIZES = (len(with_writer(_TOMBSTONE)), len(_TOMBSTONE) + 128)
 """Bytes of a tombstone, and of those that were written until 0.2.0."""
 _TRIES = 5
 _PAUSE_S = 0.2
@@ -37,7 +37,9 @@ def get(store: ObjectStore, path: str) -> Stored | None:
 
 
 def put_if(store: ObjectStore, path: str, content: bytes, expected: str | None) -> str:
-    """Put ``content``, signed, if the tag is still ``expected`` (None: absent); its new tag.
+    """Put ``content``, which says who wrote it, if the tag is still ``expected``; its new tag.
+
+    ``expected`` None: if there is nothing.
 
     Raises:
         TagMoved: if it is not. Where another has moved the object since our own success was
@@ -67,7 +69,7 @@ def put_if(store: ObjectStore, path: str, content: bytes, expected: str | None) 
 
 
 def create(store: ObjectStore, path: str, content: bytes) -> str:
-    """Put ``content``, signed, if there is nothing or a tombstone; its tag.
+    """Put ``content``, which says who wrote it, if there is nothing or a tombstone; its tag.
 
     Raises:
         TagMoved: if there is something.
@@ -89,7 +91,7 @@ def bury(store: ObjectStore, path: str, expected: str) -> None:
     Raises:
         TagMoved: if it is not.
     """
-    put_if(store, path, signed(_TOMBSTONE), expected)
+    put_if(store, path, with_writer(_TOMBSTONE), expected)
 
 
 def is_tombstone(content: bytes) -> bool:

@@ -21,7 +21,7 @@ _LINE = re.compile(rb"(\n?)written by ([0-9a-f]{16}) ([0-9a-f]{24})(\n?)\Z")
 _BLANKS = re.compile(rb"([ \t]{64})[ \t]{64}\Z")
 
 
-def new_name() -> str:
+def new_writer() -> str:
     """16 hexadecimal digits that nobody has chosen before."""
     return secrets.token_hex(_DIGITS // 2)
 
@@ -43,9 +43,9 @@ def _found(match: "re.Match[bytes] | None", name: int) -> "re.Match[bytes] | Non
     return match if nonce[_DIGITS:] == _check(by, nonce[:_DIGITS]) else None
 
 
-def signed(content: bytes, name: str = "0" * _DIGITS) -> bytes:
+def with_writer(content: bytes, name: str = "0" * _DIGITS) -> bytes:
     """``content`` with ``name`` and a fresh nonce in it; those that are there go."""
-    content = unsigned(content)
+    content = without_writer(content)
     if content.startswith(b"{"):
         comma = "" if content[1:].lstrip().startswith(b"}") else ","
         member = f'{{"written":{{"by":"{name}","nonce":"{_nonce(name)}"}}{comma}'
@@ -54,7 +54,7 @@ def signed(content: bytes, name: str = "0" * _DIGITS) -> bytes:
     return content + line + b"\n" if content.endswith(b"\n") else content + b"\n" + line
 
 
-def name_in(content: bytes) -> str | None:
+def writer_of(content: bytes) -> str | None:
     """By whom it was written; None if it does not say."""
     if (member := _found(_MEMBER.match(content), 1)) is not None:
         return member[1].decode()
@@ -70,8 +70,8 @@ def name_in(content: bytes) -> str | None:
     return None
 
 
-def unsigned(content: bytes) -> bytes:
-    """What was put; anything that was not signed is as it is."""
+def without_writer(content: bytes) -> bytes:
+    """What was put; anything else is as it is."""
     if (member := _found(_MEMBER.match(content), 1)) is not None:
         return b"{" + content[member.end() :]
     if not content.startswith(b"{") and (line := _found(_LINE.search(content), 2)) is not None:
