@@ -388,7 +388,7 @@ class Settings(BaseSettings):
         "share: postgresql://USER@HOST/NAME; SQLite files in state_dir by default.",
     )
     dagster_database_password: SecretStr | None = Field(
-        None, description="That database's password, if the URL has none."
+        None, description="That database's password; the URL may not have another."
     )
     max_k: int = Field(1000, ge=1, description="Most results of one answer.")
     on_partial: Literal["fail", "degrade", "wait"] = Field(

@@ -47,20 +47,33 @@ def storage_variables(settings: Settings) -> dict[str, str]:
 
 
 def with_password(url: str, password: str | None) -> str:
-    """A database's URL, with the password if it has none of its own."""
+    """A database's URL, with the password in it.
+
+    Raises:
+        AssetsError: if it has another already, of which nobody knows which is meant.
+    """
     parts = sa.make_url(url)
-    if password and parts.password is None:
+    if password and parts.password not in (None, password):
+        raise AssetsError(
+            "dagster_database_url holds another password than dagster_database_password",
+            found=parts.render_as_string(hide_password=True),
+            remedy=f"leave it out of the URL; {PASSWORD_VARIABLE} comes before the settings' file",
+        )
+    if password:
         parts = parts.set(password=password)
     return parts.render_as_string(hide_password=False)
 
 
 def require_meant(settings: Settings, config: Path) -> None:
-    """See that dagster.yaml and the setting mean the same storage.
+    """See that dagster.yaml and the settings mean the same storage, and one password.
 
     Raises:
         AssetsError: if they don't. The file may be a person's: what is there is not changed, and
             a history is never split in two for a variable that was not set in one shell.
     """
+    if (url := settings.dagster_database_url) is not None:
+        secret = settings.dagster_database_password
+        with_password(url, None if secret is None else secret.get_secret_value())
     storage = (yaml.safe_load(config.read_text("utf-8")) or {}).get("storage") or {}
     custom = storage.get("custom") or {}
     is_ours = custom.get("class") == _POSTGRES

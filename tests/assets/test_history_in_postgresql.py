@@ -69,6 +69,20 @@ def test_dagsters_own_processes_find_it_by_their_environment(
     assert PASSWORD not in str(instance.get_ref().to_dict())  # what run workers are given
 
 
+def test_two_passwords_that_differ_are_refused_and_neither_is_shown(settings: Settings) -> None:
+    url = sa.make_url(settings.dagster_database_url or "")
+    for password, is_refused in ((PASSWORD, False), ("another", True)):
+        given = url.set(username="me", password=password).render_as_string(hide_password=False)
+        changed = settings.model_copy(update={"dagster_database_url": given})
+        if not is_refused:
+            ensure_home(changed)
+            continue
+        with pytest.raises(AssetsError, match="holds another password") as refused:
+            ensure_home(changed)
+        assert PASSWORD not in str(refused.value)
+        assert "another@" not in str(refused.value)
+
+
 def test_a_home_that_means_another_storage_is_refused(settings: Settings, tmp_path: Path) -> None:
     """Never is a history split in two for a variable that one shell did not have."""
     files = Settings(base_dir=tmp_path)
