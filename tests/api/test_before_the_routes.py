@@ -21,6 +21,7 @@ from api.server.request_log import JsonFormatter
 from photosearch.settings.settings import SettingsError, load_settings
 from tests.api.conftest import StartApi
 from tests.api.shop import Servers, Shop
+from tests.waiting import until
 
 PARTS = {
     "listing_id": "lamps/item%2013",
@@ -252,6 +253,7 @@ def test_the_request_log_has_a_line_for_each_request_and_no_secret(
     api.head("/v1/windows", headers={"X-Forwarded-For": "203.0.113.9"})
     api.get("/healthz", headers={"Host": "evil.example"})
 
+    until(lambda: len(logged(lines)) >= 4)  # a line is written after its answer's last byte
     search, escape, windows, foreign = logged(lines)
     assert search["method"] == "POST"
     assert (search["path"], search["status"]) == ("/v1/search", 200)
@@ -279,6 +281,7 @@ def test_who_is_no_proxy_of_ours_is_not_believed(start_api: StartApi, lines: io.
 
     api.get("/healthz", headers={"X-Forwarded-For": "203.0.113.9"})
 
+    until(lambda: logged(lines))
     assert [one["client"] for one in logged(lines)] == ["127.0.0.1"]
 
 

@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import httpx
@@ -15,6 +14,7 @@ from api.pages.photos import PhotoBytes, PhotoStore
 from api.pages.pieces import BytesInFlight, InPieces
 from photosearch.catalogue.listing import Photo
 from tests.api.conftest import StartApi
+from tests.waiting import until
 
 SIZE = 8 << 20
 PATH = f"/v1/photos/{quote('chairs/item 24.jpg')}"
@@ -41,13 +41,6 @@ def slow_reader(api: httpx.Client) -> Iterator[None]:
         opened.sendall(f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         opened.recv(100)
         yield
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
 
 
 def test_slow_readers_hold_so_many_photos_and_no_more(api: httpx.Client) -> None:

@@ -6,11 +6,10 @@ import re
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.assets.conftest import Shop
+from tests.waiting import until
 
 FRAMES = 8
 #: Holds the images step until the test has seen enough; then everything goes on as it would.
@@ -90,10 +89,3 @@ def test_the_progress_moves_all_through_a_step(shop: Shop, tmp_path: Path) -> No
     assert "a word of the step" in "".join(
         log.read_text() for log in shop.settings.state.rglob("*.out")
     )
-
-
-def until(condition: Callable[[], bool], within_s: float = 120) -> None:
-    limit = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.05)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -40,6 +40,7 @@ from tests.images.hostile import (
     small_png,
 )
 from tests.processes import stopped
+from tests.waiting import until
 
 LIMIT_S = 2.0
 PATIENCE_S = 120.0
@@ -183,7 +184,7 @@ def test_what_is_given_up_is_not_decoded_on() -> None:
             threads.submit(decoder.decode_apart, SLOW, side=224, name="a", abandonment=abandonment)
             for abandonment in abandonments
         ]
-        wait_until(lambda: len(decoder.pids) > 0)
+        until(lambda: len(decoder.pids) > 0)
 
         for abandonment in abandonments:
             abandonment.give_up()
@@ -208,7 +209,7 @@ def test_large_photos_leave_a_place_for_small_ones() -> None:
             threads.submit(decoder.decode_apart, SLOW, side=224, name="a", abandonment=abandonment)
             for abandonment in abandonments
         ]
-        wait_until(lambda: len(decoder.pids) > 0)
+        until(lambda: len(decoder.pids) > 0)
 
         with stopped(decoder.pids[0]):
             small = decoder.decode(saved(noise(300, 200), "GIF"))
@@ -295,7 +296,7 @@ def test_closing_ends_the_processes_and_whoever_waits() -> None:
     decoder = Decoder(limits(cpu_s=600.0), processes=1)
     with ThreadPoolExecutor(3) as threads:
         waiting = [threads.submit(decoder.decode, SLOW) for _ in range(3)]
-        wait_until(lambda: len(decoder.pids) == 1)
+        until(lambda: len(decoder.pids) == 1)
         (pid,) = decoder.pids
 
         decoder.close()
@@ -327,12 +328,12 @@ def test_a_process_that_decodes_ends_with_its_parent(tmp_path: Path) -> None:
     ) as parent:
         assert parent.stdout is not None
         worker = psutil.Process(int(parent.stdout.readline()))
-        wait_until(lambda: worker.cpu_times().user > 1.5)  # it has started and decodes
+        until(lambda: worker.cpu_times().user > 1.5)  # it has started and decodes
 
         parent.kill()
         parent.wait()
 
-    wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_the_processes_hold_nothing_of_their_parents(decoder: Decoder, tmp_path: Path) -> None:
@@ -343,10 +344,3 @@ def test_the_processes_hold_nothing_of_their_parents(decoder: Decoder, tmp_path:
             opened = psutil.Process(fresh.pids[0]).open_files()
 
     assert [one.path for one in opened if "secret" in one.path] == []
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    ends = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.01)

@@ -23,6 +23,7 @@ from index_grpc.serving.serving import Serving, ServingError, read_serving
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
 from photosearch_operations.in_use import versions_in_use
+from tests.waiting import until
 
 DAY = Window.parse("daily/2026-11-22")
 HOUR = Window.parse("hourly/2026-11-23T05")
@@ -78,6 +79,7 @@ def test_a_server_of_the_installation_that_a_folder_was_copied_from_is_not_its_o
         EndpointFolder(original / "endpoints").announce(announced)
         shutil.copytree(original, copied)
 
+        until(psutil.Process(server.pid).cmdline)  # none yet while the kernel loads it
         assert EndpointFolder(original / "endpoints").own() == [announced]
         assert EndpointFolder(copied / "endpoints").own() == []
         settings = Settings(base_dir=tmp_path, state_dir=Path("two"))

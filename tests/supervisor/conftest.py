@@ -3,8 +3,6 @@
 import socket
 import sys
 import textwrap
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,13 +18,6 @@ def settings(tmp_path: Path) -> Settings:
         port = probe.getsockname()[1]
     (tmp_path / SETTINGS_FILE).write_text(f"api_port = {port}\n")
     return load_settings(tmp_path / SETTINGS_FILE)
-
-
-def until(condition: Callable[[], object], within_s: float = 120) -> None:
-    limit = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.05)
 
 
 def said(settings: Settings, name: str = "script") -> str:

@@ -14,7 +14,7 @@ import pytest
 from photosearch.processes.child import Child, end, how_it_ended
 from photosearch.processes.log_writer import LogWriter
 from photosearch.settings.settings import Settings
-from tests.supervisor.conftest import until
+from tests.waiting import until
 
 DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True)\n"
 SLEEP = "import time; print('up', flush=True); time.sleep(600)"

@@ -15,7 +15,8 @@ from photosearch.logs.records import LONGEST_LINE, Records
 from photosearch.processes.supervised import ProcessState
 from photosearch.processes.supervisor import Supervisor
 from photosearch.settings.settings import Settings
-from tests.supervisor.conftest import said, script, until
+from tests.supervisor.conftest import said, script
+from tests.waiting import until
 
 LOGGED = """import logging
 logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level="INFO")

@@ -14,7 +14,8 @@ from photosearch.processes.reaper import marked_processes
 from photosearch.processes.supervisor import Supervisor
 from photosearch.settings.settings import Settings
 from photosearch.terminal.careful_output import CarefulOutput
-from tests.supervisor.conftest import said, script, until
+from tests.supervisor.conftest import said, script
+from tests.waiting import until
 
 DEAF = """
 import signal, time

@@ -7,8 +7,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -22,6 +21,7 @@ from photosearch.processes.supervised import ProcessState
 from photosearch.processes.supervisor import Supervisor, SupervisorError
 from photosearch.settings.settings import SETTINGS_FILE, Settings, SettingsError, load_settings
 from tests.supervisor.conftest import said
+from tests.waiting import until
 
 # A server whose grandchildren leave its session, as Dagster's and the deployer's do.
 SERVER = """
@@ -58,13 +58,6 @@ def server(settings: Settings) -> ProcessSpec:
 
 def marked(settings: Settings) -> list[psutil.Process]:
     return marked_processes(str(settings.state / "supervisor.lock"))
-
-
-def until(condition: Callable[[], object], within_s: float = 120) -> None:
-    limit = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.05)
 
 
 def script(text: str) -> ProcessSpec:

@@ -10,7 +10,8 @@ from photosearch.processes.spec import ProcessSpec
 from photosearch.processes.supervised import ProcessState, SupervisedProcess
 from photosearch.processes.supervisor import Supervisor, SupervisorError, installed_specs
 from photosearch.settings.settings import Settings
-from tests.supervisor.conftest import script, until
+from tests.supervisor.conftest import script
+from tests.waiting import until
 
 WELL = "import time; time.sleep(600)"
 

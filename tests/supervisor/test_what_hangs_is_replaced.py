@@ -15,7 +15,8 @@ from photosearch.processes.spec import ProcessSpec
 from photosearch.processes.supervised import ProcessState
 from photosearch.processes.supervisor import Supervisor
 from photosearch.settings.settings import Settings
-from tests.supervisor.conftest import script, until
+from tests.supervisor.conftest import script
+from tests.waiting import until
 
 SERVER = """
 import http.server, sys
