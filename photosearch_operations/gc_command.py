@@ -21,6 +21,7 @@ from photosearch.terminal.wording import counted
 from photosearch_assets.instance.old_runs import old_runs_files
 from photosearch_operations.gc_images import unneeded_images
 from photosearch_operations.in_use import versions_in_use
+from photosearch_operations.known_desks import require_known_desks
 from photosearch_operations.nothing_made import nothing_made
 
 _Other = tuple[str, int, str]
@@ -35,18 +36,28 @@ def gc(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would go, and why the rest stays.")
     ] = False,
+    forget_other_desks: Annotated[
+        bool,
+        typer.Option(
+            "--forget-other-desks",
+            help="Delete though another state_dir was served from these stores, and forget it.",
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every version and its reason as JSON.")
     ] = False,
 ) -> None:
     """Delete old versions and images that nothing needs, and what killed steps left behind."""
     settings = load_installation()
-    if _has_repository(settings):
+    repository = Repository.of(settings) if _has_repository(settings) else None
+    storage = None if repository is None else repository.storage
+    require_known_desks(settings, storage, forget_others=forget_other_desks, dry_run=dry_run)
+    if repository is not None:
         report = collect(
-            Repository.of(settings),
+            repository,
             keep=newest(keep),
             grace=timedelta(hours=grace_hours),
-            in_use=versions_in_use(settings),
+            in_use=versions_in_use(settings, strict=True),
             dry_run=dry_run,
         )
     else:  # looking for what may go must not make it

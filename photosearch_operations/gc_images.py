@@ -26,6 +26,7 @@ def unneeded_images(
 
     Raises:
         RegistryRefused: if the registry does not answer, or deletes nothing.
+        DeskError: if it can't be told which are needed.
     """
     registry, desk = open_registry(settings), open_desk(settings)
     oldest = datetime.now(UTC) - grace
@@ -68,9 +69,9 @@ def _forget_let_go(desk: ServingDesk, oldest: datetime) -> None:
 
 def _is_needed(desk: ServingDesk, image: ServingImage, oldest: datetime) -> bool:
     """Whether it is asked for, or was within the grace period, or a server came from it."""
-    asked = {serving.image for serving in desk.asked().values()}
-    let_go = {one.image for one in desk.let_go_of().values() if one.let_go_at >= oldest}
-    running = {endpoint.image for endpoint in desk.endpoints.read()}
+    asked = {serving.image for serving in desk.asked(strict=True).values()}
+    let_go = {one.image for one in desk.let_go_of(strict=True).values() if one.let_go_at >= oldest}
+    running = {endpoint.image for endpoint in desk.endpoints.read(strict=True)}
     return image.digest in asked | let_go | running
 
 

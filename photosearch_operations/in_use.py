@@ -11,9 +11,9 @@ from photosearch.repository.addresses import Address, ArtifactKey
 from photosearch.settings.settings import Settings
 
 
-def versions_in_use(settings: Settings) -> set[ArtifactKey]:
+def versions_in_use(settings: Settings, *, strict: bool = False) -> set[ArtifactKey]:
     """Address and version of every index and quantiser that an announced server holds."""
-    return versions_held_by(open_desk(settings).endpoints.own())
+    return versions_held_by(open_desk(settings).endpoints.own(strict=strict))
 
 
 def versions_held_by(endpoints: Iterable[Endpoint]) -> set[ArtifactKey]:

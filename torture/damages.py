@@ -17,6 +17,7 @@ MOST = 440
 NOT_OURS = (
     *("dagster/", "logs/", "work/", "artifacts/", "runs/", "deployer/", "locks/", "endpoints/"),
     *("images/", "catalogue.db", "cache/pins/", "cache/bytes"),
+    *("servings/.desk", "repository/notes/desks/"),
 )
 LOSS = "a loss"
 #: What there need not be, so that its loss is none.

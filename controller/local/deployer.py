@@ -24,6 +24,7 @@ from controller.refusals import FIRST_RETRY_S, Refusals
 from controller.seen import KnownIndexes, ServingState
 from index_grpc.serving.desired import DesiredServings
 from index_grpc.serving.desk import DeskError
+from index_grpc.serving.desk_notes import NOTED_EVERY_S, DeskNotes
 from index_grpc.serving.endpoints import EndpointFolder
 from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
@@ -67,7 +68,8 @@ class LocalDeployer:
         self._desk = open_desk(settings)
         self._endpoints = EndpointFolder(settings.endpoints_dir)
         self._servings_dir = deployer_dir(settings) / "servings"
-        self._desired = DesiredServings(settings, Repository.of(settings), clock)
+        self._repository = Repository.of(settings)
+        self._desired = DesiredServings(settings, self._repository, clock)
         self._asked: Mapping[str, Serving] = {}
         self._asked_until: datetime | None = None
         self._held: dict[str, DeployedServing] = {}
@@ -76,6 +78,7 @@ class LocalDeployer:
         self._refusals = Refusals()
         self._told: list[object] | None = None
         self._look_at = 0.0
+        self._note_at = 0.0
         self._problem: str | None = None
         self._desk_problem: str | None = None
         self._fault: str | None = None
@@ -178,12 +181,24 @@ class LocalDeployer:
         self._asked_until = max((one.window.end for one in asked), default=None)
         try:
             self._desired.look()
+            self._note_desk()
             self._problem = None
         except (PhotosearchError, OSError) as error:
             # What runs goes on; what the repository wants is unknown until it can be read.
             if str(error) != self._problem:
                 _log.error("the repository can't be read: %s", error)
             self._problem = str(error)
+
+    def _note_desk(self) -> None:
+        """That servers run from here, for whoever deletes elsewhere; what is asked for is noted
+        by whoever asks."""
+        now = time.monotonic()
+        if self._held and now >= self._note_at:
+            self._note_at = now + NOTED_EVERY_S
+            try:
+                DeskNotes(self._repository.storage).note(self._desk)
+            except PhotosearchError as error:  # one that may only read says so once an hour
+                _log.warning("this desk could not be noted in the repository: %s", error)
 
     def _look_at_desk(self) -> None:
         try:

@@ -144,6 +144,14 @@ class Endpoints(Protocol):
 
 
 @dataclass(frozen=True)
+class DeskName:
+    """What tells a desk from all others, and where it is, for people."""
+
+    identity: str
+    place: str
+
+
+@dataclass(frozen=True)
 class DeskDamage:
     """Something on the desk that is not as it was written."""
 
@@ -166,6 +174,11 @@ class ServingDesk(Protocol):
 
     def is_there(self) -> bool:
         """Whether anything was ever asked for here."""
+        ...
+
+    def name(self) -> DeskName:
+        """Its name, which is given to it when it is asked for the first time; a desk that was
+        moved is the same, and a copy is another."""
         ...
 
     def asked(self, *, strict: bool = False) -> Mapping[str, Serving]:

@@ -7,6 +7,8 @@ killed between leaves it asked for.
 """
 
 import logging
+import socket
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -18,6 +20,7 @@ from index_grpc.serving.desk import (
     CrashingServing,
     DeskDamage,
     DeskError,
+    DeskName,
     LetGoServing,
     RefusedBy,
     RefusedIndex,
@@ -72,6 +75,17 @@ class FolderDesk:
 
     def is_there(self) -> bool:
         return self._folder.is_dir()
+
+    def name(self) -> DeskName:
+        identity = self._identity()
+        if identity is None:
+            with file_lock(self._folder / ".desk.lock"):
+                identity = self._identity() or uuid.uuid4().hex
+                # A copied folder has the file and another inode. A moved one keeps its own.
+                write_whole(self._named, f"{identity} {self._folder.stat().st_ino}\n")
+        # No whole path: a folder that may be moved does not write down where it is.
+        place = Path(*self._folder.absolute().parts[-3:-1])
+        return DeskName(identity, f"{place} on {socket.gethostname()}")
 
     def asked(self, *, strict: bool = False) -> Mapping[str, Serving]:
         return _read_all(self._folder, Serving, strict=strict)
@@ -149,6 +163,17 @@ class FolderDesk:
                 if discard:
                     path.unlink(missing_ok=True)
                 yield DeskDamage(str(path), why, again, serving)
+
+    def _identity(self) -> str | None:
+        try:
+            identity, inode = self._named.read_text().split()
+        except (FileNotFoundError, ValueError):
+            return None
+        return identity if inode == str(self._folder.stat().st_ino) else None
+
+    @property
+    def _named(self) -> Path:
+        return self._folder / ".desk"
 
     @property
     def _crashing(self) -> Path:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from index_grpc.serving.desired import DesiredServings, RefusedKey
 from index_grpc.serving.desk import RefusedIndex, ServingDesk
+from index_grpc.serving.desk_notes import DeskNotes
 from index_grpc.serving.opening import open_desk
 from index_grpc.serving.serving import Serving
 from index_grpc.shipping.image import build_serving_image, find_serving_image
@@ -148,6 +149,8 @@ class ServingReconciler:
 
         Returns what was found before.
         """
+        # First: whoever deletes for another desk must know of this one.
+        DeskNotes(self.repository.storage).note(self._desk)
         with self._desk.one_asker():
             compared = self.compare()
             for serving in compared.unasked:

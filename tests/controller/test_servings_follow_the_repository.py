@@ -10,6 +10,7 @@ import pytest
 
 from controller.local import deployed_serving
 from controller.seen import ServingState
+from index_grpc.serving.desk_notes import FOLDER
 from index_grpc.serving.endpoints import EndpointFolder
 from index_grpc.serving.local_process import number_of
 from photosearch.files.locks import file_lock
@@ -38,6 +39,19 @@ def test_an_index_is_served_once_its_server_answers(deployment: Deployment) -> N
     assert [(w.window.key, w.rows) for w in endpoint.windows] == [(HOURS[0], 20)]
     assert psutil.Process(number_of(endpoint.process)).is_running()
     assert endpoint.address == deployment.status.servings[0].address
+
+
+def test_a_desk_that_servers_run_from_is_noted_again_though_nobody_asks(
+    deployment: Deployment,
+) -> None:
+    deployment.made.hour(HOURS[0])
+    deployment.settle()
+    [note] = (deployment.settings.state / "repository" / FOLDER).iterdir()
+    note.unlink()
+
+    deployment.deployer._note_at = 0.0  # an hour later
+
+    deployment.until(note.exists)
 
 
 def test_nothing_is_served_before_there_is_an_embedder(deployment: Deployment) -> None:

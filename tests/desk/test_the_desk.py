@@ -63,6 +63,22 @@ def test_nothing_is_there_before_anything_is_asked_for(desk: Desk) -> None:
     assert desk.open().is_there()
 
 
+def test_a_desk_has_one_name_whoever_asks_and_no_two_have_the_same(
+    desk: Desk, make_desk: Callable[[Path], Desk], tmp_path: Path
+) -> None:
+    names = set()
+    threads = [threading.Thread(target=lambda: names.add(desk.open().name())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    [name] = names
+    assert desk.open().name() == name
+    assert make_desk(tmp_path / "other").open().name().identity != name.identity
+    assert desk.open().asked() == {}
+
+
 def test_others_see_what_is_asked_for_as_it_was_asked(desk: Desk) -> None:
     one, other = serving(HOURS[0], HOURS[1]), serving(HOURS[2])
 

@@ -1,5 +1,6 @@
 """What a desk of files has to bear beside what all desks do."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,19 @@ def test_a_writer_that_was_killed_as_it_let_go_has_not_let_go(
 
     assert desk.asked() == {one.name: one}
     assert desk.let_go_of() == {}
+
+
+def test_a_desk_that_was_moved_is_the_same_and_a_copy_is_another(tmp_path: Path) -> None:
+    def identity(folder: Path) -> str:
+        return FolderDesk(folder / "servings", EndpointFolder(folder / "endpoints")).name().identity
+
+    first = identity(tmp_path / "first")
+    moved = (tmp_path / "first").rename(tmp_path / "moved")
+    copied = Path(shutil.copytree(moved, tmp_path / "copied"))
+
+    assert identity(moved) == first
+    assert identity(copied) != first
+    assert identity(copied) == identity(copied)
 
 
 READS: list[Callable[[FolderDesk], object]] = [
