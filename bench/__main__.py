@@ -15,7 +15,17 @@ from rich.table import Table
 
 from bench.rows import BenchRow
 
-MODULES = ("embed", "fetch", "search", "index", "backfill", "replace", "serving_image", "ship")
+MODULES = (
+    "embed",
+    "fetch",
+    "search",
+    "index",
+    "backfill",
+    "replace",
+    "look",
+    "serving_image",
+    "ship",
+)
 ON_REQUEST = ("backfill_year", "dagster_storage")
 
 

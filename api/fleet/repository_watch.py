@@ -12,8 +12,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from api.fleet.plan import CurrentIndex
+from photosearch.repository.addresses import Kind
 from photosearch.repository.embedder_roles import next_fingerprint
-from photosearch.repository.readiness import ReadyIndex, current_fingerprint, ready_indexes
+from photosearch.repository.readiness import ReadyIndex, current_fingerprint, ready_in
 from photosearch.repository.repository import Repository
 from photosearch.windows import Window
 
@@ -62,10 +63,10 @@ class RepositoryWatch:
     def read(self, fingerprint: str) -> CurrentIndexes:
         """Read one embedder's indexes now (blocking)."""
         start = time.monotonic()
-        indexes = ready_indexes(self.repository, fingerprint)
+        indexes = ready_in(self.repository.look(fingerprint, Kind.INDEX))
         self._last_cost_s = time.monotonic() - start
         known = self.current(fingerprint)
-        if indexes != known.indexes or known is NOTHING:
+        if indexes is not known.indexes or known is NOTHING:  # the same one while nothing moves
             self._readings += 1
             windows = {
                 window: CurrentIndex(one.version, one.stale) for window, one in indexes.items()

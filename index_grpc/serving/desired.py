@@ -6,16 +6,16 @@ planned again only when a HEAD moved, an hour passed, or other indexes are refus
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from index_grpc.serving.packing import plan_packs
 from index_grpc.serving.serving import Serving
 from photosearch.repository.addresses import Kind
 from photosearch.repository.embedder_roles import next_fingerprint
-from photosearch.repository.heads import Current
-from photosearch.repository.readiness import ReadyIndex, current_fingerprint, ready_indexes
+from photosearch.repository.readiness import ReadyIndex, current_fingerprint, ready_in
 from photosearch.repository.repository import Repository
+from photosearch.repository.watch import Look
 from photosearch.settings.settings import Settings
 from photosearch.windows import Granularity, Window
 
@@ -33,8 +33,8 @@ class DesiredServings:
         self._settings = settings
         self._repository = repository
         self._clock = clock
-        self._heads: dict[str, dict[Window, Current]] = {}
-        self._ready: dict[str, dict[Window, ReadyIndex]] = {}
+        self._looks: dict[str, Look] = {}
+        self._ready: dict[str, Mapping[Window, ReadyIndex]] = {}
         self._planned_for: tuple[object, ...] | None = None
         self._plan: list[Serving] = []
         self._current: frozenset[RefusedKey] | None = None
@@ -45,7 +45,7 @@ class DesiredServings:
         self.has_looked = False
 
     @property
-    def ready(self) -> dict[Window, ReadyIndex]:
+    def ready(self) -> Mapping[Window, ReadyIndex]:
         """The current embedder's indexes at the last look."""
         return self._ready.get(self.fingerprint or "", {})
 
@@ -67,10 +67,10 @@ class DesiredServings:
         prepared = next_fingerprint(self._repository)
         # The current embedder's first: its packs are built and asked for before the next one's.
         named = dict.fromkeys(one for one in (self.fingerprint, prepared) if one is not None)
-        heads = {one: self._repository.current_versions(one, Kind.INDEX) for one in named}
-        if heads != self._heads or list(heads) != list(self._heads):
-            self._ready = {one: ready_indexes(self._repository, one) for one in named}
-            self._heads = heads
+        looks = {one: self._repository.look(one, Kind.INDEX) for one in named}
+        if list(looks.items()) != list(self._looks.items()):  # the same ones while nothing moves
+            self._ready = {one: ready_in(look) for one, look in looks.items()}
+            self._looks = looks
             self._planned_for = None
             self._current = None
         self.look_seconds = time.perf_counter() - start

@@ -10,13 +10,14 @@ What was erased is hidden from every answer, also while a shop's own database st
 import hashlib
 import heapq
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Protocol, Self, TypeVar
 
 import sqlalchemy as sa
 
-from photosearch.catalogue.connection import engine_of, reading
+from photosearch.catalogue.connection import engine_of, reading, sqlite_file
+from photosearch.catalogue.file_mark import mark_of
 from photosearch.catalogue.left_out import (
     Reason,
     hidden_by_status,
@@ -134,6 +135,15 @@ class Catalogue(Closing):
             for text, lines in sorted(hours.items())
             if (hour := _hour(text)) is not None
         }
+
+    def mark(self) -> Hashable:
+        """What is another one whenever :meth:`hour_digests` may be; None if nobody can tell.
+
+        Only the file that photosearch made itself can: a shop's tables may be views of anything.
+        """
+        file = sqlite_file(self._engine) if self._settings.database_url is None else None
+        mark = None if file is None else mark_of(file)
+        return None if mark is None else (str(file), mark, self._erased.known())
 
     def outside(self, start: datetime, now: datetime) -> list[Misplaced]:
         """Listings that no window holds: before ``start``, after ``now``, or without a time."""

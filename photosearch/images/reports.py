@@ -26,15 +26,16 @@ from photosearch.repository.errors import (
     ArtifactMissing,
     DamagedArtifact,
 )
+from photosearch.repository.facts import CATALOGUE, Facts, facts_of
 from photosearch.repository.heads import Current, Failing, Head
 from photosearch.repository.manifest import REPORT_DIGEST, Input, Manifest
 from photosearch.repository.repository import Repository
+from photosearch.repository.watch import Look
 from photosearch.windows import Window
 
 PHOTOS = "photos.jsonl"
 HOW: dict[str, JsonValue] = {"step": "fetch", "format": 1}
 FIRST_RETRY = timedelta(hours=1)
-_CATALOGUE = "catalogue"
 _READ_AT_ONCE = 16
 
 
@@ -47,16 +48,6 @@ class KnownReport:
     catalogue_digest: str
     failing: Failing | None
 
-    def may_retry(self, now: datetime) -> bool:
-        """Whether its failures are to be tried again: photos arrive late, and stores recover.
-
-        After an hour, and then whenever they have been failing for twice as long.
-        """
-        if self.failing is None:
-            return False
-        since, tried_at = self.failing
-        return now - tried_at >= max(FIRST_RETRY, tried_at - since)
-
 
 class PhotoReports:
     """Reports by hour. What this object puts, and HEADs as they were at its first look."""
@@ -65,9 +56,23 @@ class PhotoReports:
         self._repository = repository
 
     @cached_property
+    def _look(self) -> Look:
+        return self._repository.look(None, Kind.PHOTOS)
+
+    @cached_property
     def heads(self) -> dict[Window, Current]:
         """What each hour's HEAD says; read once, by one listing."""
-        return self._repository.current_versions(None, Kind.PHOTOS)
+        return dict(self._look.current)
+
+    @property
+    def facts(self) -> Mapping[Window, Facts]:
+        """What is known of the reports that were current at the first look, of all at once."""
+        return self._look.facts
+
+    @property
+    def failing(self) -> Mapping[Window, Failing]:
+        """The hours of which photos could not be had at the first look."""
+        return self._look.once(_failing)
 
     def known(self, window: Window) -> KnownReport | None:
         """What is known of the hour's report; None if there is none, or it can't be read."""
@@ -162,7 +167,7 @@ class PhotoReports:
             {PHOTOS: file},
             rows=len(report.photos),
             dimension=None,
-            inputs=[Input(kind=_CATALOGUE, window=window, version=digest[:16], digest=digest)],
+            inputs=[Input(kind=CATALOGUE, window=window, version=digest[:16], digest=digest)],
             recipe=HOW,
             failures=report.failures,
             details={REPORT_DIGEST: report.digest},
@@ -186,6 +191,14 @@ class PhotoReports:
         return head
 
 
+def may_retry(failing: Failing, now: datetime) -> bool:
+    """Whether failures are to be tried again: photos arrive late, and stores recover.
+
+    After an hour, and then whenever they have been failing for twice as long.
+    """
+    return now - failing.tried_at >= max(FIRST_RETRY, failing.tried_at - failing.since)
+
+
 def failing_since(report: PhotoReport, before: KnownReport | None, now: datetime) -> Failing | None:
     """What HEAD is to say of the failures of a report that was made ``now``, after another.
 
@@ -199,21 +212,20 @@ def failing_since(report: PhotoReport, before: KnownReport | None, now: datetime
     return Failing(since, now)
 
 
+def _failing(look: Look) -> dict[Window, Failing]:
+    return {window: one.failing for window, one in look.current.items() if one.failing is not None}
+
+
 def _known(manifest: Manifest, failing: Failing | None) -> KnownReport:
-    return KnownReport(
-        manifest.version, manifest.report_digest, _catalogue_digest(manifest), failing
-    )
-
-
-def _catalogue_digest(manifest: Manifest) -> str:
-    return next((one.digest for one in manifest.inputs if one.kind == _CATALOGUE), "")
+    facts = facts_of(manifest)
+    return KnownReport(facts.version, facts.report_digest, facts.catalogue_digest, failing)
 
 
 def _parsed(manifest: Manifest, content: bytes) -> PhotoReport | None:
     try:
         return PhotoReport(
             window=manifest.window,
-            catalogue_digest=_catalogue_digest(manifest),
+            catalogue_digest=facts_of(manifest).catalogue_digest,
             photos=[ReportedPhoto.model_validate_json(line) for line in content.splitlines()],
             failures=manifest.failures,
         )

@@ -18,7 +18,7 @@ def made_ahead(repository: Repository, now: datetime) -> list[Window]:
     fingerprint = current_fingerprint(repository)
     if fingerprint is None:
         return []
-    heads = repository.current_versions(fingerprint, Kind.INDEX)
+    heads = repository.heads(fingerprint, Kind.INDEX)
     return sorted(window for window in heads if not window.is_closed(now + CLOCK_TOLERANCE))
 
 

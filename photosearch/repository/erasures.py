@@ -22,6 +22,7 @@ from photosearch.repository.errors import DamagedArtifact, HeadMoved, NewerForma
 from photosearch.repository.manifest import format_of, refuse_newer
 from photosearch.repository.seal import Seal, seal_of, sealed
 from photosearch.repository.storage.port import Storage, TagMoved
+from photosearch.repository.storage.several import read_several
 
 _log = logging.getLogger(__name__)
 
@@ -174,13 +175,20 @@ def receipts(storage: Storage) -> list[Receipt]:
         DamagedArtifact: if one can't be read.
         NewerFormat: if a later release wrote one.
     """
-    found = storage.read_each(FOLDER, RECEIPT)
+    found = _read_each(storage, RECEIPT)
     return [_parse(f"{FOLDER}/{key}/{RECEIPT}", found[key]) for key in sorted(found)]
+
+
+def _read_each(storage: Storage, name: str) -> dict[str, bytes]:
+    """Each listing's object of this name, by its folder."""
+    [tags] = storage.list_each(FOLDER, [name])
+    found = read_several(storage, [f"{FOLDER}/{key}/{name}" for key in tags])
+    return {key: one.content for key, one in zip(tags, found, strict=True) if one is not None}
 
 
 def changed_receipts(storage: Storage) -> Iterator[str]:
     """One line for each receipt that is not as it was written, another listing's, or lost."""
-    there, marks = storage.read_each(FOLDER, RECEIPT), storage.read_each(FOLDER, MARK)
+    there, marks = _read_each(storage, RECEIPT), _read_each(storage, MARK)
     for key in sorted(marks.keys() - there.keys()):
         yield (
             f"{FOLDER}/{key}/{RECEIPT} is missing: found the mark that a listing was erased, which "
@@ -249,8 +257,8 @@ class ErasedListings:
 
     def _read(self) -> None:
         # By their folders' names: a receipt that can't be read still forbids.
-        read_each = self._storage.read_each
-        self._known = frozenset(read_each(FOLDER, RECEIPT)) | frozenset(read_each(FOLDER, MARK))
+        there, marked = self._storage.list_each(FOLDER, [RECEIPT, MARK])
+        self._known = frozenset(there) | frozenset(marked)
         self._read_at = time.monotonic()
 
 

@@ -18,7 +18,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from photosearch.repository.addresses import HEAD, Address, Kind, require_name
+from photosearch.repository.addresses import Address, require_name
 from photosearch.repository.errors import (
     MAKE_AGAIN,
     DamagedArtifact,
@@ -27,7 +27,6 @@ from photosearch.repository.errors import (
     RepositoryError,
 )
 from photosearch.repository.storage.port import Storage, TagMoved
-from photosearch.windows import Granularity, Window, WindowError
 
 _PINNED = "pinned "
 _SEAL = "sha256 "
@@ -147,22 +146,6 @@ def swap_head(storage: Storage, address: Address, current: Current, expected: st
         ) from None
 
 
-def window_heads(storage: Storage, fingerprint: str | None, kind: Kind) -> dict[Window, Current]:
-    """See :meth:`Repository.current_versions`."""
-    found: dict[Window, Current] = {}
-    for granularity in Granularity:
-        name = granularity.value  # formatting an enum's member 10,000 times is felt
-        folder, tail = f"windows/{fingerprint}/{name}", f"{kind}/{HEAD}"
-        if kind is Kind.PHOTOS:
-            folder, tail = f"photos/{name}", HEAD
-        for start, content in storage.read_each(folder, tail).items():
-            window = _window(f"{name}/{start}")
-            current = current_in(content)
-            if window is not None and current is not None:
-                found[window] = current
-    return found
-
-
 @lru_cache(maxsize=65_536)
 def current_in(head: bytes) -> Current | None:
     """What HEAD's content says; None if it is damaged."""
@@ -191,11 +174,3 @@ def _time(text: str) -> datetime:
     if moment.utcoffset() is None:
         raise ValueError("a time has no zone")
     return moment
-
-
-@lru_cache(maxsize=65_536)
-def _window(key: str) -> Window | None:
-    try:
-        return Window.parse(key)
-    except WindowError:
-        return None  # some other folder that lies there

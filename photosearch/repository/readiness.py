@@ -9,14 +9,12 @@ The deployer asks every second or two, during a backfill of thousands of windows
 a manifest says is kept for ever, and nothing is worked out again while no HEAD has moved.
 """
 
-from dataclasses import dataclass, field, replace
-from weakref import WeakKeyDictionary
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from photosearch.repository.addresses import Address, Kind
-from photosearch.repository.errors import ArtifactMissing, DamagedArtifact
-from photosearch.repository.heads import Current
-from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
+from photosearch.repository.watch import Look
 from photosearch.windows import Granularity, Window
 
 
@@ -29,28 +27,6 @@ class ReadyIndex:
     size_bytes: int
     quantiser: str | None
     stale: bool
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What a manifest says of a window: ``taken`` are the finer versions it was glued from."""
-
-    fresh: ReadyIndex
-    stale: ReadyIndex
-    taken: dict[Window, str]
-    parent: Window | None
-
-
-@dataclass
-class _Watch:
-    """What was seen of one fingerprint by the last call."""
-
-    heads: dict[Window, Current] = field(default_factory=dict)
-    known: dict[Window, _Known] = field(default_factory=dict)
-    ready: dict[Window, ReadyIndex] = field(default_factory=dict)
-
-
-_watches: WeakKeyDictionary[Repository, dict[str, _Watch]] = WeakKeyDictionary()
 
 
 def current_fingerprint(repository: Repository) -> str | None:
@@ -68,66 +44,33 @@ def ready_indexes(repository: Repository, fingerprint: str) -> dict[Window, Read
     Raises:
         NewerFormat: if a later release wrote a manifest.
     """
-    heads = repository.current_versions(fingerprint, Kind.INDEX)
-    watches = _watches.setdefault(repository, {})
-    last = watches.get(fingerprint, _Watch())
-    # Not ready though HEAD names it: it may be made again without HEAD moving.
-    if heads != last.heads or len(last.known) < len(heads):
-        known = _read(repository, fingerprint, heads, last.known)
-        last = watches[fingerprint] = _Watch(heads, known, _judge(known, heads))
-    return dict(last.ready)
+    return dict(ready_in(repository.look(fingerprint, Kind.INDEX)))
 
 
-def _read(
-    repository: Repository,
-    fingerprint: str,
-    heads: dict[Window, Current],
-    seen: dict[Window, _Known],
-) -> dict[Window, _Known]:
-    known: dict[Window, _Known] = {}
-    for window, (version, *_) in heads.items():
-        found = seen.get(window)
-        if found is None or found.fresh.version != version:
-            try:
-                manifest = repository.manifest(Address.index(fingerprint, window), version)
-            except (ArtifactMissing, DamagedArtifact):
-                continue
-            found = _of(manifest, window)
-        known[window] = found
-    return known
+def ready_in(look: Look) -> Mapping[Window, ReadyIndex]:
+    """:func:`ready_indexes` as of a look at indexes."""
+    return look.once(_judged)
 
 
-def _judge(known: dict[Window, _Known], heads: dict[Window, Current]) -> dict[Window, ReadyIndex]:
+def _judged(look: Look) -> Mapping[Window, ReadyIndex]:
     finer: dict[Window, list[Window]] = {}
-    for window, facts in known.items():
-        if facts.parent is not None:
-            finer.setdefault(facts.parent, []).append(window)
+    for window in look.facts:
+        parent = window.parent()
+        if parent is not None:
+            finer.setdefault(parent, []).append(window)
     ready: dict[Window, ReadyIndex] = {}
     # Finest first: a month asks whether its days are stale.
     for granularity in Granularity:
-        for window, facts in known.items():
+        for window, facts in look.facts.items():
             if window.granularity is granularity:
+                taken = dict(facts.taken)
                 # A version that was taken and has no HEAD any more makes nothing stale:
                 # this window is then all that knows those rows.
-                is_stale = not heads[window].is_pinned and any(
-                    ready[child].stale or facts.taken.get(child) != ready[child].version
+                is_stale = not look.current[window].is_pinned and any(
+                    ready[child].stale or taken.get(child) != ready[child].version
                     for child in finer.get(window, ())
                 )
-                ready[window] = facts.stale if is_stale else facts.fresh
+                ready[window] = ReadyIndex(
+                    facts.version, facts.rows, facts.size_bytes, facts.quantiser, is_stale
+                )
     return ready
-
-
-def _of(manifest: Manifest, window: Window) -> _Known:
-    fresh = ReadyIndex(
-        version=manifest.version,
-        rows=manifest.rows,
-        size_bytes=manifest.size_bytes,
-        quantiser=manifest.quantiser,
-        stale=False,
-    )
-    taken = {
-        item.window: item.version
-        for item in manifest.inputs
-        if item.kind == Kind.INDEX and item.window is not None
-    }
-    return _Known(fresh, replace(fresh, stale=True), taken, window.parent())

@@ -7,7 +7,7 @@ readers need no locks and manifests may be cached for ever.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from photosearch.repository.errors import (
     HeadMoved,
     StorageError,
 )
+from photosearch.repository.facts import Facts, facts_of
 from photosearch.repository.heads import (
     Current,
     Failing,
@@ -40,7 +41,6 @@ from photosearch.repository.heads import (
     read_head,
     refuse_pinned,
     swap_head,
-    window_heads,
 )
 from photosearch.repository.integrity import changed_manifest, contradictions, damages, file_entry
 from photosearch.repository.lineage import made_from
@@ -54,6 +54,8 @@ from photosearch.repository.manifest import (
 from photosearch.repository.seal import Seal, seal_of, sealed
 from photosearch.repository.storage.opening import open_storage
 from photosearch.repository.storage.port import Storage, Stored
+from photosearch.repository.storage.several import read_several
+from photosearch.repository.watch import Look, Watch
 from photosearch.settings.settings import Settings
 from photosearch.version import CODE_VERSION
 from photosearch.windows import Window
@@ -67,6 +69,7 @@ class Repository:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
         self._manifests: OrderedDict[ArtifactKey, Manifest] = OrderedDict()
+        self._watch = Watch(storage, self._facts)
 
     @classmethod
     def open(cls, url: str, settings: Settings | None = None) -> "Repository":
@@ -246,6 +249,22 @@ class Repository:
                 self._manifests.popitem(last=False)
         return found
 
+    def manifests(self, keys: Collection[ArtifactKey]) -> dict[ArtifactKey, Manifest]:
+        """:meth:`manifest` of many versions, read some at a time.
+
+        Those that are missing or can't be read are left out.
+
+        Raises:
+            NewerFormat: if a later release wrote one.
+        """
+        found: dict[ArtifactKey, Manifest] = {}
+        paths = [address.manifest_path(version) for address, version in keys]
+        for key, stored in zip(keys, read_several(self.storage, paths), strict=True):
+            if stored is not None:
+                with suppress(DamagedArtifact):
+                    found[key] = _understood(stored.content, *key)
+        return found
+
     def current(self, address: Address) -> Manifest | None:
         """HEAD's manifest; None when nothing is current."""
         head = self.head(address)
@@ -274,12 +293,25 @@ class Repository:
 
         Windows whose HEAD is damaged are left out, so that they are made again.
         """
-        current = self.current_versions(fingerprint, kind)
+        current = self.look(fingerprint, kind).current
         return {window: one.version for window, one in current.items()}
 
-    def current_versions(self, fingerprint: str | None, kind: Kind) -> dict[Window, Current]:
-        """As :meth:`heads`, and for each whether it is pinned."""
-        return window_heads(self.storage, fingerprint, kind)
+    def look(self, fingerprint: str | None, kind: Kind) -> Look:
+        """The current versions of all windows of this kind, and what is known of them.
+
+        As long as no HEAD moves it is the look before.
+        """
+        [look] = self._watch.look(fingerprint, [kind])
+        return look
+
+    def write_summaries(self) -> None:
+        """Write down what the last looks saw, for processes that start (summaries.py)."""
+        self._watch.write_summaries()
+
+    def look_at_both(self, fingerprint: str) -> tuple[Look, Look]:
+        """:meth:`look` at embeddings and indexes, for the price of one."""
+        embeddings, indexes = self._watch.look(fingerprint, [Kind.EMBEDDINGS, Kind.INDEX])
+        return embeddings, indexes
 
     def local_files(self, address: Address, version: str, *, verify: bool = True) -> Path:
         """The folder with the version's files, each of the size and digest it should have.
@@ -410,6 +442,10 @@ class Repository:
             if not self.storage.refresh(address.manifest_path(current.version)):
                 raise _missing(address, current.version)
             return swap_head(self.storage, address, current, expected)
+
+    def _facts(self, keys: Collection[ArtifactKey]) -> dict[ArtifactKey, Facts]:
+        # Not kept whole: of a year they would fill memory, and few are ever asked for.
+        return {key: facts_of(manifest) for key, manifest in self.manifests(keys).items()}
 
     def _require(self, address: Address, version: str) -> None:
         # From the store, never from the cache: gc may have taken it.

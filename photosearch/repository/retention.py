@@ -24,6 +24,8 @@ from photosearch.repository.lineage import made_from
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.repository import Repository
 from photosearch.repository.storage.port import StoredFile
+from photosearch.repository.summaries import FOLDER as SUMMARIES
+from photosearch.repository.summaries import folder_of
 
 Keep = Callable[[Address, Sequence[Manifest]], Collection[str]]
 """A retention rule: of an address's manifests, newest first, the versions to keep."""
@@ -113,6 +115,8 @@ def collect(
         if left:
             size_bytes = sum(file.size for file in left)
             removed.append(Removed(address, None, size_bytes, "its writer did not finish it"))
+    if not dry_run:
+        _delete_summaries(repository, found.embedders)
     return GcReport(removed, kept, busy, dry_run)
 
 
@@ -240,6 +244,16 @@ def _delete_staged(
         repository.storage.delete([file.path for file in files])
         gone += files
     return gone
+
+
+def _delete_summaries(repository: Repository, embedders: frozenset[str] | None) -> None:
+    """Delete what was written down of windows that nobody asks for any more."""
+    if embedders is None:
+        return
+    storage, kept = repository.storage, {folder_of(one) for one in (None, *embedders)}
+    for folder in (f"{SUMMARIES}/{name}" for name in storage.folders(SUMMARIES)):
+        if folder not in kept:
+            storage.delete([file.path for file in storage.files(folder)])
 
 
 def _is_dropped(address: Address, embedders: frozenset[str] | None) -> bool:

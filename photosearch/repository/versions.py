@@ -189,7 +189,7 @@ def roll_back(
 
 def pinned_windows(repository: Repository, fingerprint: str) -> dict[Window, str]:
     """The windows whose index is pinned, and to which version."""
-    current = repository.current_versions(fingerprint, Kind.INDEX)
+    current = repository.look(fingerprint, Kind.INDEX).current
     return {window: one.version for window, one in sorted(current.items()) if one.is_pinned}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 
+from photosearch.catalogue.hour_digests import HourDigests
 from photosearch.object_store import require_stores
 from photosearch.processes.signals import stop_signals_noticed
 from photosearch.settings.settings import Settings
@@ -72,6 +73,7 @@ class Materializer:
         self.now = now or datetime.now(UTC)
         self.everything = everything
         self.summary = Summary()
+        self._hour_digests = HourDigests()
         self._job = defs.resolve_implicit_global_asset_job_def()
 
     def run(self, chosen: Collection[Window] = ()) -> Iterator[Stage]:
@@ -123,16 +125,20 @@ class Materializer:
         """What is still due though its stage is over; nothing as long as no run failed."""
         if not self.summary.has_failed:
             return DueWork()
-        with StepContext(self.settings) as context:
+        with self._context() as context:
             return find_due(context, timeline)
+
+    def _context(self) -> StepContext:
+        return StepContext(self.settings, hour_digests=self._hour_digests)
 
     def _images_are_due(self) -> bool:
         with StepContext(self.settings) as context:
             return self.everything or ship.is_due(context)
 
     def _due(self, timeline: ClosedWindows) -> DueWork:
-        with StepContext(self.settings) as context:
+        with self._context() as context:
             due = find_due(context, timeline)
+            context.repository.write_summaries()
         if not self.everything:
             return due
         hours, days, months = list(timeline.hours), list(timeline.days), list(timeline.months)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from photosearch.catalogue.hour_digests import HourDigests
 from photosearch.settings.settings import Settings, load_settings
 from photosearch.windows import Granularity, Span, Window, windows_within
 from photosearch_assets.instance.runs_at_work import RunsAtWork, open_runs_at_work
@@ -58,6 +59,7 @@ def reconciler_of(
     granularities: Mapping[str, Granularity | None], status: dg.DefaultSensorStatus
 ) -> dg.SensorDefinition:
     """The sensor; ``granularities`` are those of all assets, by name."""
+    hour_digests = HourDigests()
 
     @dg.sensor(
         name="reconciler",
@@ -72,8 +74,9 @@ def reconciler_of(
         unfinished = living_runs(context.instance, settings)
         busy = being_made(unfinished, granularities)
         timeline = ClosedWindows.until(settings.timeline_start, now - SETTLING)
-        with StepContext(settings) as work:
+        with StepContext(settings, hour_digests=hour_digests) as work:
             due = find_due(work, timeline)
+            work.repository.write_summaries()
             told_late = unrecorded(work, context.instance, timeline, due)
         busy |= about_to_be_made(context.instance, due, now)
         attempts = read_attempts(context.cursor)

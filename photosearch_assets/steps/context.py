@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from photosearch.catalogue.catalogue import Catalogue
+from photosearch.catalogue.hour_digests import HourDigests
 from photosearch.closing import Closing
 from photosearch.files.disk import refused, remedy_for
 from photosearch.images.cache import ImageCache
@@ -43,7 +44,8 @@ def _nothing(_count: int) -> None:
 class StepContext(Closing):
     """The stores of one run of a step; a context manager.
 
-    ``on_photos`` is told how many more photos have been dealt with.
+    ``on_photos`` is told how many more photos have been dealt with. ``hour_digests`` is what its
+    owner, who makes one context after another, remembers of the catalogue.
     """
 
     def __init__(
@@ -52,10 +54,12 @@ class StepContext(Closing):
         *,
         run_id: str | None = None,
         on_photos: Callable[[int], None] = _nothing,
+        hour_digests: HourDigests | None = None,
     ) -> None:
         self.settings = settings
         self.run_id = run_id
         self.on_photos = on_photos
+        self.hour_digests = hour_digests or HourDigests()
         self._held = ExitStack()
         self._shelves: dict[Kind, Shelf] = {}
 
@@ -147,8 +151,10 @@ class StepContext(Closing):
 
     def shelf(self, kind: Kind) -> Shelf:
         """The current artifacts of a kind, listed once for this context."""
-        if kind not in self._shelves:
-            self._shelves[kind] = self.fresh_shelf(kind)
+        if not self._shelves:
+            embeddings, indexes = self.repository.look_at_both(self.fingerprint)
+            for one, look in ((Kind.EMBEDDINGS, embeddings), (Kind.INDEX, indexes)):
+                self._shelves[one] = Shelf(self.repository, self.fingerprint, one, look)
         return self._shelves[kind]
 
     def fresh_shelf(self, kind: Kind) -> Shelf:

@@ -7,24 +7,47 @@ stays, so two runs of one window at once end as one. A window that a person pinn
 it is, whatever it would be made from today.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.errors import ArtifactMissing, HeadMoved, HeadPinned
-from photosearch.repository.heads import Current
+from photosearch.repository.facts import Facts, facts_of
 from photosearch.repository.manifest import Input, Manifest, recipe_digest
 from photosearch.repository.repository import Repository
+from photosearch.repository.watch import Look
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
 
 _TRIES = 8
+
+
+class Part(NamedTuple):
+    """What was or would be an input, as its members."""
+
+    kind: str
+    window: Window | None
+    version: str
+    digest: str
+
+
+@lru_cache(maxsize=65_536)
+def digest_of(parts: tuple[Part, ...], how: str) -> str:
+    """The digest of a recipe; ``how`` as canonical JSON.
+
+    Remembered, because a look asks for the same ten thousand again and again.
+    """
+    inputs = [
+        Input(kind=p.kind, window=p.window, version=p.version, digest=p.digest) for p in parts
+    ]
+    return recipe_digest(inputs, json.loads(how))
 
 
 @dataclass(frozen=True)
@@ -37,6 +60,11 @@ class Recipe:
     @cached_property
     def digest(self) -> str:
         return recipe_digest(self.inputs, self.how)
+
+
+def as_part(kind: Kind, window: Window | None, facts: Facts | Manifest) -> Part:
+    """A version as an input of what would be made from it."""
+    return Part(kind, window, facts.version, facts.digest)
 
 
 def as_input(manifest: Manifest) -> Input:
@@ -52,26 +80,37 @@ def as_input(manifest: Manifest) -> Input:
 class Shelf:
     """Embeddings or indexes of one fingerprint, by window.
 
-    ``heads`` is read once, by one listing; what this object publishes is kept up in it.
+    ``look`` is taken once, by one listing; what this object publishes is kept up in ``heads`` and
+    ``facts``.
     ``pinned`` are the windows whose version a person chose.
     """
 
-    def __init__(self, repository: Repository, fingerprint: str, kind: Kind) -> None:
+    def __init__(
+        self, repository: Repository, fingerprint: str, kind: Kind, look: Look | None = None
+    ) -> None:
         self.repository = repository
         self.fingerprint = fingerprint
         self.kind = kind
+        self._moved: dict[Window, Facts] = {}
+        if look is not None:
+            self.look = look
 
     @cached_property
-    def _listed(self) -> dict[Window, Current]:
-        return self.repository.current_versions(self.fingerprint, self.kind)
+    def look(self) -> Look:
+        return self.repository.look(self.fingerprint, self.kind)
 
     @cached_property
     def heads(self) -> dict[Window, str]:
-        return {window: current.version for window, current in self._listed.items()}
+        return {window: current.version for window, current in self.look.current.items()}
 
-    @cached_property
+    @property
     def pinned(self) -> frozenset[Window]:
-        return frozenset(window for window, one in self._listed.items() if one.is_pinned)
+        return self.look.once(_pinned)
+
+    @property
+    def facts(self) -> Mapping[Window, Facts]:
+        """What is known of the current versions, of all at once."""
+        return {**self.look.facts, **self._moved} if self._moved else self.look.facts
 
     def address(self, window: Window) -> Address:
         return Address(self.kind, self.fingerprint, window)
@@ -156,12 +195,12 @@ class Shelf:
             if found == manifest.version:
                 break
             if head is not None and head.is_pinned:  # since this work began
-                self.heads[window] = head.version
+                self._keep_up(window, self.repository.manifest(address, head.version))
                 return
             if found is not None and found != seen:
                 theirs = self.repository.manifest(address, found)
                 if theirs.recipe_digest == recipe_now().digest:
-                    self.heads[window] = found
+                    self._keep_up(window, theirs)
                     return
             try:
                 self.repository.move_head(address, manifest.version, head)
@@ -175,4 +214,12 @@ class Shelf:
                 found=f"{_TRIES} changes while version {manifest.version} waited",
                 remedy="run one materialization of this window at a time",
             )
+        self._keep_up(window, manifest)
+
+    def _keep_up(self, window: Window, manifest: Manifest) -> None:
         self.heads[window] = manifest.version
+        self._moved[window] = facts_of(manifest)
+
+
+def _pinned(look: Look) -> frozenset[Window]:
+    return frozenset(window for window, one in look.current.items() if one.is_pinned)

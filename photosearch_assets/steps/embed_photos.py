@@ -7,6 +7,7 @@ Photos that cannot be decoded are left out with their reasons, and the hour comp
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from photosearch.windows import Window
 from photosearch_assets.errors import StepError
 from photosearch_assets.steps.checks import coverage, failure_rate, vector_health
 from photosearch_assets.steps.context import StepContext
-from photosearch_assets.steps.current import Recipe
+from photosearch_assets.steps.current import Part, Recipe, digest_of
 from photosearch_assets.steps.parallel import in_parallel
 from photosearch_assets.steps.photo_strip import Strips
 from photosearch_assets.steps.result import StepResult
@@ -38,6 +39,7 @@ from photosearch_assets.steps.result import StepResult
 NAME = "embeddings"
 ONE_COLOUR = "came out in one colour"
 HOW: dict[str, JsonValue] = {"step": "embed", "format": 1}
+_HOW = json.dumps(HOW)
 _PHOTOS_AT_ONCE = 256
 _HOURS_AT_ONCE = 128
 """A killed step loses at most the work on so many photos, or so many hours with few."""
@@ -61,13 +63,18 @@ def recipe_of(window: Window, report_digest: str, fingerprint: str) -> Recipe:
 
 def due(windows: Collection[Window], context: StepContext) -> list[Window]:
     """The hours, among those with a photo report, whose embeddings are missing or out of date."""
-    shelf = context.shelf(Kind.EMBEDDINGS)
+    made = context.shelf(Kind.EMBEDDINGS).facts
+    reports = context.photo_reports.facts
+    embedder = Part("embedder", None, context.fingerprint, context.fingerprint)
     found = []
     for window in windows:
-        report = context.photo_reports.known(window)
-        if report is None or not shelf.is_made_of(
-            window, recipe_of(window, report.digest, context.fingerprint)
-        ):
+        report, facts = reports.get(window), made.get(window)
+        if report is None or facts is None:
+            found.append(window)
+            continue
+        digest = report.report_digest
+        photos = Part(Kind.PHOTOS, window, digest[:VERSION_DIGITS], digest)
+        if facts.recipe_digest != digest_of((photos, embedder), _HOW):
             found.append(window)
     return found
 

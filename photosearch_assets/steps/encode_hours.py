@@ -5,6 +5,7 @@ hour. An hour whose index finds too few of the true neighbours is kept as a vers
 one can look at it, but HEAD does not move and nobody serves it.
 """
 
+import json
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,13 +22,14 @@ from photosearch.repository.manifest import Manifest
 from photosearch.windows import Window
 from photosearch_assets.steps.checks import coverage, recall_at_target
 from photosearch_assets.steps.context import StepContext
-from photosearch_assets.steps.current import Recipe, Shelf, as_input
+from photosearch_assets.steps.current import Recipe, Shelf, as_input, as_part, digest_of
 from photosearch_assets.steps.parallel import in_parallel
 from photosearch_assets.steps.recall_gate import RecallGate
 from photosearch_assets.steps.result import StepResult
 
 NAME = "hourly_index"
 HOW: dict[str, JsonValue] = {"step": "encode", "format": 1}
+_HOW = json.dumps(HOW)
 PINNED = "pinned: stays as it is until 'photosearch rollback WINDOW --release'"
 _HOURS_AT_ONCE = 256
 
@@ -65,15 +67,20 @@ def due(windows: Collection[Window], context: StepContext) -> list[Window]:
 
     A pinned hour never is.
     """
-    embeddings = context.shelf(Kind.EMBEDDINGS)
-    indexes = context.shelf(Kind.INDEX)
-    quantiser = CurrentQuantiser.of(context, with_files=False)
+    embeddings, indexes = context.shelf(Kind.EMBEDDINGS).facts, context.shelf(Kind.INDEX)
+    made, pinned = indexes.facts, indexes.pinned
+    quantiser = CurrentQuantiser.of(context, with_files=False).manifest
+    others = () if quantiser is None else (as_part(Kind.QUANTISER, None, quantiser),)
     found = []
     for window in windows:
-        if window in indexes.pinned:
+        if window in pinned:
             continue
-        manifest = embeddings.current(window)
-        if manifest is None or not indexes.is_made_of(window, recipe_of(manifest, quantiser)):
+        source, facts = embeddings.get(window), made.get(window)
+        if source is None or facts is None:
+            found.append(window)
+            continue
+        parts = (as_part(Kind.EMBEDDINGS, window, source), *others)
+        if facts.recipe_digest != digest_of(parts, _HOW):
             found.append(window)
     return found
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from photosearch.catalogue.listing import Photo, catalogue_digest
 from photosearch.images.fetch import fetch_photos
 from photosearch.images.report import FetchReport, PhotoReport
-from photosearch.images.reports import KnownReport, failing_since
+from photosearch.images.reports import KnownReport, failing_since, may_retry
 from photosearch.repository.errors import HeadMoved
 from photosearch.windows import Window
 from photosearch_assets.errors import StepError
@@ -36,12 +36,17 @@ EMPTY = catalogue_digest(())
 def due(windows: Collection[Window], context: StepContext) -> list[Window]:
     """The hours without a report of the catalogue's present rows, or with photos to try again."""
     now = datetime.now(UTC)
-    digests = digests_by_hour(context.catalogue, windows)
+    digests = digests_by_hour(context.catalogue, windows, context.hour_digests)
+    reports = context.photo_reports
+    known, failing = reports.facts, reports.failing
     found = []
     for window in windows:
-        report = context.photo_reports.known(window)
-        wanted = digests[window].digest if window in digests else EMPTY
-        if report is None or report.catalogue_digest != wanted or report.may_retry(now):
+        report, wanted = known.get(window), digests.get(window)
+        if (
+            report is None
+            or report.catalogue_digest != (EMPTY if wanted is None else wanted.digest)
+            or (window in failing and may_retry(failing[window], now))
+        ):
             found.append(window)
     return found
 

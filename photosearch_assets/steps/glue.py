@@ -6,6 +6,7 @@ someone asks for in Dagit is right whatever state its hours are in. A pinned win
 as it is, and a window above it takes the pinned version.
 """
 
+import json
 import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -20,7 +21,7 @@ from photosearch_assets.errors import StepError
 from photosearch_assets.steps import encode_hours
 from photosearch_assets.steps.checks import coverage, recall_at_target
 from photosearch_assets.steps.context import StepContext
-from photosearch_assets.steps.current import Recipe, Shelf, as_input
+from photosearch_assets.steps.current import Recipe, Shelf, as_input, as_part, digest_of
 from photosearch_assets.steps.encode_hours import CurrentQuantiser
 from photosearch_assets.steps.recall_gate import RecallGate
 from photosearch_assets.steps.result import StepResult
@@ -28,6 +29,7 @@ from photosearch_assets.steps.result import StepResult
 DAILY = "daily_index"
 MONTHLY = "monthly_index"
 HOW: dict[str, JsonValue] = {"step": "glue", "format": 1}
+_HOW = json.dumps(HOW)
 
 
 def recipe_of(parts: Sequence[Manifest]) -> Recipe:
@@ -41,12 +43,16 @@ def due(windows: Collection[Window], context: StepContext) -> list[Window]:
     Not those that are pinned, nor those that can't be glued because a part is pinned under a
     former quantiser: there the finer windows answer until a person releases the part.
     """
-    shelf = context.shelf(Kind.INDEX)
+    known = context.shelf(Kind.INDEX).facts
     found = []
     for window in without_pinned(windows, context):
-        parts = [shelf.current(part) for part in window.children()]
-        have = [part for part in parts if part is not None]
-        if len(have) < len(parts) or not shelf.is_made_of(window, recipe_of(have)):
+        children, facts = window.children(), known.get(window)
+        parts = tuple(as_part(Kind.INDEX, one, known[one]) for one in children if one in known)
+        if (
+            facts is None
+            or len(parts) < len(children)
+            or facts.recipe_digest != digest_of(parts, _HOW)
+        ):
             found.append(window)
     return found
 
@@ -57,10 +63,11 @@ def without_pinned(windows: Collection[Window], context: StepContext) -> list[Wi
     if not shelf.pinned:
         return list(windows)
     quantiser = CurrentQuantiser.of(context, with_files=False).version
+    known = shelf.facts
     foreign = {
         window
         for window in shelf.pinned
-        if (manifest := shelf.current(window)) is not None and manifest.quantiser != quantiser
+        if window in known and known[window].quantiser != quantiser
     }
     held_up = {parent for window in foreign if (parent := window.parent()) is not None}
     held_up |= {

@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from photosearch.catalogue.catalogue import Catalogue
+from photosearch.catalogue.hour_digests import HourDigests
 from photosearch.catalogue.listing import CatalogueDigest, Photo
-from photosearch.windows import Granularity, Span, Window
+from photosearch.windows import HOUR, Granularity, Span, Window
 
 _HOURS_WORTH_A_DAY = 3
 _DAYS_WORTH_A_MONTH = 4
@@ -27,15 +28,14 @@ def photos_by_hour(catalogue: Catalogue, hours: Collection[Window]) -> dict[Wind
 
 
 def digests_by_hour(
-    catalogue: Catalogue, hours: Collection[Window]
+    catalogue: Catalogue, hours: Collection[Window], digests: HourDigests
 ) -> dict[Window, CatalogueDigest]:
-    """What the catalogue holds for every hour; hours without photos are left out."""
+    """What the catalogue holds from the first of some hours to the last; those without photos
+    are left out."""
     if not hours:
         return {}
-    wanted = set(hours)
-    span = Span(min(hour.start for hour in wanted), max(hour.end for hour in wanted))
-    found = catalogue.hour_digests(span)
-    return {hour: digest for hour, digest in found.items() if hour in wanted}
+    first, last = min(hour.start for hour in hours), max(hour.start for hour in hours)
+    return digests.of(catalogue, Span(first, last + HOUR))
 
 
 def covering(hours: Collection[Window]) -> list[Window]:

@@ -49,8 +49,7 @@ class Verdict:
 
 def verdict(context: StepContext) -> Verdict:
     """Whether a quantiser is to be trained now."""
-    shelf = context.shelf(Kind.EMBEDDINGS)
-    rows = sum(manifest.rows for manifest in map(shelf.current, shelf.heads) if manifest)
+    rows = sum(facts.rows for facts in context.shelf(Kind.EMBEDDINGS).facts.values())
     least = context.settings.quantiser_min_photos
     current = context.repository.current(Address.quantisers(context.fingerprint))
     if current is None:

@@ -49,7 +49,7 @@ def show() -> None:
     for name, fingerprint in named.items():
         if fingerprint is not None:
             manifest = repository.manifest(Address.embedders(), fingerprint)
-            windows = len(repository.current_versions(fingerprint, Kind.INDEX))
+            windows = len(repository.heads(fingerprint, Kind.INDEX))
             network = printable(manifest.recipe.get("network", ""))
             table.add_row(name, fingerprint[:16], network, str(manifest.dimension), str(windows))
     console = Terminal()

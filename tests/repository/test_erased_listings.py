@@ -21,11 +21,11 @@ class Moody(FolderStorage):
         self.answers.set()
         self.fault: StorageError | None = None
 
-    def read_each(self, folder: str, tail: str) -> Any:
+    def list_each(self, folder: str, tails: Any) -> Any:
         assert self.answers.wait(20)
         if self.fault is not None:
             raise self.fault
-        return super().read_each(folder, tail)
+        return super().list_each(folder, tails)
 
 
 @pytest.fixture

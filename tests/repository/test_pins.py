@@ -153,7 +153,7 @@ def test_the_listing_of_all_windows_tells_which_are_pinned(shelf: Shelf) -> None
     shelf.glued("daily/2026-11-22", [first])
     shelf.repository.rollback(HOUR, first.version)
 
-    found = shelf.repository.current_versions(FINGERPRINT, Kind.INDEX)
+    found = shelf.repository.look(FINGERPRINT, Kind.INDEX).current
 
     pinned = {window.key for window, current in found.items() if current.is_pinned}
     assert pinned == {"hourly/2026-11-22T14"}

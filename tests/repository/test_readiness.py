@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from photosearch.repository.addresses import Address, Kind
+from photosearch.repository.addresses import MANIFEST, Address, Kind
 from photosearch.repository.errors import NewerFormat
 from photosearch.repository.manifest import Manifest
 from photosearch.repository.readiness import ReadyIndex, current_fingerprint, ready_indexes
-from photosearch.repository.repository import Repository
+from photosearch.repository.storage.port import Stored
 from photosearch.windows import Window
 from tests.repository.artifacts import FINGERPRINT, Shelf
 
@@ -163,21 +163,24 @@ def test_asking_again_reads_no_manifest_twice(
         hour(shelf, number)
     repository = shelf.reopened()
     asked: list[str] = []
-    original = Repository.manifest
+    storage = repository.storage
+    original = storage.read
 
-    def watched(self: Repository, address: Address, version: str) -> Manifest:
-        asked.append(address.path)
-        return original(self, address, version)
+    def watched(path: str) -> Stored | None:
+        if path.endswith(MANIFEST):
+            asked.append(path)
+        return original(path)
 
-    monkeypatch.setattr(Repository, "manifest", watched)
+    monkeypatch.setattr(storage, "read", watched)
     ready_indexes(repository, FINGERPRINT)
     assert len(asked) == 5
     ready_indexes(repository, FINGERPRINT)
     assert len(asked) == 5
 
-    hour(shelf, 2, b"newer")
+    newer = hour(shelf, 2, b"newer")
     ready_indexes(repository, FINGERPRINT)
-    assert asked[5:] == [Address.index(FINGERPRINT, Window.parse("hourly/2026-11-22T02")).path]
+    address = Address.index(FINGERPRINT, Window.parse("hourly/2026-11-22T02"))
+    assert asked[5:] == [address.manifest_path(newer.version)]
 
 
 def test_what_a_caller_does_to_the_answer_is_not_seen_by_the_next(shelf: Shelf) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from photosearch.images.report import PhotoReport
-from photosearch.images.reports import PhotoReports
+from photosearch.images.reports import PhotoReports, may_retry
 from photosearch.repository.addresses import Address, Kind
 from photosearch.repository.heads import Failing
 from photosearch.repository.repository import Repository
@@ -157,8 +157,8 @@ def test_photos_that_could_not_be_had_are_tried_again_when_they_would_have_been(
     known = PhotoReports(Repository.of(shop.settings)).known(HOURS[0])
     assert known is not None
     assert known.failing == failing
-    assert not known.may_retry(now + timedelta(hours=6))
-    assert known.may_retry(now + timedelta(hours=8))
+    assert not may_retry(failing, now + timedelta(hours=6))
+    assert may_retry(failing, now + timedelta(hours=8))
 
 
 @pytest.mark.parametrize("cut", [slice(0, 40), slice(10, None)])

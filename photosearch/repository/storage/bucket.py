@@ -15,8 +15,7 @@ S3, by generation on GCS). From that follows how things lie:
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,19 +45,18 @@ if TYPE_CHECKING:
 HEADS = "heads"
 _CLOCK = "clock"
 _WRITERS_NAME = re.compile("[0-9a-f]{16}")
-_READ_AT_ONCE = 16
 
 
 class ObjectStorage:
     """See :class:`photosearch.repository.storage.port.Storage`."""
+
+    is_far = True
 
     def __init__(self, url: str, settings: Settings) -> None:
         self.url = url
         self._store = open_object_store(url, settings)
         root = settings.artifacts_dir / url.replace("://", "/").rstrip("/")
         self.cache = ArtifactCache(root, settings.artifact_cache_bytes)
-        # By folder and tail, then child: what the listing said when it was read, and its content.
-        self._seen: dict[tuple[str, str], dict[str, tuple[str, bytes]]] = {}
 
     def now_s(self) -> float:
         with self._telling(_CLOCK, "written"):
@@ -69,26 +67,20 @@ class ObjectStorage:
         stored = self._read_whole(path)
         return None if stored is None else Stored(without_writer(stored.content), stored.tag)
 
-    def read_each(self, folder: str, tail: str) -> dict[str, bytes]:
-        inside = re.compile(re.escape(placed(f"{folder}/\0/{tail}")).replace("\0", "([^/]+)"))
+    def list_each(self, folder: str, tails: Sequence[str]) -> list[dict[str, Hashable]]:
+        are_heads = all(tail.endswith(HEAD) for tail in tails)
+        above = f"{HEADS}/{folder}/" if are_heads else f"{folder}/"
         with self._telling(folder, "listed"):
-            metas = self._list(placed(f"{folder}/{HEAD}") if tail.endswith(HEAD) else folder)
-        listed = {
-            match[1]: _state(meta) for meta in metas if (match := inside.fullmatch(meta["path"]))
+            metas = self._list(above.rstrip("/"))
+        below: dict[str, dict[str, Hashable]] = {
+            f"/{tail}".removesuffix(f"/{HEAD}"): {} for tail in tails
         }
-        seen = self._seen.get((folder, tail), {})
-        found = {
-            name: seen[name] for name in listed if name in seen and seen[name][0] == listed[name]
-        }
-        changed = [name for name in listed if name not in found]
-        if changed:
-            with ThreadPoolExecutor(min(len(changed), _READ_AT_ONCE)) as pool:
-                contents = pool.map(lambda name: self.read(f"{folder}/{name}/{tail}"), changed)
-                for name, stored in zip(changed, contents, strict=True):
-                    if stored is not None:
-                        found[name] = (listed[name], stored.content)
-        self._seen[folder, tail] = found
-        return {name: content for name, (_, content) in found.items()}
+        for meta in metas:
+            child, separator, rest = meta["path"][len(above) :].partition("/")
+            found = below.get(separator + rest)
+            if found is not None:
+                found[child] = _state(meta)
+        return list(below.values())
 
     def exists(self, path: str) -> bool:
         with self._telling(path, "read"):
@@ -258,7 +250,10 @@ def placed(path: str) -> str:
 
 
 def _state(meta: "ObjectMeta") -> str:
-    return f"{meta['e_tag']} {meta['version']} {meta['last_modified']} {meta['size']}"
+    # A digest of the content, in which each writer's signature is another, or a generation.
+    if meta["e_tag"] is not None:
+        return meta["e_tag"]
+    return f"{meta['version']} {meta['last_modified']} {meta['size']}"
 
 
 def _stored_file(meta: "ObjectMeta", path: str, *, staged: bool) -> StoredFile:

@@ -13,7 +13,7 @@ next run sees that and moves it again.
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
@@ -28,16 +28,15 @@ from photosearch.repository.storage.port import Stored, StoredFile, TagMoved
 LOCKS = ".locks"
 LOCK_TIMEOUT_S = 600.0
 STAGED_MARK = "#"
-_Mark = tuple[int, int, int]
 
 
 class FolderStorage:
     """See :class:`photosearch.repository.storage.port.Storage`."""
 
+    is_far = False
+
     def __init__(self, root: Path) -> None:
         self._root = str(root)
-        # By folder and tail, then child: (inode, modified, size) when read, and what it held.
-        self._seen: dict[tuple[str, str], dict[str, tuple[_Mark, bytes]]] = {}
 
     def now_s(self) -> float:
         # By a file of its own: the folder may lie on another machine with another clock.
@@ -60,14 +59,16 @@ class FolderStorage:
             finally:
                 os.close(descriptor)
 
-    def read_each(self, folder: str, tail: str) -> dict[str, bytes]:
+    def list_each(self, folder: str, tails: Sequence[str]) -> list[dict[str, Hashable]]:
         with _telling(folder, "listed"):
             try:
                 descriptor = os.open(f"{self._root}/{folder}", os.O_RDONLY | os.O_DIRECTORY)
             except ABSENT:
-                return {}
+                return [{} for _ in tails]
             try:
-                return self._read_each(descriptor, folder, tail)
+                with os.scandir(descriptor) as entries:
+                    names = [entry.name for entry in entries]
+                return [_marks(descriptor, names, tail) for tail in tails]
             finally:
                 os.close(descriptor)
 
@@ -183,30 +184,6 @@ class FolderStorage:
     def using(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def _read_each(self, descriptor: int, folder: str, tail: str) -> dict[str, bytes]:
-        # Relative to the folder's descriptor and without Path objects: with 10,000 windows
-        # walking the long paths and building them costs more than the answers.
-        seen = self._seen.get((folder, tail), {})
-        found: dict[str, tuple[_Mark, bytes]] = {}
-        with os.scandir(descriptor) as entries:
-            names = [entry.name for entry in entries]
-        for name in names:
-            try:
-                status = os.stat(f"{name}/{tail}", dir_fd=descriptor)
-            except ABSENT:
-                continue
-            mark = (status.st_ino, status.st_mtime_ns, status.st_size)
-            known = seen.get(name)
-            if known is None or known[0] != mark:
-                stored = self.read(f"{folder}/{name}/{tail}")
-                if stored is None:
-                    continue
-                # Should it be newer than its mark, it is read once more the next time.
-                known = (mark, stored.content)
-            found[name] = known
-        self._seen[folder, tail] = found
-        return {name: content for name, (_, content) in found.items()}
-
     @contextmanager
     def _locked(self, use: str, name: str, *, wait: bool) -> Iterator[bool]:
         path = f"{LOCKS}/{lock_name(use, name)}"
@@ -228,6 +205,20 @@ class FolderStorage:
 def _staged(path: str, content: bytes) -> AbstractContextManager[str]:
     """A synced file beside ``path``, gone at the end if it was not renamed."""
     return drafted(f"{path}{STAGED_MARK}{unlike_any_other()}", content, mode=0o666, synced=True)
+
+
+def _marks(descriptor: int, names: Iterable[str], tail: str) -> dict[str, Hashable]:
+    """Inode, time and size of ``name/tail`` for the names below a folder that have it."""
+    # Relative to the folder's descriptor and without Path objects: with 10,000 windows
+    # walking the long paths and building them costs more than the answers.
+    found: dict[str, Hashable] = {}
+    for name in names:
+        try:
+            status = os.stat(f"{name}/{tail}", dir_fd=descriptor)
+        except ABSENT:
+            continue
+        found[name] = (status.st_ino, status.st_mtime_ns, status.st_size)
+    return found
 
 
 def _tag(status: os.stat_result) -> str:

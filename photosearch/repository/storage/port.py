@@ -6,7 +6,7 @@ link and a lock (folder.py); S3 and GCS have them as conditions on etag or gener
 (bucket.py).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,12 @@ class TagMoved(Exception):
 
 
 class Storage(Protocol):
-    """Paths are relative to the repository, with ``/``. All failures are StorageErrors."""
+    """Paths are relative to the repository, with ``/``. All failures are StorageErrors.
+
+    ``is_far`` says whether each call waits for a network.
+    """
+
+    is_far: bool
 
     def now_s(self) -> float:
         """The time, in seconds since 1970, by the clock that ``modified_s`` is taken from."""
@@ -49,10 +54,11 @@ class Storage(Protocol):
     def read(self, path: str) -> Stored | None:
         """The object, or None when there is none."""
 
-    def read_each(self, folder: str, tail: str) -> dict[str, bytes]:
-        """``{child: content of folder/child/tail}`` for the children that have it.
+    def list_each(self, folder: str, tails: Sequence[str]) -> list[dict[str, Hashable]]:
+        """For each tail ``{child: tag of folder/child/tail}`` for the children that have it.
 
-        One listing, and reads only of what changed since the last call: cheap to poll.
+        By one listing; the tails are all HEADs or none is. A tag is the listing's own, and another
+        one whenever the object is.
         """
 
     def exists(self, path: str) -> bool: ...
