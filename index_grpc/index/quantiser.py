@@ -6,7 +6,6 @@ of its files, because ScaNN loads a flipped bit without a word, and copies of th
 plain arrays, so that recall can be measured without ScaNN.
 """
 
-import hashlib
 import json
 import math
 import shutil
@@ -23,6 +22,7 @@ from index_grpc.errors import DamagedIndex, DamagedQuantiser, UnfitTraining
 from index_grpc.index.npy_files import open_npy, write_npy
 from index_grpc.index.scann_files import CODEBOOK, CONFIG, PARTITIONER
 from index_grpc.index.scann_process import ScannProcess
+from photosearch.files.digest import sha256_of
 
 CARD = "quantiser.json"
 CENTROIDS = "centroids.npy"
@@ -137,7 +137,7 @@ def train_quantiser(
         dimension=dimension,
         leaves=int(answer["leaves"]),
         sample_rows=len(sample),
-        sha256={name: _digest(folder / name) for name in FILES},
+        sha256={name: sha256_of(folder / name) for name in FILES},
     )
     (folder / CARD).write_text(json.dumps(card.model_dump(), indent=1, sort_keys=True) + "\n")
     return check_quantiser(folder)
@@ -161,7 +161,7 @@ def check_quantiser(folder: Path) -> Quantiser:
         ) from error
     for name in FILES:
         path = folder / name
-        found = _digest(path) if path.exists() else "no file"
+        found = sha256_of(path) if path.exists() else "no file"
         if found != card.sha256.get(name):
             raise DamagedQuantiser(
                 f"{path} should have the SHA-256 {card.sha256.get(name)}",
@@ -213,8 +213,3 @@ def _require_fit(vectors: NDArray[np.float32]) -> tuple[int, int]:
             remedy="change projection_dimensions",
         )
     return rows, dimension
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

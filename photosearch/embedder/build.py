@@ -22,11 +22,11 @@ from photosearch.embedder.embedder_file import (
     MODEL_FILE,
     PROJECTION_FILE,
     EmbedderFile,
-    file_sha256,
 )
 from photosearch.embedder.errors import BadVector, EmbedderError
 from photosearch.embedder.projection import fit_projection
 from photosearch.embedder.registry import Network, resolve_network
+from photosearch.files.digest import sha256_of
 from photosearch.settings.settings import Settings
 
 INT8_LEAST_COSINE = 0.99
@@ -75,7 +75,7 @@ def build_embedder(
     file = EmbedderFile(
         network=network.name,
         precision=network.precision,
-        model_sha256=file_sha256(folder / MODEL_FILE),
+        model_sha256=sha256_of(folder / MODEL_FILE),
         preprocessing=network.preprocessing,
         features=network.features,
         projection_sha256=None,
@@ -95,7 +95,7 @@ def build_embedder(
         projection.write(folder / PROJECTION_FILE)
         file = file.model_copy(
             update={
-                "projection_sha256": file_sha256(folder / PROJECTION_FILE),
+                "projection_sha256": sha256_of(folder / PROJECTION_FILE),
                 "dimension": projection.dimension,
             }
         )

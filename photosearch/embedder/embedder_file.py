@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from photosearch.embedder.errors import DamagedEmbedder
 from photosearch.embedder.preprocessing import Preprocessing
+from photosearch.files.digest import sha256_of
 
 MODEL_FILE = "model.onnx"
 PROJECTION_FILE = "projection.npy"
@@ -76,14 +77,8 @@ class EmbedderFile(BaseModel):
         return file
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _verify(path: Path, expected: str) -> None:
-    found = file_sha256(path) if path.exists() else "no file"
+    found = sha256_of(path) if path.exists() else "no file"
     if found != expected:
         raise DamagedEmbedder(
             f"{path} is not the file that {EMBEDDER_FILE} names",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from photosearch.embedder import efficientnet_lite0
 from photosearch.embedder.calibration import CALIBRATION_PICTURES, draw_calibration_picture
-from photosearch.embedder.embedder_file import file_sha256
 from photosearch.embedder.errors import torch_is_missing
 from photosearch.embedder.export import export_network
 from photosearch.embedder.quantise import quantise_network
 from photosearch.embedder.registry import DEFAULT_PREPROCESSING
+from photosearch.files.digest import sha256_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,7 +49,7 @@ def export_default(folder: Path) -> None:
         for seed in range(CALIBRATION_PICTURES)
     ]
     quantise_network(files[0], files[1], pictures)
-    sums = "".join(f"{file_sha256(file)}  {file.name}\n" for file in files)
+    sums = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
     (folder / "SHA256SUMS").write_text(sums)
 
 

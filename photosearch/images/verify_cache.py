@@ -8,6 +8,7 @@ cache may be emptied, and what is needed is fetched again.
 import hashlib
 from collections.abc import Iterator
 
+from photosearch.files.digest import sha256_of
 from photosearch.images.cache import ImageCache
 from photosearch.images.reports import PhotoReports
 from photosearch.settings.settings import Settings
@@ -32,8 +33,7 @@ def changed_in_cache(
         if expected is None:
             continue  # of no report, or of several that say different things: replaced since
         copies += 1
-        with entry.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of(entry)
         if digest.encode() != expected:
             if discard:
                 entry.unlink(missing_ok=True)

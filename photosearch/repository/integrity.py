@@ -6,11 +6,11 @@ should be says the manifest, which could be anybody's: so its version is worked 
 whenever one is read, in half the time that parsing it takes.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from photosearch.files.digest import sha256_of
 from photosearch.repository.addresses import MANIFEST, Address, Kind
 from photosearch.repository.errors import MAKE_AGAIN, DamagedArtifact, RepositoryError
 from photosearch.repository.manifest import (
@@ -34,7 +34,7 @@ def damages(manifest: Manifest, folder: Path, address: Address) -> Iterator[Dama
             size = (folder / name).stat().st_size
             found = f"{size} bytes" if size != entry.size else None
             if found is None:
-                sha256 = _sha256(folder / name)
+                sha256 = sha256_of(folder / name)
                 found = f"sha256 {sha256}" if sha256 != entry.sha256 else None
         except FileNotFoundError:
             found = "no file"
@@ -117,11 +117,6 @@ def file_entry(path: Path) -> FileEntry:
         RepositoryError: if there is none.
     """
     try:
-        return FileEntry(size=path.stat().st_size, sha256=_sha256(path))
+        return FileEntry(size=path.stat().st_size, sha256=sha256_of(path))
     except FileNotFoundError:
         raise RepositoryError("a file to publish is missing", found=str(path)) from None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
