@@ -5,6 +5,11 @@ crossed, and what to do. The REST API turns the same four into problem+json, the
 line prints them, a step keeps them beside the photo that it could not use.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic_core import ValidationError
+
 
 class PhotosearchError(Exception):
     """Something a user or an operator can act on.
@@ -39,6 +44,13 @@ class PhotosearchError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.args))
+
+
+def first_fault(error: "ValidationError") -> str:
+    """What pydantic complains of first, and where; the other complaints often follow from it."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 def _rebuild(kind: type[PhotosearchError], args: tuple[str, str, str, str]) -> PhotosearchError:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from index_grpc.serving.desk import DeskError, Endpoint
 from index_grpc.serving.desk_files import files_on_desk
 from index_grpc.serving.local_process import is_process_alive, number_of
+from photosearch.errors import first_fault
 from photosearch.files.whole import write_whole
 
 _log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class EndpointFolder:
             except FileNotFoundError:
                 continue
             except (ValidationError, OSError) as error:
-                why = error.strerror if isinstance(error, OSError) else error.errors()[0]["msg"]
+                why = error.strerror if isinstance(error, OSError) else first_fault(error)
                 if strict:
                     raise DeskError(
                         "what an index server holds can't be read",

@@ -15,6 +15,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from index_grpc.errors import IndexGrpcError
+from photosearch.errors import first_fault
 from photosearch.window_key import WindowKey
 from photosearch.windows import Window
 
@@ -109,8 +110,4 @@ def read_as(file: Path, kind: type[SomeServing]) -> SomeServing:
             remedy="Dagster writes Serving files; run 'photosearch materialize'",
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise ServingError(
-            f"{file} is no Serving file", found=f"{where}: {first['msg']}"
-        ) from error
+        raise ServingError(f"{file} is no Serving file", found=first_fault(error)) from error

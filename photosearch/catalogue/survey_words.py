@@ -3,6 +3,7 @@
 from photosearch.catalogue.left_out import Reason, quoted, remedy_for
 from photosearch.catalogue.survey import LeftOut, Survey
 from photosearch.settings.settings import Settings
+from photosearch.terminal.wording import counted
 
 _STATUSES_NAMED = 8
 #: Below this share of live listings a shop is told as if there were none.
@@ -47,7 +48,8 @@ def warning(survey: Survey, settings: Settings) -> str | None:
 
 
 def _line(reason: Reason, group: LeftOut) -> str:
-    listings = "listing" if group.count == 1 else "listings"
     remedy = remedy_for(reason)
     named = "" if group.example is None else f", such as {group.example}"
-    return f"{group.count:,} {listings}{named}: {group.why}" + (f"; {remedy}" if remedy else "")
+    return f"{counted(group.count, 'listing')}{named}: {group.why}" + (
+        f"; {remedy}" if remedy else ""
+    )

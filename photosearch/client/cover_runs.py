@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from photosearch.rest.timeline import CoverWindow
+from photosearch.terminal.wording import counted
 
 _UNITS = {"hourly": "hour", "daily": "day", "monthly": "month"}
 
@@ -39,7 +40,7 @@ class CoverRun:
         """``24 hours`` or ``1 month``."""
         granularity = self.first.granularity
         unit = _UNITS.get(granularity, f"{granularity} window")
-        return f"{self.windows:,} {unit}{'' if self.windows == 1 else 's'}"
+        return counted(self.windows, unit)
 
 
 def cover_runs(cover: Iterable[CoverWindow], *, fold: bool = True) -> list[CoverRun]:

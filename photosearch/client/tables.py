@@ -10,6 +10,7 @@ from rich.text import Text
 from photosearch.client.cover_runs import CoverRun, cover_runs
 from photosearch.terminal.printable import printable
 from photosearch.terminal.terminal import Terminal
+from photosearch.terminal.wording import counted
 from photosearch.windows import CLOCK_TOLERANCE
 
 if TYPE_CHECKING:  # the client has loaded the one that is shown
@@ -46,7 +47,7 @@ def _nothing_words(hidden: "Sequence[HiddenListings]") -> str:
     count = sum(one.listings for one in hidden)
     if not count:
         return "no listing found"
-    return f"no listing that may be shown: {_count(count, 'listing')} found, all hidden"
+    return f"no listing that may be shown: {counted(count, 'listing')} found, all hidden"
 
 
 def coverage_line(answer: "SearchAnswer") -> Text:
@@ -59,7 +60,7 @@ def coverage_line(answer: "SearchAnswer") -> Text:
         line.append("complete", "green")
     else:
         line.append("partial", "bold yellow")
-    line.append(f": {_count(len(windows), 'window')} of {_count(len(servers), 'index server')}")
+    line.append(f": {counted(len(windows), 'window')} of {counted(len(servers), 'index server')}")
     if coverage.newest:
         line.append(f", up to {_moment(coverage.newest)}")
     for gap in coverage.gaps:
@@ -76,7 +77,7 @@ def coverage_line(answer: "SearchAnswer") -> Text:
         line.append(f"\n  older than the catalogue: {', '.join(staleness.windows)}", "yellow")
     for hidden in coverage.hidden:
         style = "dim" if answer.results else "bold yellow"
-        words = f"  hidden: {_count(hidden.listings, 'listing')}: {hidden.why}"
+        words = f"  hidden: {counted(hidden.listings, 'listing')}: {hidden.why}"
         line.append("\n").append(printable(words), style)
     timings = ", ".join(f"{stage} {taken:g}" for stage, taken in answer.timings_ms.items())
     line.append(f"\n  ms: {timings}", "dim")
@@ -127,8 +128,8 @@ def print_timeline(timeline: "Timeline", console: Terminal, *, fold: bool = True
     console.print(
         whole,
         f"{_moment(timeline.start)} to {_moment(timeline.end)}: "
-        f"{_count(len(timeline.cover), 'window')}, {_count(rows, 'photo')}, "
-        f"{_count(len(timeline.servers), 'index server')}",
+        f"{counted(len(timeline.cover), 'window')}, {counted(rows, 'photo')}, "
+        f"{counted(len(timeline.servers), 'index server')}",
     )
     for one in timeline.timeline:
         stale = f", {one.stale:,} stale" if one.stale else ""
@@ -174,10 +175,6 @@ def _trouble(told: "Trouble") -> Text:
         f"  {printable(told.reason)}\n  tried again {when}; {printable(told.remedy)}", "dim"
     )
     return line
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _moment(moment: datetime) -> str:

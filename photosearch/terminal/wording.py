@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 def counted(count: int, noun: str) -> str:
     """``1 photo``, ``2 photos``: of nouns that take an s."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def commonest(

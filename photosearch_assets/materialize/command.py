@@ -27,7 +27,7 @@ from photosearch.settings.installation import load_installation
 from photosearch.settings.settings import Settings
 from photosearch.terminal.printable import printable
 from photosearch.terminal.terminal import Terminal
-from photosearch.terminal.wording import commonest
+from photosearch.terminal.wording import commonest, counted
 from photosearch.windows import Window
 from photosearch_assets.errors import AssetsError
 
@@ -231,9 +231,8 @@ def _report_remarks(console: Terminal, summary: "Summary") -> None:
         for one in result.remarks:
             photos[one.remark].append(one.photo_id)
     for remark, named in photos.items():
-        count = "1 photo" if len(named) == 1 else f"{len(named)} photos"
         example = f"{named[0]}" if len(named) == 1 else f"such as {named[0]}"
-        text = f"{count} {remark}, {example}"
+        text = f"{counted(len(named), 'photo')} {remark}, {example}"
         console.print(printable(text), style="yellow", highlight=False, soft_wrap=True)
 
 

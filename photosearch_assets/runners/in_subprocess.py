@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 from pydantic import ValidationError
 
+from photosearch.errors import first_fault
 from photosearch.processes.child import end, how_it_ended
 from photosearch.settings.settings import Settings
 from photosearch.windows import Window
@@ -143,7 +144,7 @@ def _told(
         try:
             result = StepResult.model_validate(message)
         except ValidationError as error:
-            raise _no_result(step, repr(message), error.errors()[0]["msg"]) from None
+            raise _no_result(step, repr(message), first_fault(error)) from None
         if unknown := message.keys() - StepResult.model_fields.keys():
             raise _no_result(step, ", ".join(sorted(unknown)), "it has no such fields")
         if step.own_name is None and result.step != step.name:

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photosearch.terminal.wording import commonest, first_of
+from photosearch.terminal.wording import commonest, counted, first_of
 
 COUNTS = st.dictionaries(st.text(max_size=3), st.integers(1, 9), max_size=30)
 
@@ -32,3 +32,12 @@ def test_the_first_and_the_number_of_the_rest_are_all(every: list[int], shown: i
     names = named.split(", ") if named else []
     assert len(names) + int(rest.removesuffix(" more") or 0) == len(every)
     assert names == [str(one) for one in every[: len(names)]]
+
+
+def test_a_number_is_followed_by_one_or_by_many() -> None:
+    assert [counted(count, "photo") for count in (0, 1, 2, 2162)] == [
+        "0 photos",
+        "1 photo",
+        "2 photos",
+        "2,162 photos",
+    ]
