@@ -16,6 +16,7 @@ from rich.table import Table
 from bench.rows import BenchRow
 
 MODULES = (
+    "house",
     "embed",
     "fetch",
     "search",
